@@ -1,0 +1,1 @@
+"""What an export task is, and what may happen to it."""

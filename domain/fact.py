@@ -1,0 +1,86 @@
+"""What every stored fact carries, and how an aggregate is made of its facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import AggregateEvent, BaseAggregate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Part of the stored format: a stream's id follows from what it is about.
+_STREAMS = UUID("5b8e2d2e-7f0c-5c55-9d3a-1f6a0c9e4b71")
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+def stream_id(kind: str, *names: str) -> UUID:
+    """The id of the stream about `names`; none of them may hold a slash."""
+    return uuid5(_STREAMS, "/".join((kind, *names)))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks for a change, and in which request.
+
+    `by` is an opaque user id, `system` for an operator's command, or `exporter`. `request_id` is
+    unique to one command: by it a writer finds its own event after a lost answer. `key` is the
+    access key used (never its secret), `address` the peer's, sealed under the person's key.
+    """
+
+    by: str
+    request_id: str
+    key: str | None = None
+    address: str | None = None
+
+
+class Fact(AggregateEvent):
+    """Something that happened, by whom and in which request. Stored; names are for ever."""
+
+    TOPIC: ClassVar[str]
+    by: str
+    request_id: str
+    key: str | None
+    address: str | None
+
+    def apply(self, aggregate: Any) -> None:
+        """Hands the fact to the evolution its topic names (`task.completed`: `_completed`)."""
+        getattr(aggregate, "_" + self.TOPIC.partition(".")[2])(self)
+
+
+class Aggregate(BaseAggregate[UUID]):
+    """A consistency boundary: decisions may refuse, evolutions never do."""
+
+    class Event(Fact):
+        """A fact of this aggregate."""
+
+    @classmethod
+    def of(cls, id: UUID, facts: Iterable[Fact]) -> Self:
+        """The aggregate after all of `facts`, its whole history; version 0 where there are none."""
+        aggregate = cls._shell(id, 0)
+        for fact in facts:
+            fact.mutate(aggregate)
+        return aggregate
+
+    @classmethod
+    def after(cls, id: UUID, last: Fact | None) -> Self:
+        """The aggregate after `last`, whose facts each carry the whole state."""
+        aggregate = cls._shell(id, last.originator_version - 1 if last else 0)
+        if last:
+            last.mutate(aggregate)
+        return aggregate
+
+    @classmethod
+    def _shell(cls, id: UUID, version: int) -> Self:
+        aggregate = cls.__new__(cls)
+        aggregate.__base_init__(id, version, _BEFORE_ALL)
+        aggregate.__init__()  # type: ignore[misc]
+        return aggregate
+
+    def record(self, event: type[Fact], caller: Caller, now: datetime, **facts: Any) -> None:
+        """Adds a fact, never timed before the one before it in this stream."""
+        timestamp = max(now, self.modified_on)
+        self.trigger_event(event, timestamp=timestamp, **asdict(caller), **facts)

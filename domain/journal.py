@@ -1,0 +1,173 @@
+"""Load, decide, record, retry: how every change reaches the event store, once."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from random import SystemRandom
+from time import sleep
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+from eventsourcing.persistence import (
+    DatetimeAsISO,
+    IntegrityError,
+    JSONTranscoder,
+    Mapper,
+    PersistenceError,
+)
+
+from domain.refusals import Contended, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from uuid import UUID
+
+    from eventsourcing.persistence import ApplicationRecorder, StoredEvent
+
+    from domain.conditions import OwnerId
+    from domain.fact import Aggregate, Fact
+    from domain.owner import Chance
+
+    Turns = Callable[[OwnerId], AbstractContextManager[object]]
+
+TRIES = 20
+LONGEST_PAUSE = 0.05
+
+T = TypeVar("T")
+A = TypeVar("A", bound="Aggregate")
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def event_mapper() -> Mapper[UUID]:
+    """How facts are stored: JSON without compression, whatever the environment says."""
+    transcoder = JSONTranscoder()
+    transcoder.register(DatetimeAsISO())
+    return Mapper(transcoder)
+
+
+class Decision(NamedTuple):
+    """What a try decided: facts to append in this order, and what to answer if they land."""
+
+    stored: list[StoredEvent]
+    answer: Any
+
+
+class Journal:
+    """The event store, with time, chance and waiting passed in; safe for threads.
+
+    `turns(owner)` lets a hot owner's writers take turns: fairness only, the version check is what
+    keeps the rules.
+    """
+
+    def __init__(
+        self,
+        recorder: ApplicationRecorder,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        chance: Chance | None = None,
+        turns: Turns = nullcontext,
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
+        self.recorder = recorder
+        self.clock = clock
+        self.chance = chance or SystemRandom()
+        self._turns = turns
+        self._pause = pause
+        self._mapper = event_mapper()
+
+    def history(self, stream: UUID) -> list[Fact]:
+        """All facts of a stream, oldest first.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        return self._facts(stream)
+
+    def load(self, aggregate: type[A], stream: UUID) -> A:
+        """The aggregate after its whole history; version 0 where there is none.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        return aggregate.of(stream, self._facts(stream))
+
+    def latest(self, aggregate: type[A], stream: UUID) -> A:
+        """An aggregate whose facts carry its whole state, after the last of them.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        last = self._facts(stream, desc=True, limit=1)
+        return aggregate.after(stream, last[0] if last else None)
+
+    def record(
+        self,
+        decide: Callable[[datetime], tuple[Iterable[Aggregate], T]],
+        owner: OwnerId | None = None,
+    ) -> T:
+        """Decides on fresh state and appends what was decided, atomically, once.
+
+        After a failed append it looks whether that very append is in the log all the same (an
+        answer can be lost after the commit), and only then decides again.
+
+        Raises:
+            Unavailable: the store does not answer; or (Contended) every try met another's change.
+            Refusal: whatever `decide` refuses.
+        """
+        tries: list[Decision] = []
+        for number in range(TRIES):
+            with self._turns(owner) if owner else nullcontext():
+                for earlier in tries:
+                    if self._landed(earlier):
+                        return cast("T", earlier.answer)
+                decision = self._decide(decide)
+                if self._append(decision):
+                    return cast("T", decision.answer)
+            tries.append(decision)
+            self._pause(LONGEST_PAUSE * self.chance.random() * min(number + 1, 4) / 4)
+        for earlier in tries:
+            if self._landed(earlier):
+                return cast("T", earlier.answer)
+        raise Contended
+
+    def _decide(self, decide: Callable[[datetime], tuple[Iterable[Aggregate], T]]) -> Decision:
+        aggregates, answer = decide(self.clock())
+        facts = [fact for aggregate in aggregates for fact in aggregate.collect_events()]
+        return Decision([self._mapper.to_stored_event(fact) for fact in facts], answer)
+
+    def _append(self, decision: Decision) -> bool:
+        if not decision.stored:
+            return True
+        try:
+            self.recorder.insert_events(decision.stored)
+        except IntegrityError:
+            return self._landed(decision)
+        except PersistenceError as error:
+            if self._landed(decision):
+                return True
+            raise Unavailable from error
+        return True
+
+    def _landed(self, decision: Decision) -> bool:
+        last = decision.stored[-1]
+        found = self._select(
+            last.originator_id, gt=last.originator_version - 1, lte=last.originator_version
+        )
+        return any(bytes(event.state) == last.state for event in found)
+
+    def _facts(self, stream: UUID, **selection: Any) -> list[Fact]:
+        return [
+            cast("Fact", self._mapper.to_domain_event(stored))
+            for stored in self._select(stream, **selection)
+        ]
+
+    def _select(self, stream: UUID | str, **selection: Any) -> list[StoredEvent]:
+        try:
+            return list(self.recorder.select_events(stream, **selection))
+        except PersistenceError as error:
+            raise Unavailable from error

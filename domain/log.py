@@ -1,0 +1,50 @@
+"""Log: what this event log is, so that read tables and result stores know whether it is theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from domain.fact import Aggregate, stream_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from domain.fact import Caller
+
+LOG_STREAM = stream_id("log")
+
+
+class Log(Aggregate):
+    """Begun once; begun anew by every restore."""
+
+    class Event(Aggregate.Event):
+        """Something that happened to the log itself."""
+
+    class Begun(Event):
+        """A new incarnation: its id, the one before it, and what was known of that one's end."""
+
+        TOPIC: ClassVar[str] = "log.begun"
+        incarnation: str
+        previous: str | None
+        previous_count: int | None
+        previous_root: str | None
+        results: str
+
+    def begin(self, incarnation: str, results: str, caller: Caller, now: datetime) -> None:
+        """The log starts; `results` is the id that its result store is marked with."""
+        self.record(
+            self.Begun,
+            caller,
+            now,
+            incarnation=incarnation,
+            previous=None,
+            previous_count=None,
+            previous_root=None,
+            results=results,
+        )
+
+    incarnation: str | None = None
+    results: str | None = None
+
+    def _begun(self, event: Begun) -> None:
+        self.incarnation, self.results = event.incarnation, event.results
