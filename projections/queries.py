@@ -2,90 +2,192 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from json import loads
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import convert
+
+from domain.task import task_stream
+from projections.rows import (
+    AppRow,
+    FileRow,
+    KeyRow,
+    MemberRow,
+    Page,
+    ProjectRow,
+    QuotaRow,
+    TaskRow,
+    UserRow,
+)
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    import sqlite3
+
     from domain.conditions import OwnerId
-    from projections.rows import (
-        AppRow, FileRow, KeyRow, MemberRow, Page, ProjectRow, QuotaRow, TaskRow, UserRow,
-    )
+    from projections.follower import Follower
+
+R = TypeVar("R")
+
+# Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
+_WORK = """
+    SELECT tasks.* FROM tasks JOIN quotas USING (project_id, user_id)
+    WHERE status = 'Processing'
+    ORDER BY (SELECT count(*) FROM tasks AS running WHERE running.status = 'Processing'
+              AND running.held AND running.project_id = tasks.project_id
+              AND running.user_id = tasks.user_id), quotas.served, task_id
+"""
 
 
 class Queries:
     """Every method may raise `domain.refusals.Unavailable`: never stale in silence."""
 
-    def tasks(self, owner: OwnerId, *, limit: int = 10, marker: str = "f" * 24, offset: int = 0,
-              resource_type: str | None = None, resource_condition: str | None = None,
-              app_type: str | None = None, app_id: str | None = None,
-              status: str | None = None) -> Page:
-        """The owner's tasks with ids smaller than `marker`; condition as canonical JSON text."""
-        raise NotImplementedError
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+
+    # Tasks
+
+    def tasks(
+        self,
+        owner: OwnerId,
+        *,
+        limit: int = 10,
+        marker: str = "f" * 24,
+        offset: int = 0,
+        **filters: str | None,
+    ) -> Page:
+        """The owner's tasks with ids smaller than `marker`, and how many match in all.
+
+        `filters` are columns and their values; None matches everything. `resource_condition` is
+        canonical JSON text.
+        """
+        wanted = {**owner._asdict(), **{k: v for k, v in filters.items() if v is not None}}
+        where = " AND ".join(f"{column} = :{column}" for column in wanted)
+        page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
+        with self.follower.caught_up() as database:
+            count = database.execute(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
+            found = database.execute(
+                f"SELECT * FROM tasks WHERE {where} AND task_id < :_marker"  # noqa: S608
+                " ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
+                page,
+            )
+            return Page([_row(TaskRow, row) for row in found], count.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
-        raise NotImplementedError
+        task = self.any_task(task_id)
+        return task if task and task.owner == owner else None
 
     def any_task(self, task_id: str) -> TaskRow | None:
-        """A kept task of whichever owner (operators, sweeper)."""
-        raise NotImplementedError
+        """A kept task of whichever owner."""
+        return self._one(TaskRow, "tasks", stream=task_stream(task_id).hex)
 
     def all_tasks(self, project_id: str | None = None, user_id: str | None = None) -> list[TaskRow]:
-        """Kept tasks of all owners, newest first (operators)."""
-        raise NotImplementedError
+        """Kept tasks of all owners, newest first."""
+        rows = self._all(TaskRow, "tasks", project_id=project_id, user_id=user_id)
+        return sorted(rows, key=lambda row: row.task_id, reverse=True)
 
     def work(self) -> list[TaskRow]:
-        """Unfinished tasks in the order in which exporters should take them: owners in turn."""
-        raise NotImplementedError
+        """Unfinished tasks in the order in which exporters should look at them."""
+        with self.follower.caught_up() as database:
+            return [_row(TaskRow, row) for row in database.execute(_WORK)]
 
     def queue_position(self, task_id: str) -> int | None:
-        """1 for the next to be claimed; None where it is claimed or not unfinished."""
-        raise NotImplementedError
+        """1 for the next to be claimed; None where it is claimed, or not unfinished."""
+        waiting = [task.task_id for task in self.work() if not task.held]
+        return waiting.index(task_id) + 1 if task_id in waiting else None
 
     def current_file(self, conditions: str) -> FileRow | None:
-        """The file that is current for these conditions (digest)."""
-        raise NotImplementedError
+        """The file that is current for these conditions (their digest; contract, section 2.4)."""
+        with self.follower.caught_up() as database:
+            found = database.execute(
+                "SELECT files.* FROM results JOIN files ON files.key = results.current"
+                " WHERE results.conditions = ?",
+                [conditions],
+            ).fetchone()
+            return _row(FileRow, found) if found else None
 
     def file(self, key: str) -> FileRow | None:
-        """A result file by its key."""
-        raise NotImplementedError
+        """The file of a kept task, or one that is current, by its key in the result store."""
+        return self._one(FileRow, "files", key=key)
 
     def quota(self, owner: OwnerId) -> QuotaRow:
-        """The owner's numbers; zeros for one that never did anything."""
-        raise NotImplementedError
+        """The owner's numbers; zeros for one who never did anything."""
+        return self._one(QuotaRow, "quotas", **owner._asdict()) or QuotaRow(*owner, 0, 0, 0, None)
+
+    # Projects and people
 
     def project(self, project_id: str) -> ProjectRow | None:
         """A project."""
-        raise NotImplementedError
+        return self._one(ProjectRow, "projects", project_id=project_id)
 
     def projects(self) -> list[ProjectRow]:
-        """All projects."""
-        raise NotImplementedError
+        """All projects, by id."""
+        return self._all(ProjectRow, "projects")
 
     def apps(self, project_id: str | None = None) -> list[AppRow]:
         """The apps of a project, or of all."""
-        raise NotImplementedError
+        with self.follower.caught_up() as database:
+            found = database.execute("SELECT * FROM projects ORDER BY project_id").fetchall()
+        return [
+            AppRow(row["project_id"], app_id, app_id == row["default_app"])
+            for row in found
+            if project_id in (None, row["project_id"])
+            for app_id in loads(row["apps"])
+        ]
 
     def key(self, access_key: str) -> KeyRow | None:
-        """An access key that is not revoked (it may have expired)."""
-        raise NotImplementedError
+        """An access key that is not revoked; it may have expired."""
+        return self._one(KeyRow, "keys", access_key=access_key)
 
     def keys(self, user_id: str) -> list[KeyRow]:
         """A user's access keys."""
-        raise NotImplementedError
+        return self._all(KeyRow, "keys", user_id=user_id)
 
     def user(self, user_id: str) -> UserRow | None:
         """A user that is not removed."""
-        raise NotImplementedError
+        return self._one(UserRow, "users", user_id=user_id)
 
     def users(self) -> list[UserRow]:
         """All users."""
-        raise NotImplementedError
+        return self._all(UserRow, "users")
 
     def member(self, project_id: str, user_id: str) -> MemberRow | None:
         """What a user may do in a project; None: nothing."""
-        raise NotImplementedError
+        return self._one(MemberRow, "members", project_id=project_id, user_id=user_id)
 
-    def memberships(self, user_id: str | None = None, project_id: str | None = None) -> list[MemberRow]:
+    def memberships(
+        self, user_id: str | None = None, project_id: str | None = None
+    ) -> list[MemberRow]:
         """Who belongs where."""
-        raise NotImplementedError
+        return self._all(MemberRow, "members", user_id=user_id, project_id=project_id)
+
+    # The tables themselves
+
+    def quarantined(self) -> list[dict[str, Any]]:
+        """Streams with an event that could not be applied: which, at what position, and why."""
+        with self.follower.caught_up() as database:
+            return [dict(row) for row in database.execute("SELECT * FROM quarantine")]
+
+    def statuses(self) -> dict[str, int]:
+        """How many kept tasks there are of each status."""
+        with self.follower.caught_up() as database:
+            return dict(
+                tuple(row)
+                for row in database.execute("SELECT status, count(*) FROM tasks GROUP BY status")
+            )
+
+    def _one(self, kind: type[R], table: str, **key: str) -> R | None:
+        found = self._all(kind, table, **key)
+        return found[0] if found else None
+
+    def _all(self, kind: type[R], table: str, **filters: str | None) -> list[R]:
+        wanted = {column: value for column, value in filters.items() if value is not None}
+        where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
+        with self.follower.caught_up() as database:
+            found = database.execute(f"SELECT * FROM {table} WHERE {where}", wanted)  # noqa: S608
+            return [_row(kind, row) for row in found]
+
+
+def _row(kind: type[R], row: sqlite3.Row) -> R:
+    """A row as its dataclass: SQLite keeps times as text and truths as numbers."""
+    return convert(dict(row), kind, strict=False)

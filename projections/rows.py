@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 (read at run time, to convert rows)
 
 from domain.conditions import OwnerId
 

@@ -1,0 +1,1 @@
+"""The web side: requests in, answers out, and who may ask."""

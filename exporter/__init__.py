@@ -1,0 +1,1 @@
+"""The work itself: reads batch tasks, makes their workbooks and keeps the result files."""

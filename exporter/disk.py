@@ -1,0 +1,128 @@
+"""Files on a local disk: private, durable, in place whole or not at all, their faults in words."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PLACING_TRIES = 5
+"""How often a file is placed anew because its folder, just made, was removed as an empty one."""
+
+_LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
+
+_WORDS = {
+    errno.ENOSPC: "there is no room left for the result",
+    errno.EDQUOT: "there is no room left for the result",
+    errno.EACCES: "the place of the results may not be written to",
+    errno.EPERM: "the place of the results may not be written to",
+    errno.EROFS: "the place of the results may not be written to",
+    errno.ENOTDIR: "the place of the results is not a folder",
+    errno.EEXIST: "the place of the results is not a folder",
+    errno.EIO: "the disk of the results failed",
+    errno.EFBIG: "the result is larger than the disk takes",
+}
+
+
+class ResultsFailed(Exception):
+    """The place of the results failed. The message is for users: it names no path.
+
+    `passing` says whether an operator or time may mend it, as with a full disk; a lasting fault
+    fails again however often it is tried.
+    """
+
+    def __init__(self, message: str, *, passing: bool) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """What the disk refuses inside becomes a ResultsFailed."""
+    try:
+        yield
+    except OSError as error:
+        passing = error.errno not in _LASTING
+        raise ResultsFailed(_in_words(error.errno or 0), passing=passing) from error
+
+
+def create_private(path: Path) -> BinaryIO:
+    """A new file that only this user may read, to write to; FileExistsError where there is one."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def hash_file(path: Path) -> tuple[int, str]:
+    """The size in bytes and the SHA-256 in hex."""
+    with storing(), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return os.fstat(file.fileno()).st_size, digest
+
+
+def link(source: Path, final: Path, tries: int = PLACING_TRIES) -> None:
+    """The file under its final name, durably; unlike a rename, it fails where the name is taken."""
+    try:
+        create_folder(final.parent)
+        final.hardlink_to(source)
+    except FileNotFoundError:
+        if tries == 1:
+            raise
+        link(source, final, tries - 1)
+    else:
+        sync(final.parent)
+        sync(final.parent.parent)
+
+
+def create_folder(folder: Path) -> None:
+    """The folder and those above it, private and durable; nothing where it is there."""
+    if folder.is_dir():
+        return
+    create_folder(folder.parent)
+    with suppress(FileExistsError):  # just made; or a file, which whoever writes below it finds
+        folder.mkdir(mode=0o700)
+    sync(folder.parent)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder unless something is, or just came, in it."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+            raise
+
+
+def copy(source: Path, target: Path) -> None:
+    """A durable, private copy, in the place of whatever was there."""
+    target.unlink(missing_ok=True)
+    with source.open("rb") as read, create_private(target) as written:
+        shutil.copyfileobj(read, written)
+    sync(target)
+
+
+def sync(path: Path) -> None:
+    """Returns when the file's bytes, or the folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def names(folder: Path) -> list[str]:
+    """What the folder holds, sorted; nothing where there is no folder."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _in_words(number: int) -> str:
+    name = errno.errorcode.get(number, "unknown fault")
+    return _WORDS.get(number, f"the place of the results failed ({name})")

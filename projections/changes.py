@@ -1,0 +1,84 @@
+"""Rows as a projection sees them: by key, changed here first, stored by whoever drives it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from projections.schema import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+
+    Row = dict[str, Any]
+    Key = tuple[Any, ...]
+    Find = Callable[..., Row | None]
+
+
+class Changes:
+    """What events changed, over rows that `find` looks up: in a table, or in a fold's memory.
+
+    `position` is that of the event at hand. Changes can be stacked, so that an event that cannot
+    be applied leaves nothing behind.
+    """
+
+    def __init__(self, find: Find, position: int = 0) -> None:
+        self._find = find
+        self.position = position
+        self.rows: dict[tuple[str, Key], Row | None] = {}
+
+    def get(self, table: str, *key: Any) -> Row | None:
+        """A row as changed so far; not to be altered, but replaced by `put`."""
+        if (table, key) in self.rows:
+            return self.rows[table, key]
+        return self._find(table, *key)
+
+    def put(self, table: str, row: Row) -> None:
+        """A whole row, new or instead of the one with its key."""
+        self.rows[table, tuple(row[column] for column in TABLES[table].key)] = row
+
+    def delete(self, table: str, *key: Any) -> None:
+        """No row with this key any more."""
+        self.rows[table, key] = None
+
+    def take(self, changes: Changes) -> None:
+        """Makes another's changes, stacked on these, one's own."""
+        self.rows.update(changes.rows)
+
+    def store(self, database: Database) -> None:
+        """Writes every change; the caller's transaction makes them one."""
+        kept: dict[str, list[Row]] = {}
+        gone: dict[str, list[Key]] = {}
+        for (table, key), row in self.rows.items():
+            if row is None:
+                gone.setdefault(table, []).append(key)
+            else:
+                kept.setdefault(table, []).append(row)
+        for table, rows in kept.items():
+            key_columns = TABLES[table].key
+            database.table(table).upsert_all(rows, pk=key_columns)
+        for table, keys in gone.items():
+            statement = f"DELETE FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
+            database.conn.executemany(statement, keys)
+
+
+def nothing(table: str, *key: Any) -> Row | None:
+    """Finds no row: where a fold begins."""
+    del table, key
+    return None
+
+
+def stored_in(database: Database) -> Find:
+    """Finds rows as they stand in the tables."""
+
+    def find(table: str, *key: Any) -> Row | None:
+        query = f"SELECT * FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
+        row = database.conn.execute(query, key).fetchone()
+        return dict(row) if row else None
+
+    return find
+
+
+def _matches(table: str) -> str:
+    return " AND ".join(f"{column} = ?" for column in TABLES[table].key)

@@ -1,0 +1,114 @@
+"""Follower: pull the next page of events, apply it, move the position: one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import PersistenceError
+
+from domain.journal import Journal
+from domain.log import LOG_STREAM, Log
+from domain.refusals import Unavailable
+from projections.changes import Changes, stored_in
+from projections.position import Position, apply_page, news_since
+from projections.rebuild import rebuild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from eventsourcing.persistence import ApplicationRecorder
+    from sqlite_utils import Database
+
+    from projections.tables import ReadTables
+
+PAGE = 1000
+CATCH_UP_SECONDS = 5.0
+
+
+class LogAltered(Unavailable):
+    """The log is not the one that the read tables know, though it says it is: damage."""
+
+    def __str__(self) -> str:
+        return "The event log is not the one that this node has read: an operator must look."
+
+
+class BehindLog(Unavailable):
+    """The tables could not be brought up to the log's head in time."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Lets every failure of log or tables out as `Unavailable`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, PersistenceError) as error:
+        raise Unavailable from error
+
+
+class Follower:
+    """Keeps this machine's read tables at the head of the log; safe for threads and processes."""
+
+    def __init__(
+        self,
+        recorder: ApplicationRecorder,
+        tables: ReadTables,
+        *,
+        page: int = PAGE,
+        watch: Callable[[], float] = monotonic,
+    ) -> None:
+        self.recorder = recorder
+        self.tables = tables
+        self._page = page
+        self._watch = watch
+        self._applying = Lock()
+
+    @contextmanager
+    def caught_up(self, seconds: float = CATCH_UP_SECONDS) -> Iterator[Database]:
+        """The tables with all that the log had at this moment.
+
+        Raises:
+            Unavailable: the log or the tables cannot be read, or (BehindLog) not in this time.
+            LogAltered: the log is another than it was.
+        """
+        with reading(), self.tables.open() as database:
+            if self._catch_up(database, self._watch() + seconds):
+                yield database
+                return
+        self._start_over()
+        with self.caught_up(seconds) as database:
+            yield database
+
+    def position(self) -> Position:
+        """How far the tables are, without catching up.
+
+        Raises:
+            Unavailable: the tables cannot be read.
+        """
+        with reading(), self.tables.open() as database:
+            return Position.read(Changes(stored_in(database)))
+
+    def _catch_up(self, database: Database, until: float) -> bool:
+        """Applies what is new; False where the log is not the one that the tables know."""
+        news = news_since(self.recorder, Position.read(Changes(stored_in(database))), 1)
+        if not news:
+            return news is not None
+        if not self._applying.acquire(timeout=max(0.0, until - self._watch())):
+            raise BehindLog
+        try:
+            while (applied := apply_page(self.recorder, database, self._page)) == self._page:
+                if self._watch() >= until:
+                    raise BehindLog
+        finally:
+            self._applying.release()
+        return applied is not None
+
+    def _start_over(self) -> None:
+        log = Journal(self.recorder).latest(Log, LOG_STREAM)
+        if log.incarnation == self.position().incarnation:
+            raise LogAltered
+        with reading():
+            rebuild(self.recorder, self.tables)

@@ -1,0 +1,184 @@
+"""The event log: the library's recorder over an event store named by a URL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections import deque
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import InterfaceError, OperationalError
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteCursor,
+    SQLiteDatastore,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from domain.conditions import OwnerId
+
+BUSY_SECONDS = 5.0
+TURN_SECONDS = 0.25
+STRIPES = 256
+_TURN_PAUSE = 0.002
+_SCHEME = "sqlite:///"
+
+
+class CannotOpen(Exception):
+    """The event store named by a URL cannot be opened; the text says which and why."""
+
+
+class OpenLog:
+    """An open event store; `turns` lets a hot owner's writers take turns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._store = SQLiteStore(path)
+        self.recorder = SQLiteApplicationRecorder(self._store)
+        self.turns = Turns(path.with_name(path.name + "-turns"))
+
+    def create(self) -> None:
+        """Makes the tables where they are missing."""
+        self.recorder.create_table()
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        self._store.close()
+
+
+def open_log(url: str) -> OpenLog:
+    """Opens the event store, and makes its tables where they are missing.
+
+    Raises:
+        CannotOpen: another kind of URL, or a file that cannot be made or read.
+    """
+    if not url.startswith(_SCHEME):
+        raise CannotOpen(f"The event store '{url}' is not of a known kind: use sqlite:///PATH.")
+    path = Path(url.removeprefix(_SCHEME))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = OpenLog(path)
+        log.create()
+    except (OSError, OperationalError, InterfaceError) as error:
+        raise CannotOpen(f"The event store '{url}' cannot be opened: {error}.") from error
+    return log
+
+
+class SQLiteStore(SQLiteDatastore):
+    """The library's datastore with connections of our own making.
+
+    The library's pool hands out reading connections through the semaphore that writers wait at,
+    and caches a single statement. Here readers never wait, and a writer takes the write lock at
+    once, so that its transaction cannot fail half-way for another's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+        self._idle: deque[SQLiteConnection] = deque()
+        self._writing = Lock()
+
+    @contextmanager
+    def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
+        """A connection of this call's alone; `commit` is the library's word for writing."""
+        del commit
+        connection = self._idle.pop() if self._idle else self._connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
+        """One transaction: a write that is on disk when it ends, or a read of one moment."""
+        if not commit:
+            with self.get_connection(commit=False) as connection, _translated():
+                yield connection.cursor()
+            return
+        if not self._writing.acquire(timeout=BUSY_SECONDS):
+            raise OperationalError("another writer of this process holds the event store")
+        try:
+            with self.get_connection(commit=True) as connection, _translated():
+                cursor = connection.cursor()
+                cursor.execute("BEGIN IMMEDIATE")
+                yield cursor
+                connection.commit()
+        finally:
+            self._writing.release()
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        while getattr(self, "_idle", None):
+            self._idle.pop().close()
+        super().close()
+
+    def _connect(self) -> SQLiteConnection:
+        with _translated():
+            raw = sqlite3.connect(
+                self._path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                cached_statements=128,
+                check_same_thread=False,
+            )
+            raw.execute("PRAGMA journal_mode=WAL")
+            raw.execute("PRAGMA synchronous=FULL")
+            raw.row_factory = sqlite3.Row
+        return SQLiteConnection(raw, max_age=None)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Lets SQLite's errors out as the library's, which the journal knows."""
+    from eventsourcing.persistence import IntegrityError
+
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise IntegrityError(error) from error
+    except sqlite3.Error as error:
+        raise OperationalError(error) from error
+
+
+class Turns:
+    """Lets one owner's writers take turns over all processes of a machine, for fairness alone.
+
+    The version check keeps the rules; so whoever waits longer than `TURN_SECONDS` goes on without
+    (a stopped process may hold the lock).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def __call__(self, owner: OwnerId) -> Iterator[None]:
+        """Waits for the owner's turn, at most `TURN_SECONDS`."""
+        stripe = blake2b("/".join(owner).encode(), digest_size=1).hexdigest()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._folder / stripe, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    until = monotonic() + TURN_SECONDS
+    while monotonic() < until:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sleep(_TURN_PAUSE)
+    return None

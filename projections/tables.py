@@ -1,0 +1,127 @@
+"""The folder of read tables: files of unique names, and which of them is current."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from contextlib import contextmanager, suppress
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from projections import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_SECONDS = 5.0
+_POINTER = "current"
+_PREFIX = f"read-v{schema.VERSION}-"
+
+
+class ReadTables:
+    """This machine's read tables, shared by its processes; safe for threads.
+
+    Nothing is ever renamed onto a live database: the pointer, a one-line file, is replaced
+    atomically, and is looked at before every use.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._idle: deque[tuple[str, Database]] = deque()
+
+    @contextmanager
+    def open(self) -> Iterator[Database]:
+        """The current tables, made empty where there are none; in no transaction."""
+        name = self._present()
+        database = self._reuse(name) or connect(self.folder / name)
+        try:
+            yield database
+        except BaseException:
+            database.conn.close()
+            raise
+        self._idle.append((name, database))
+
+    def current(self) -> str | None:
+        """The name of the current file."""
+        try:
+            return (self.folder / _POINTER).read_text().strip()
+        except FileNotFoundError:
+            return None
+
+    def new(self) -> tuple[str, Database]:
+        """An empty file beside the current one, with a name of its own."""
+        name = f"{_PREFIX}{token_hex(8)}.sqlite"
+        database = connect(self.folder / name)
+        with database.atomic():
+            schema.create(database)
+        return name, database
+
+    def point_to(self, name: str) -> None:
+        """Makes a file the current one, for every process at its next look."""
+        beside = self.folder / f"{_POINTER}-{token_hex(8)}"
+        beside.write_text(name)
+        beside.replace(self.folder / _POINTER)
+
+    def discard(self, name: str) -> None:
+        """Removes a file that is not current; whoever has it open goes on reading it."""
+        for suffix in ("", "-wal", "-shm"):
+            (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        while self._idle:
+            self._idle.pop()[1].conn.close()
+
+    def _present(self) -> str:
+        name = self.current()
+        if name is None:
+            return self._begin()
+        if name.startswith(_PREFIX) and (self.folder / name).exists():
+            return name
+        name, database = self.new()
+        database.conn.close()
+        self.point_to(name)
+        return name
+
+    def _begin(self) -> str:
+        """Makes the first file; of several processes that try, one wins."""
+        name, database = self.new()
+        database.conn.close()
+        beside = self.folder / f"{_POINTER}-{token_hex(8)}"
+        beside.write_text(name)
+        try:
+            os.link(beside, self.folder / _POINTER)
+        except FileExistsError:
+            self.discard(name)
+        finally:
+            beside.unlink()
+        return self.current() or name
+
+    def _reuse(self, name: str) -> Database | None:
+        with suppress(IndexError):
+            while True:
+                idle, database = self._idle.pop()
+                if idle == name:
+                    return database
+                database.conn.close()
+        return None
+
+
+def connect(path: Path) -> Database:
+    """Opens read tables: losing the last of them to a power cut costs a catch-up, no more."""
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        cached_statements=128,
+        check_same_thread=False,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return Database(connection, execute_plugins=False, recursive_triggers=False)

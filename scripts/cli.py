@@ -1,0 +1,122 @@
+"""The `export-tasks` command: its subcommands, and how a failure is told."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOMS = ("domain", "projections", "exporter", "api", "scripts")
+INTERRUPTED = 130
+
+# Where each command's home is; imported when help or a call asks for it, and light to import.
+_COMMANDS = {
+    "init": "init",
+    "demo": "demo",
+    "serve": "serve",
+    "exporter": "serve",
+    "project": "projects",
+    "app": "projects",
+    "user": "people",
+    "key": "people",
+    "limits": "limits",
+    "batch": "batch",
+    "task": "task",
+    "event": "event",
+    "rebuild": "rebuild",
+    "config": "config",
+    "worker": "serve",
+}
+
+
+class Refused(click.ClickException):
+    """What was asked is not done: one line on stderr, exit 1."""
+
+    def show(self, file: Any = None) -> None:
+        """Prints the line."""
+        click.echo(f"export-tasks: {self.message}", file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """All commands, each imported from its own file; refusals become one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order of a first day with the service."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        home = import_module(f"scripts.commands.{_COMMANDS[cmd_name]}")
+        return getattr(home, cmd_name)  # type: ignore[no-any-return]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; refusals, faults of settings and of stores are told, not traced."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if isinstance(error, _told()):
+                raise Refused(_one_line(error)) from error
+            raise
+
+
+def _told() -> tuple[type[Exception], ...]:
+    """The faults that people can do something about: what they need to know is in the text."""
+    from eventsourcing.persistence import PersistenceError
+
+    from api.settings import SettingsError
+    from domain.refusals import Refusal
+    from exporter.results import ResultsClaimed, ResultsFailed
+    from exporter.sources import BatchRefused, SourceFailed
+    from projections.log import CannotOpen
+
+    stores = (CannotOpen, PersistenceError, ResultsFailed, ResultsClaimed, SourceFailed, OSError)
+    return (Refusal, SettingsError, BatchRefused, *stores)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@click.command(cls=Commands, epilog="Each command has a --help of its own, with an example.")
+@click.version_option(package_name="export-tasks", message="%(version)s")
+def cli() -> None:
+    """Export batch-task results as spreadsheets: IoTDA's export-task API, self-hosted."""
+
+
+def main() -> None:
+    """Runs the command, unless another package's `api` or `domain` would be run with it."""
+    if stray := _stray_room():
+        click.echo(
+            f"export-tasks: the package '{stray}' here is not export-tasks' own; this program "
+            "needs an environment of its own: install with pipx.",
+            err=True,
+        )
+        sys.exit(1)
+    cli(prog_name="export-tasks")
+
+
+def _stray_room() -> str | None:
+    """A room that does not share the one parent folder."""
+    ours = Path(__file__).resolve().parent.parent
+    for room in ROOMS:
+        spec = find_spec(room)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] != ours:
+            return room
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Commands: what an operator can ask for, by topic; nothing heavy is imported before it is used."""

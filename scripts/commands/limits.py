@@ -1,0 +1,55 @@
+"""`limits`: the rules' numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scripts.options import DURATION
+from scripts.talk import as_json, example, show
+
+if TYPE_CHECKING:
+    from domain.limits import Limits
+
+
+@click.group()
+def limits() -> None:
+    """The rules' numbers: unfinished, kept, seconds between downloads."""
+
+
+@limits.command("show", epilog=example("limits show --json"))
+@as_json
+def show_limits(as_json: bool) -> None:
+    """Show the numbers in force."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        show(_document(parts.ledger.limits()), as_json)
+
+
+@limits.command("set", epilog=example("limits set --kept 100 --download-interval 10s"))
+@click.option("--unfinished", type=int, help="Unfinished tasks a user may have.")
+@click.option("--kept", type=int, help="Tasks kept for a user; one more removes the earliest.")
+@click.option("--download-interval", type=DURATION, help="Between a user's downloads; 0: none.")
+@as_json
+def set_limits(as_json: bool, **given: Any) -> None:
+    """Change some of the numbers; users meet them at their next request."""
+    from domain.commands import SetLimits
+    from scripts.parts import Parts
+
+    changed = {name: number for name, number in given.items() if number is not None}
+    if not changed:
+        raise click.UsageError("Nothing to set: give --unfinished, --kept or --download-interval.")
+    with Parts() as parts:
+        numbers = _document(parts.ledger.limits()) | changed
+        parts.ledger.set_limits(SetLimits(**numbers, caller=parts.operator()))
+        show(_document(parts.ledger.limits()), as_json)
+
+
+def _document(limits: Limits) -> dict[str, Any]:
+    return {
+        "unfinished": limits.unfinished,
+        "kept": limits.kept,
+        "download_interval": limits.download_interval,
+    }

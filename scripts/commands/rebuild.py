@@ -1,0 +1,21 @@
+"""`rebuild`: this node's read tables, built anew from the events."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from scripts.talk import as_json, example, progress, show
+
+
+@click.command(epilog=example("rebuild"))
+@as_json
+def rebuild(as_json: bool) -> None:
+    """Build the read tables anew beside the live ones, compare, swap; the service goes on."""
+    from projections.rebuild import rebuild as build
+    from scripts.parts import Parts
+
+    with Parts() as parts, progress("rebuilding") as advance:
+        done = build(parts.log.recorder, parts.tables, progress=advance)
+    show(asdict(done), as_json)

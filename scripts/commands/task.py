@@ -1,0 +1,101 @@
+"""`task`: any owner's export tasks, their quota and file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scripts.talk import as_json, example, show, show_all
+
+if TYPE_CHECKING:
+    from projections.rows import FileRow, QuotaRow, TaskRow
+
+_COLUMNS = ("export_task_id", "project_id", "user_id", "status", "progress", "export_count",
+            "create_time")
+
+
+@click.group()
+def task() -> None:
+    """Export tasks of all users."""
+
+
+@task.command("list", epilog=example("task list --project plant-1"))
+@click.option("--project", help="Only this project's.")
+@click.option("--user", help="Only this user's (user id).")
+@as_json
+def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
+    """List the tasks that are kept, newest first."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        rows = parts.queries.all_tasks(project, user)
+        show_all(_COLUMNS, map(_task_document, rows), as_json)
+
+
+@task.command("show", epilog=example("task show 019a3c5e7f00a1b2c3d4e5f6"))
+@click.argument("task_id")
+@as_json
+def show_task(task_id: str, as_json: bool) -> None:
+    """Show a task, the file a download would give, and its owner's quota."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        row = parts.queries.any_task(task_id)
+        if row is None:
+            raise click.ClickException(_absent(parts.ledger.task(task_id) is not None, task_id))
+        file = parts.queries.current_file(row.conditions) if row.status == "Success" else None
+        quota = parts.queries.quota(row.owner)
+        show(_task_document(row) | _more(row, file, quota), as_json)
+
+
+@task.command("delete", epilog=example("task delete 019a3c5e7f00a1b2c3d4e5f6"))
+@click.argument("task_id")
+def delete_task(task_id: str) -> None:
+    """Delete a task in any state; its events stay readable."""
+    from domain.commands import DeleteTask
+    from domain.refusals import NoSuchTask
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        found = parts.ledger.task(task_id)
+        if found is None:
+            raise NoSuchTask
+        parts.ledger.delete(DeleteTask(found.owner, task_id, parts.operator()))
+
+
+def _absent(was: bool, task_id: str) -> str:
+    if was:
+        return f"The export task was removed; its history: export-tasks event list --task {task_id}"
+    return "The export task does not exist."
+
+
+def _task_document(row: TaskRow) -> dict[str, Any]:
+    return {
+        "export_task_id": row.task_id,
+        "project_id": row.project_id,
+        "user_id": row.user_id,
+        "resource_type": row.resource_type,
+        "resource_condition": row.resource_condition,
+        "export_format": row.export_format,
+        "app_type": row.app_type,
+        "app_id": row.app_id,
+        "status": row.status,
+        "progress": row.progress,
+        "export_count": row.rows,
+        "total": row.total,
+        "create_time": row.created_at,
+        "end_time": row.ended_at,
+        "error_code": row.error_code,
+        "error_msg": row.error_msg,
+    }
+
+
+def _more(row: TaskRow, file: FileRow | None, quota: QuotaRow) -> dict[str, Any]:
+    return {
+        "attempt": row.attempt,
+        "exporter": row.exporter,
+        "file": asdict(file) if file else None,
+        "quota": asdict(quota),
+    }

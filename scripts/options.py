@@ -1,0 +1,44 @@
+"""Options: the kinds of value that commands take beyond click's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from click import Context, Parameter
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, from `30`, `30s`, `5m` or `1h`, as settings write it (contract, section 7)."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> float:
+        """The seconds; a usage error names what it should look like."""
+        from api.settings import duration
+
+        try:
+            return duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Moment(click.ParamType[datetime]):
+    """A time as ISO 8601; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> datetime:
+        """The time; a usage error says what is wrong with it."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is no ISO 8601 time such as 2026-01-31T23:59:59Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+DURATION = Duration()
+MOMENT = Moment()

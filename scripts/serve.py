@@ -1,0 +1,144 @@
+"""Serve: API processes, exporters and a keeper as one supervised group, one to a home."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import socket
+from contextlib import closing, contextmanager
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from domain.refusals import Refusal
+from scripts.group import Child, Group
+from scripts.logs import log_to_stderr
+from scripts.parts import Parts
+from scripts.talk import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from api.settings import Settings
+
+BIND_SECONDS = 3.0
+"""How long a port may still be held by the children of a service that was killed."""
+
+BACKLOG = 1024
+LOCK = "serve.lock"
+
+
+class CannotServe(Refusal):
+    """What keeps the service from starting; told before it listens."""
+
+
+def serve(settings: Settings) -> bool:
+    """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
+
+    Raises:
+        CannotServe: the store is empty, another `serve` has this home, the port is taken.
+        Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
+    """
+    with _alone(settings.home / LOCK):
+        _check(settings)
+        with closing(_listening(settings.host, settings.port)) as listener:
+            api = [_api(number, listener) for number in range(1, settings.workers + 1)]
+            return _run(settings, [*api, *_makers(settings)], f"listening on {_address(listener)}")
+
+
+def export(settings: Settings) -> bool:
+    """Runs exporters alone, as `serve` does with the API."""
+    _check(settings)
+    return _run(settings, _makers(settings), "exporting")
+
+
+def _run(settings: Settings, children: list[Child], news: str) -> bool:
+    log_to_stderr()
+
+    async def run() -> bool:
+        return await Group(children, settings.environment()).run(lambda: say(news))
+
+    return asyncio.run(run())
+
+
+def _api(number: int, listener: socket.socket) -> Child:
+    descriptor = listener.fileno()
+    return Child(f"API worker {number}", ("worker", "api", str(descriptor)), (descriptor,))
+
+
+def _makers(settings: Settings) -> list[Child]:
+    exporters = [
+        Child(f"exporter {number}", ("worker", "exporter"))
+        for number in range(1, settings.exporters + 1)
+    ]
+    return [*exporters, Child("keeper", ("worker", "keeper"))]
+
+
+def _check(settings: Settings) -> None:
+    """Everything that can be known to fail fails here, before anybody is listened to."""
+    with Parts(settings) as parts:
+        if not parts.queries.projects():
+            raise CannotServe(
+                "The event store is empty; make a project and its first user: export-tasks init"
+            )
+        parts.claim_results()
+        parts.check_source()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One `serve` a home; the lock goes with the process, however it ends."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(descriptor, path)
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        other = os.read(descriptor, 20).decode() or "unknown"
+        raise CannotServe(
+            f"Another serve (process {other}) runs in this home: {path.parent}."
+        ) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    until = monotonic() + BIND_SECONDS
+    while True:
+        try:
+            return _bound(host, port)
+        except OSError as error:
+            if monotonic() > until or error.errno != errno.EADDRINUSE:
+                raise CannotServe(
+                    f"Cannot listen on {host} port {port}: {error.strerror}."
+                ) from error
+        sleep(0.1)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,193 @@
+"""Five unfinished, fifty kept, ids that grow: contract, sections 2.2 and 2.3."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.owner import Owner
+from domain.refusals import Invalid, NoSuchTask, OwnerClosed, UnfinishedLimitReached
+from domain.task import Task
+from tests.facts import ANN, BEN, NOON, OPERATOR
+
+
+def test_a_create_is_the_owners_event_then_the_task(story):
+    task = story.create()
+    admitted, created = story.events()
+    assert admitted == Owner.Admitted(
+        originator_id=admitted.originator_id,
+        originator_version=1,
+        timestamp=NOON,
+        by="ann",
+        request_id="r1",
+        key="AK",
+        address=None,
+        project_id="p1",
+        user_id="ann",
+        kept=[task.task_id],
+        holders=[task.task_id],
+        last_id=task.task_id,
+        task_id=task.task_id,
+        evicted=[],
+        unfinished_limit=5,
+        kept_limit=50,
+    )
+    assert created.task_id == task.task_id
+
+
+def test_five_may_be_unfinished_and_the_sixth_is_refused(story):
+    for _ in range(5):
+        story.create()
+    before = story.head()
+    with pytest.raises(UnfinishedLimitReached, match="5 unfinished"):
+        story.create()
+    assert story.head() == before
+
+
+def test_a_finished_task_frees_its_slot_without_telling_its_owner(story):
+    tasks = [story.create() for _ in range(5)]
+    story.complete(tasks[2])
+    task = story.create()
+    assert story.events()[-2].holders == [
+        *(each.task_id for each in tasks if each is not tasks[2]),
+        task.task_id,
+    ]
+
+
+def test_owners_do_not_share_their_slots(story):
+    for _ in range(5):
+        story.create(ANN)
+    assert story.create(BEN).owner == BEN
+
+
+def test_the_fifty_first_create_removes_the_earliest_first(story):
+    tasks = _fifty(story)
+    before = story.head()
+    newest = story.create()
+    evicted, admitted, created = story.events(before)
+    assert isinstance(evicted, Task.Evicted)
+    assert evicted.originator_id == tasks[0].id
+    assert (evicted.reason, evicted.by_task) == ("kept_limit", newest.task_id)
+    assert admitted.evicted == [tasks[0].task_id]
+    assert admitted.kept == [*(each.task_id for each in tasks[1:]), newest.task_id]
+    assert created.task_id == newest.task_id
+
+
+def test_the_fiftieth_removes_nothing(story):
+    _fifty(story)
+    assert "task.evicted" not in story.told()
+
+
+def test_an_unfinished_earliest_goes_too_and_gives_up_its_slot(story):
+    story.limits(2, 2)
+    first, second = story.create(), story.create()
+    story.complete(second)
+    third = story.create()
+    assert story.events()[-2].holders == [third.task_id]
+    assert story.ledger.task(first.task_id).evicted == "kept_limit"
+
+
+def test_the_slots_are_judged_before_any_eviction(story):
+    story.limits(2, 2)
+    story.create(), story.create()
+    before = story.head()
+    with pytest.raises(UnfinishedLimitReached, match="2 unfinished"):
+        story.create()
+    assert story.head() == before
+
+
+def test_a_lowered_limit_evicts_the_excess_at_the_next_create(story):
+    tasks = [story.create() for _ in range(4)]
+    for task in tasks:
+        story.complete(task)
+    story.limits(2, 2)
+    before = story.head()
+    newest = story.create()
+    assert story.told(before) == ["task.evicted"] * 3 + ["owner.admitted", "task.created"]
+    assert story.events()[-2].kept == [tasks[3].task_id, newest.task_id]
+
+
+@pytest.mark.parametrize(
+    ("field", "numbers"),
+    [
+        ("unfinished", (0, 50, 30)),
+        ("unfinished", (6, 5, 30)),
+        ("kept", (1, 0, 30)),
+        ("kept", (1, 1001, 30)),
+        ("download_interval", (5, 50, -1)),
+        ("download_interval", (5, 50, 86_401)),
+    ],
+)
+def test_limits_have_limits(story, field, numbers):
+    with pytest.raises(Invalid, match=field):
+        story.limits(*numbers)
+
+
+@pytest.mark.parametrize("numbers", [(1, 1, 0), (5, 5, 30), (1000, 1000, 86_400)])
+def test_limits_may_be_set_up_to_their_limits(story, numbers):
+    story.limits(*numbers)
+    limits = story.ledger.limits()
+    assert (limits.unfinished, limits.kept, limits.download_interval) == numbers
+
+
+def test_ids_grow_whatever_the_clock_does(story):
+    story.limits(100, 100)
+    ids = []
+    for minutes in (0, 10, -30, 0, 0, 60, -600):
+        story.clock.pass_by(minutes=minutes)
+        ids.append(story.create().task_id)
+    assert ids == sorted(set(ids))
+    assert {len(each) for each in ids} == {24}
+
+
+def test_a_deleted_task_is_evicted_then_released(story):
+    kept, task = story.create(), story.create()
+    before = story.head()
+    story.delete(task)
+    evicted, released = story.events(before)
+    assert (evicted.reason, evicted.by_task, evicted.by) == ("deleted", None, "ann")
+    assert released.kept == released.holders == [kept.task_id]
+    assert released.last_id == task.task_id
+
+
+def test_a_repeated_delete_changes_nothing(story):
+    task = story.create()
+    story.delete(task)
+    before = story.head()
+    story.delete(task)
+    assert story.head() == before
+
+
+def test_a_task_removed_by_the_limit_cannot_be_deleted(story):
+    story.limits(1, 1)
+    first = story.create()
+    story.complete(first)
+    story.create()
+    with pytest.raises(NoSuchTask):
+        story.delete(first)
+
+
+def test_anothers_task_is_as_if_it_did_not_exist(story):
+    task = story.create(ANN)
+    with pytest.raises(NoSuchTask):
+        story.delete(task, BEN)
+
+
+def test_closing_an_owner_removes_every_task_and_admits_no_more(story):
+    tasks = [story.create(), story.create()]
+    before = story.head()
+    story.ledger.close(ANN, OPERATOR)
+    assert story.told(before) == ["task.evicted", "task.evicted", "owner.closed"]
+    assert all(story.ledger.task(task.task_id).evicted for task in tasks)
+    with pytest.raises(OwnerClosed):
+        story.create()
+    before = story.head()
+    story.ledger.close(ANN, OPERATOR)
+    assert story.head() == before
+
+
+def _fifty(story):
+    tasks = []
+    for _ in range(50):
+        tasks.append(story.create())
+        story.complete(tasks[-1])
+    return tasks
