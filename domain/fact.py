@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import AggregateEvent, BaseAggregate
+from eventsourcing.utils import register_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +46,12 @@ class Fact(AggregateEvent):
     request_id: str
     key: str | None
     address: str | None
+
+    def __init_subclass__(cls) -> None:
+        """Makes a stored topic readable in every process that imports the event."""
+        super().__init_subclass__()
+        if "TOPIC" in cls.__dict__:
+            register_topic(cls.TOPIC, cls)
 
     def apply(self, aggregate: Any) -> None:
         """Hands the fact to the evolution its topic names (`task.completed`: `_completed`)."""

@@ -8,15 +8,10 @@ from random import SystemRandom
 from time import sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from eventsourcing.persistence import (
-    DatetimeAsISO,
-    IntegrityError,
-    JSONTranscoder,
-    Mapper,
-    PersistenceError,
-)
+from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from domain.refusals import Contended, Unavailable
+from domain.stored import event_mapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,13 +36,6 @@ A = TypeVar("A", bound="Aggregate")
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
-
-
-def event_mapper() -> Mapper[UUID]:
-    """How facts are stored: JSON without compression, whatever the environment says."""
-    transcoder = JSONTranscoder()
-    transcoder.register(DatetimeAsISO())
-    return Mapper(transcoder)
 
 
 class Decision(NamedTuple):

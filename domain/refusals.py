@@ -11,6 +11,9 @@ Refusal
 ├── TaskOver                nothing more can happen to the task in this way
 │   └── ClaimLost           another exporter holds the task now
 ├── AccessRefusal           a change to projects, apps, users or keys that cannot be made
+│   ├── AlreadyThere        it exists
+│   ├── NotThere            it does not exist
+│   └── StillInUse          users belong to the project
 └── Unavailable             the store did not answer in time; nothing is known to have happened
     └── Contended           others kept changing the same thing
 """
@@ -92,6 +95,28 @@ class ClaimLost(TaskOver):
 
 class AccessRefusal(Refusal):
     """A change to projects, apps, users or keys that cannot be made."""
+
+
+class AlreadyThere(AccessRefusal):
+    """What should be added exists; `what` names it, as a sentence begins."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} exists already.")
+
+
+class NotThere(AccessRefusal):
+    """What should be changed or found does not exist; `what` names it, as a sentence begins."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} does not exist.")
+
+
+class StillInUse(AccessRefusal):
+    """A project is removed after its users, never with them."""
+
+    def __init__(self, project_id: str, users: int) -> None:
+        belong = "1 user belongs" if users == 1 else f"{users} users belong"
+        super().__init__(f"{belong} to the project '{project_id}'; remove them first.")
 
 
 class Unavailable(Refusal):

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PLACING_TRIES = 5
-"""How often a file is placed anew because its folder, just made, was removed as an empty one."""
-
 _LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
 
 _WORDS = {
@@ -25,7 +22,6 @@ _WORDS = {
     errno.EPERM: "the place of the results may not be written to",
     errno.EROFS: "the place of the results may not be written to",
     errno.ENOTDIR: "the place of the results is not a folder",
-    errno.EEXIST: "the place of the results is not a folder",
     errno.EIO: "the disk of the results failed",
     errno.EFBIG: "the result is larger than the disk takes",
 }
@@ -65,18 +61,10 @@ def hash_file(path: Path) -> tuple[int, str]:
         return os.fstat(file.fileno()).st_size, digest
 
 
-def link(source: Path, final: Path, tries: int = PLACING_TRIES) -> None:
+def link(source: Path, final: Path) -> None:
     """The file under its final name, durably; unlike a rename, it fails where the name is taken."""
-    try:
-        create_folder(final.parent)
-        final.hardlink_to(source)
-    except FileNotFoundError:
-        if tries == 1:
-            raise
-        link(source, final, tries - 1)
-    else:
-        sync(final.parent)
-        sync(final.parent.parent)
+    final.hardlink_to(source)
+    sync(final.parent)
 
 
 def create_folder(folder: Path) -> None:
@@ -87,15 +75,6 @@ def create_folder(folder: Path) -> None:
     with suppress(FileExistsError):  # just made; or a file, which whoever writes below it finds
         folder.mkdir(mode=0o700)
     sync(folder.parent)
-
-
-def remove_if_empty(folder: Path) -> None:
-    """Removes a folder unless something is, or just came, in it."""
-    try:
-        folder.rmdir()
-    except OSError as error:
-        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
-            raise
 
 
 def copy(source: Path, target: Path) -> None:

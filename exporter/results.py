@@ -12,17 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import unquote
 
-from exporter.disk import (
-    ResultsFailed,
-    copy,
-    create_folder,
-    create_private,
-    link,
-    names,
-    remove_if_empty,
-    storing,
-    sync,
-)
+from exporter.disk import ResultsFailed as ResultsFailed
+from exporter.disk import copy, create_folder, create_private, link, names, storing, sync
+from exporter.disk import hash_file as hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +29,6 @@ SPOOL = ".spool"
 """The folder in which attempts write; on the file system of the results, so that a link will do."""
 
 _KEY = re.compile(r"([0-9a-f]{24})/([1-9][0-9]{0,8})-([0-9a-z]{1,32})\.(xls|zip)")
-_TASK_ID = re.compile(r"[0-9a-f]{24}")
 
 
 class ResultMissing(Exception):
@@ -126,7 +117,7 @@ def result_key(task_id: str, attempt: int, nonce: str, suffix: str) -> str:
     The nonce tells apart two attempts of one number: a restored log may give a number again.
     """
     key = f"{task_id}/{attempt}-{nonce}{suffix}"
-    _checked(key)
+    _check(key)
     return key
 
 
@@ -137,14 +128,19 @@ def parse_key(key: str) -> tuple[str, int] | None:
 
 
 class LocalResults:
-    """Results in a folder of the local disk, which is made when first written to."""
+    """Results in a folder of the local disk, which is made when first written to.
+
+    It is flat, a key's `/` being a `-` in the file's name: a folder for each task would have to be
+    removed when empty, and a put could lose that race.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def put(self, key: str, source: Path) -> None:
-        final = self.folder / _checked(key)
+        final = self._path(key)
         with storing():
+            create_folder(self.folder)
             source.chmod(0o600)
             sync(source)
             try:
@@ -154,38 +150,35 @@ class LocalResults:
             source.unlink()
 
     def spool(self, key: str) -> Path:
+        path = self._path(key, spool=True)
         with storing():
-            create_folder(self.folder / SPOOL)
-        return self._spooled(key)
+            create_folder(path.parent)
+        return path
 
     def open(self, key: str) -> LocalResult:
         try:
             with storing():
-                return LocalResult(self.folder / _checked(key))
+                return LocalResult(self._path(key))
         except ResultsFailed as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise ResultMissing(key) from error
             raise
 
     def list(self) -> Iterator[Listed]:
-        with storing():
-            for task_id in filter(_TASK_ID.fullmatch, names(self.folder)):
-                for name in names(self.folder / task_id):
-                    yield from self._listed(f"{task_id}/{name}", spool=False)
-            for name in names(self.folder / SPOOL):
-                yield from self._listed(name.replace("-", "/", 1), spool=True)
+        for spool in (False, True):
+            with storing():
+                for name in names(self._folder(spool=spool)):
+                    yield from self._listed(name.replace("-", "/", 1), spool=spool)
 
     def delete(self, key: str, *, spool: bool = False) -> None:
         path = self._path(key, spool=spool)
         with storing():
             path.unlink(missing_ok=True)
-            if not spool:
-                remove_if_empty(path.parent)
 
     def marker(self) -> str | None:
         with storing():
             try:
-                return (self.folder / MARKER).read_text()
+                return (self.folder / MARKER).read_text("utf-8")
             except FileNotFoundError:
                 return None
 
@@ -208,11 +201,12 @@ class LocalResults:
         if (existing := self.marker()) != marker:
             raise ResultsClaimed(existing)
 
-    def _path(self, key: str, *, spool: bool) -> Path:
-        return self._spooled(key) if spool else self.folder / _checked(key)
+    def _path(self, key: str, *, spool: bool = False) -> Path:
+        _check(key)
+        return self._folder(spool=spool) / key.replace("/", "-")
 
-    def _spooled(self, key: str) -> Path:
-        return self.folder / SPOOL / _checked(key).replace("/", "-")
+    def _folder(self, *, spool: bool) -> Path:
+        return self.folder / SPOOL if spool else self.folder
 
     def _listed(self, key: str, *, spool: bool) -> Iterator[Listed]:
         if parse_key(key) is None:
@@ -267,10 +261,9 @@ class LocalResult:
             start += len(chunk)
 
 
-def _checked(key: str) -> str:
+def _check(key: str) -> None:
     if parse_key(key) is None:
         raise ValueError(f"not the key of a result: {key!r}")
-    return key
 
 
 def _moment(seconds: float) -> datetime:

@@ -27,7 +27,7 @@ SHEET_ROWS = 65_535
 MAX_SHEETS = 255
 """Sheets of details; one more, the summary, makes the 256 that older spreadsheet programs open."""
 
-MAX_BYTES = 2**31 - 2**24
+MAX_BYTES = 2**31 - 2**25
 """Bytes of cells and texts: a compound file of 512-byte sectors ends at 2 GiB, tables included."""
 
 REPAIRS_LISTED = 1_000

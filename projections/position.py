@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from domain.journal import event_mapper
 from domain.log import Log
+from domain.stored import event_mapper
 from projections import schema
 from projections.changes import Changes, stored_in
 from projections.project import project
@@ -136,7 +136,8 @@ def _frozen(event: Notification, error: Exception) -> dict[str, object]:
 
 
 def _identity(event: Notification) -> tuple[int, str, int, str]:
-    digest = sha256(event.state).hexdigest()
+    # A store that was tampered with may hold anything: what is no bytes is like no event.
+    digest = sha256(event.state).hexdigest() if isinstance(event.state, bytes) else "damaged"
     return event.id, _hex(event), event.originator_version, digest
 
 

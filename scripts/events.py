@@ -7,7 +7,7 @@ from functools import lru_cache
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from domain.journal import event_mapper
+from domain.stored import event_mapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process of the group: the command it runs, and the descriptors it is given."""
+    """A process of the group: its command line, and the descriptors it is given."""
 
     name: str
-    command: tuple[str, ...]
+    command: list[str]
     descriptors: tuple[int, ...] = ()
 
 
@@ -108,7 +108,7 @@ class Group:
 
     async def _live(self, child: Child, ready: asyncio.Event) -> int:
         process = await asyncio.create_subprocess_exec(
-            *command_line(*child.command),
+            *child.command,
             stdin=PIPE,
             stdout=PIPE,
             env=self._environment,

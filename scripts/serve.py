@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from domain.refusals import Refusal
-from scripts.group import Child, Group
+from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
 from scripts.parts import Parts
 from scripts.talk import say
@@ -65,15 +65,15 @@ def _run(settings: Settings, children: list[Child], news: str) -> bool:
 
 def _api(number: int, listener: socket.socket) -> Child:
     descriptor = listener.fileno()
-    return Child(f"API worker {number}", ("worker", "api", str(descriptor)), (descriptor,))
+    return Child(f"API worker {number}", command_line("worker", "api", str(descriptor)), (descriptor,))
 
 
 def _makers(settings: Settings) -> list[Child]:
     exporters = [
-        Child(f"exporter {number}", ("worker", "exporter"))
+        Child(f"exporter {number}", command_line("worker", "exporter"))
         for number in range(1, settings.exporters + 1)
     ]
-    return [*exporters, Child("keeper", ("worker", "keeper"))]
+    return [*exporters, Child("keeper", command_line("worker", "keeper"))]
 
 
 def _check(settings: Settings) -> None:

@@ -6,18 +6,21 @@ import logging
 import os
 import signal
 import socket
-import sys
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from domain.refusals import Refusal
+from exporter.results import ResultsFailed
 from scripts.group import READY
 from scripts.logs import log_to_stderr
+from scripts.parts import Parts
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
 
     from api.settings import Settings
 
@@ -35,3 +38,117 @@ CATCH_UP_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
+
+
+class BoundedHead(HttpToolsProtocol):
+    """Refuses a request whose line and headers go on and on; the server itself has no limit."""
+
+    _head: int | None = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what comes before the headers' end."""
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > HEAD_BYTES + len(data):
+                return self.send_400_response("Request line and headers are too large.")
+        return super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A new request: its head begins."""
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is over; what follows is the body, whose size the application limits."""
+        self._head = None
+        super().on_headers_complete()
+
+
+class Announcing(Server):
+    """A server that tells its parent when it takes requests."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, and says so."""
+        await super().startup(sockets)
+        _tell_ready()
+
+
+def serve_api(settings: Settings, descriptor: int) -> None:
+    """Answers requests at the socket that the parent listens on."""
+    from api.app import create_app
+
+    server = Announcing(
+        Config(
+            create_app(settings),
+            http=BoundedHead,
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )
+    _on_stop(lambda: setattr(server, "should_exit", True))
+    server.run(sockets=[socket.socket(fileno=descriptor)])
+
+
+def export(settings: Settings) -> None:
+    """Makes files; a running one is handed back at the end."""
+    stop = _stop_event()
+    with Parts(settings) as parts:
+        _tell_ready()
+        parts.exporter().run(stop)
+
+
+def keep(settings: Settings) -> None:
+    """Keeps this node's read tables near the log's head, and sweeps dead files away."""
+    stop = _stop_event()
+    with Parts(settings) as parts:
+        sweeper = parts.sweeper()
+        _tell_ready()
+        next_sweep = monotonic()
+        while not stop.wait(CATCH_UP_SECONDS):
+            _attempt("catch up", parts.catch_up)
+            if monotonic() >= next_sweep:
+                _attempt("sweep", sweeper.sweep)
+                next_sweep = monotonic() + SWEEP_SECONDS
+
+
+def _attempt(what: str, work: Callable[[], object]) -> None:
+    """A store that is away now is tried again at the next turn."""
+    try:
+        work()
+    except (Refusal, ResultsFailed) as error:
+        log.warning("cannot %s: %s", what, error)
+
+
+def _stop_event() -> Event:
+    stop = Event()
+    _on_stop(stop.set)
+    return stop
+
+
+def _on_stop(stop: Callable[[], object]) -> None:
+    """SIGTERM stops; so does the end of stdin, which means that the parent is gone."""
+    log_to_stderr()
+    signal.signal(signal.SIGTERM, lambda *_: stop())
+    Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
+    while os.read(0, 64):
+        pass
+    log.warning("the parent process is gone; stopping")
+    os.kill(os.getpid(), signal.SIGTERM)
+    sleep(ORPHAN_SECONDS)
+    os._exit(1)
+
+
+def _tell_ready() -> None:
+    """Once; what is printed to stdout from here on goes to stderr."""
+    os.write(1, READY)
+    os.dup2(2, 1)

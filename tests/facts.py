@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from domain.commands import Claim, CompleteTask, CreateTask, DeleteTask, GrantDownload, SetLimits
 from domain.conditions import ExportConditions, File, OwnerId
 from domain.fact import Caller
-from domain.journal import Journal, event_mapper
+from domain.journal import Journal
 from domain.ledger import Ledger
+from domain.stored import event_mapper
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder

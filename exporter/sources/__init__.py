@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 # Contract, section 5: the words of IoTDA, spelt as IoTDA spells them.
 BatchStatus = Literal[
@@ -112,6 +112,21 @@ def _sqlite(url: str) -> Source:
 
 
 _OPENERS: dict[str, Callable[[str], Source]] = {"sqlite": _sqlite}
+
+
+def told(by_status: Mapping[str, int]) -> str:
+    """What details tell of their batch task's status: that it runs on, or how it ended."""
+    if any(by_status.get(status) for status in OPEN_DETAIL_STATUSES):
+        return "Processing"
+    return told_at_end(by_status)
+
+
+def told_at_end(by_status: Mapping[str, int]) -> str:
+    """How a batch task ended whose details will not change: one word if all share it."""
+    seen = {status for status, count in by_status.items() if count}
+    if len(seen) == 1 and seen <= set(FINAL_STATUSES):
+        return seen.pop()
+    return "PartialSuccess" if seen else "Success"
 
 
 def utc_text(text: str) -> str:

@@ -6,19 +6,22 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from exporter.sources import (
     DETAIL_STATUSES,
     FINAL_STATUSES,
-    OPEN_DETAIL_STATUSES,
     BatchRefused,
     BatchTask,
+    told,
+    told_at_end,
     utc_text,
 )
 from exporter.sources.embedded import Embedded, refusing
+from exporter.sources.fields import MAX_NAME, BatchLine, Place, checked
 from exporter.sources.generate import made_up, task_type_of
-from exporter.sources.lines import BatchLine, Place, batch_line, checked, details, numbered
+from exporter.sources.lines import batch_line, details, numbered
 from exporter.sources.sql import BY_STATUS, SqlSource, sqlite_path
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ __all__ = ["BatchRefused", "BatchReport", "Batches"]
 PROGRESS_ROWS = 5_000
 MAX_GENERATED = 10_000_000
 UNSAID_TYPE = "unknown"
+UNSAID_NAME = "imported"
 
 Watcher: TypeAlias = Callable[[int], None]
 """Hears how many details are in so far."""
@@ -110,12 +114,14 @@ class Batches:
 
         JSON Lines: the first line is the batch task, each further line a detail. CSV: a header,
         then details. What the file leaves out is taken from `unsaid` (`task_id`, `task_name`,
-        `task_type`, `status`, `create_time`); a status that nobody says is told by the details.
+        `task_type`, `status`, `create_time`); a status that nobody says is told by the details,
+        and a CSV that nobody names has its file's name.
         """
         place = checked({"project_id": project_id, "app_id": app_id}, Place)
         defaults = checked(unsaid, BatchLine)
         rows = numbered(lines)
-        said = batch_line(rows) if format == "jsonl" else BatchLine()
+        named = BatchLine(task_name=defaults.task_name or _name_of(lines))
+        said = batch_line(rows) if format == "jsonl" else named
         task = self._task(place, said, defaults)
         status = said.status or defaults.status
         self._add(task, details(rows, format), progress, lambda counts: status or told(counts))
@@ -194,6 +200,7 @@ class Batches:
     def _task(self, place: Place, said: BatchLine, defaults: BatchLine) -> BatchTask:
         if place.app_id and said.app_id and place.app_id != said.app_id:
             raise BatchRefused(f"The file is for the app '{said.app_id}', not '{place.app_id}'.")
+        created = said.create_time or defaults.create_time
         name = said.task_name or defaults.task_name
         if name is None:
             raise BatchRefused("line 1 (the batch task), field 'task_name': missing.")
@@ -204,7 +211,7 @@ class Batches:
             task_name=name,
             task_type=said.task_type or defaults.task_type or UNSAID_TYPE,
             status="Initializing",
-            create_time=said.create_time or defaults.create_time or utc_text(self._now().isoformat()),
+            create_time=created or utc_text(self._now().isoformat()),
             total=0,
         )
 
@@ -222,19 +229,10 @@ class Batches:
             database.execute(_SET_STATUS, (status, task.task_id))
 
 
-def told(by_status: Mapping[str, int]) -> str:
-    """What details tell of their batch task's status: that it runs on, or how it ended."""
-    if any(by_status.get(status) for status in OPEN_DETAIL_STATUSES):
-        return "Processing"
-    return told_at_end(by_status)
-
-
-def told_at_end(by_status: Mapping[str, int]) -> str:
-    """How a batch task ended whose details will not change: one word if all share it."""
-    seen = {status for status, count in by_status.items() if count}
-    if len(seen) == 1 and seen <= set(FINAL_STATUSES):
-        return seen.pop()
-    return "PartialSuccess" if seen else "Success"
+def _name_of(lines: Lines) -> str:
+    name = getattr(lines, "name", None)
+    given = Path(name).stem if isinstance(name, str) and not name.startswith("<") else ""
+    return given[:MAX_NAME] or UNSAID_NAME
 
 
 def _add_task(database: sqlite3.Connection, task: BatchTask) -> None:

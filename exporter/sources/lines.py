@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, BinaryIO, Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from exporter.sources import (
-    BATCH_STATUSES,
-    DETAIL_COLUMNS,
-    DETAIL_STATUSES,
-    BatchRefused,
-    BatchStatus,
-    Detail,
-    DetailStatus,
-    utc_text,
+from exporter.sources import DETAIL_COLUMNS, BatchRefused, Detail
+from exporter.sources.fields import (
+    MESSAGE_LENGTH,
+    BatchLine,
+    CsvDetail,
+    DetailError,
+    JsonDetail,
+    Progress,
+    refusal,
 )
 
-MAX_TARGET = 128
-MAX_NAME = 128
-MAX_CODE = 128
-MAX_TEXT = 131_072
-"""Characters of `output` and of `error_msg`: also the most that a CSV field may hold."""
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """Of one line without its end: room for both longest texts with every character escaped."""
 
@@ -33,101 +28,26 @@ Lines: TypeAlias = BinaryIO | Iterable[bytes]
 NumberedLines: TypeAlias = Iterator[tuple[int, bytes]]
 Format = Literal["jsonl", "csv"]
 
-TaskId = Annotated[str, Meta(pattern=r"^[a-f0-9]{1,24}\Z")]
-ProjectId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
-AppId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,36}\Z")]
-Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-Target = Annotated[str, Meta(min_length=1, max_length=MAX_TARGET)]
-Code = Annotated[str, Meta(max_length=MAX_CODE)]
-Text = Annotated[str, Meta(max_length=MAX_TEXT)]
-Count = Annotated[int, Meta(ge=0)]
-
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MESSAGE_LENGTH = 300
-
-
-class Progress(Struct, forbid_unknown_fields=True):
-    """`task_progress`: taken as IoTDA writes it, then left aside, for the details are counted."""
-
-    total: Count = 0
-    processing: Count = 0
-    success: Count = 0
-    fail: Count = 0
-    waitting: Count = 0
-    fail_wait_retry: Count = 0
-    stopped: Count = 0
-    removed: Count = 0
-
-
-class BatchLine(Struct, forbid_unknown_fields=True):
-    """What a file, or the one who imports it, says of the batch task (contract, section 5)."""
-
-    task_id: TaskId | None = None
-    task_name: Name | None = None
-    task_type: Name | None = None
-    status: BatchStatus | None = None
-    task_progress: Progress | None = None
-    create_time: str | None = None
-    app_id: AppId | None = None
-
-    def __post_init__(self) -> None:
-        if self.create_time is not None:
-            self.create_time = _create_time(self.create_time)
-
-
-def _create_time(text: str) -> str:
-    try:
-        return utc_text(text)
-    except ValueError as error:
-        raise ValueError(f"create_time {error}") from error
-
-
-class Place(Struct):
-    """Where a batch task is put."""
-
-    project_id: ProjectId
-    app_id: AppId | None
-
-
-class _Error(Struct, forbid_unknown_fields=True):
-    error_code: Code | None = None
-    error_msg: Text | None = None
-
-
-_NO_ERROR = _Error()
-
-
-class _JsonDetail(Struct, forbid_unknown_fields=True):
-    target: Target
-    status: DetailStatus
-    output: Text | None = None
-    error: _Error | None = None
-
-
-class _CsvDetail(Struct):
-    target: Target
-    status: DetailStatus
-    output: Text | None = None
-    error_code: Code | None = None
-    error_msg: Text | None = None
-
+_NO_ERROR = DetailError()
 
 T = TypeVar("T")
 
 
 def numbered(lines: Lines) -> NumberedLines:
-    """The lines with their numbers from 1; one that is too long is refused before it is read."""
-    for number, line in enumerate(_bounded(lines), 1):
+    """The lines with their numbers from 1; a too long one is refused unread."""
+    for number, read in enumerate(_bounded(lines), 1):
+        line = read.removeprefix(_BYTE_ORDER_MARK) if number == 1 else read
         if len(line.rstrip(b"\r\n")) > MAX_LINE_BYTES:
             raise BatchRefused(f"line {number}: longer than {MAX_LINE_BYTES} bytes.")
-        yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+        yield number, line
 
 
 def batch_line(lines: NumberedLines) -> BatchLine:
     """The first line of JSON Lines: the batch task."""
     number, line = next(_filled(lines), (1, b""))
     if not line:
-        raise BatchRefused("line 1: missing; the first line is the batch task.")
+        raise BatchRefused("line 1 (the batch task): missing.")
     return _json(f"line {number} (the batch task)", line, _BATCH)
 
 
@@ -136,14 +56,6 @@ def details(lines: NumberedLines, format: Format) -> Iterator[Detail]:
     if format not in _FORMATS:
         raise BatchRefused(f"The format '{format}' is not one of {', '.join(_FORMATS)}.")
     return _FORMATS[format](lines)
-
-
-def checked(values: Mapping[str, str | None], kind: type[T]) -> T:
-    """Values that came as arguments, checked like those of a file."""
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        raise _refusal("", error, kind) from error
 
 
 def _bounded(lines: Lines) -> Iterable[bytes]:
@@ -172,9 +84,9 @@ def _csv_details(lines: NumberedLines) -> Iterator[Detail]:
             raise BatchRefused(f"{place}: {len(row)} fields where the header has {len(header)}.")
         values = {name: cell or None for name, cell in zip(header, row, strict=True)}
         try:
-            detail = msgspec.convert(values, _CsvDetail)
+            detail = msgspec.convert(values, CsvDetail)
         except msgspec.ValidationError as error:
-            raise _refusal(f"{place}", error, _CsvDetail) from error
+            raise refusal(place, error, CsvDetail) from error
         yield msgspec.structs.astuple(detail)
 
 
@@ -205,7 +117,7 @@ def _check_header(header: list[str]) -> None:
     expected = ",".join(DETAIL_COLUMNS)
     for name in header:
         if name not in DETAIL_COLUMNS:
-            shown = name[:_MESSAGE_LENGTH]
+            shown = name[:MESSAGE_LENGTH]
             raise BatchRefused(f"line 1: unknown column '{shown}'; the header is {expected}.")
         if header.count(name) > 1:
             raise BatchRefused(f"line 1: the column '{name}' stands twice.")
@@ -214,19 +126,34 @@ def _check_header(header: list[str]) -> None:
             raise BatchRefused(f"line 1: the column '{name}' is missing; the header is {expected}.")
 
 
-def _json(place: str, line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+class _Kind(Generic[T]):
+    """One kind of JSON line: how to read it, and the names that it may hold once."""
+
+    def __init__(self, kind: type[T], *structs: type[Struct]) -> None:
+        names = {name for struct in structs for name in struct.__struct_fields__}
+        self.type = kind
+        self._decoder = msgspec.json.Decoder(kind)
+        self._quoted = tuple(f'"{name}"'.encode() for name in names)
+
+    def decode(self, line: bytes) -> T:
+        """Raises _Twice, UnicodeDecodeError and what msgspec raises."""
+        decoded = self._decoder.decode(line)
+        if max(map(line.count, self._quoted)) > 1 or b"\\u" in line:
+            _DISTINCT.decode(line.decode())
+        return decoded
+
+
+def _json(place: str, line: bytes, kind: _Kind[T]) -> T:
     try:
-        decoded = decoder.decode(line)
-        _DISTINCT.decode(line.decode())
+        return kind.decode(line)
     except UnicodeDecodeError as error:
         raise BatchRefused(f"{place}: not UTF-8 text.") from error
     except msgspec.ValidationError as error:
-        raise _refusal(place, error, decoder.type) from error
+        raise refusal(place, error, kind.type) from error
     except msgspec.DecodeError as error:
         raise BatchRefused(f"{place}: not JSON: {error}.") from error
     except _Twice as error:
         raise BatchRefused(f"{place}: the field '{error}' stands twice.") from error
-    return decoded
 
 
 class _Twice(ValueError):
@@ -240,22 +167,12 @@ def _distinct(pairs: list[tuple[str, object]]) -> None:
         raise _Twice(next(key for key in names if keys.count(key) > 1))
 
 
-# msgspec takes the last of two equal keys in silence; the standard reader shows them both.
+# msgspec takes the last of two equal keys in silence; the standard reader, slower, shows both.
+# It is asked only where a name is seen twice, or may be spelt with escapes.
 _DISTINCT = json.JSONDecoder(object_pairs_hook=_distinct)
-_BATCH = msgspec.json.Decoder(BatchLine)
-_DETAIL = msgspec.json.Decoder(_JsonDetail)
+_BATCH = _Kind(BatchLine, BatchLine, Progress)
+_DETAIL = _Kind(JsonDetail, JsonDetail, DetailError)
 _FORMATS: dict[str, Callable[[NumberedLines], Iterator[Detail]]] = {
     "jsonl": _json_details,
     "csv": _csv_details,
 }
-
-
-def _refusal(place: str, error: msgspec.ValidationError, kind: type) -> BatchRefused:
-    """msgspec's words, with the place in front and the documented statuses behind."""
-    text, _, path = str(error).partition(" - at `$")
-    field = f"field '{path.strip('.`')}'" if path.strip(".`") else ""
-    if text.startswith("Invalid enum value"):
-        documented = DETAIL_STATUSES if kind in (_JsonDetail, _CsvDetail) else BATCH_STATUSES
-        text = f"{text[:_MESSAGE_LENGTH]}; documented: {', '.join(documented)}"
-    where = ", ".join(filter(None, (place, field)))
-    return BatchRefused(f"{where}: {text[: 2 * _MESSAGE_LENGTH]}." if where else f"{text}.")

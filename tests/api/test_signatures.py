@@ -228,19 +228,33 @@ def test_headers_that_are_not_listed_may_change() -> None:
     verify(with_header(request, "X-Forwarded-For", b"10.0.0.1"))
 
 
-def by_hand(secret: str) -> RawRequest:
+def by_hand(secret: str, listed: str = "x-sdk-date") -> RawRequest:
     """The smallest signature there is, written out: nothing is signed but the date."""
-    canonical = f"GET\n/v5/\n\nx-sdk-date:{DATE}\n\nx-sdk-date\n{hashlib.sha256().hexdigest()}"
+    lines = "".join(f"{name}:{DATE}\n" for name in listed.split(";"))
+    canonical = f"GET\n/v5/\n\n{lines}\n{listed}\n{hashlib.sha256().hexdigest()}"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = f"SDK-HMAC-SHA256\n{DATE}\n{digest}"
     signature = hmac.digest(secret.encode(), to_sign.encode(), "sha256").hex()
-    value = f"SDK-HMAC-SHA256 Access={AK}, SignedHeaders=x-sdk-date, Signature={signature}"
+    value = f"SDK-HMAC-SHA256 Access={AK}, SignedHeaders={listed}, Signature={signature}"
     headers = ((b"X-Sdk-Date", DATE.encode()), (b"Authorization", value.encode()))
     return RawRequest("GET", b"/v5", b"", headers, b"")
 
 
 def test_only_the_date_need_be_signed() -> None:
     verify(by_hand(SK))
+
+
+def test_a_header_is_listed_only_once() -> None:
+    reason = refusal(by_hand(SK, "x-sdk-date;x-sdk-date"))
+    assert reason == "SignedHeaders names a header more than once"
+
+
+def test_headers_are_listed_in_any_order_and_case() -> None:
+    verify(with_authorization(signed(False), "content-type;host;x", "HOST;Content-Type;X"))
+
+
+def test_space_around_a_signed_value_does_not_count() -> None:
+    verify(with_header(signed(False), "Content-Type", b" application/json\t"))
 
 
 # --- what changed on the way
@@ -345,6 +359,13 @@ def test_a_header_cut_anywhere_is_refused(derived: bool) -> None:
         refusal(with_header(request, "Authorization", whole[:end]))
         if end:
             refusal(with_header(request, "Authorization", whole[end:]))
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("more", [b"0", b",", b", Access=x", b";", b"\x00"])
+def test_a_header_that_goes_on_is_refused(derived: bool, more: bytes) -> None:
+    request = signed(derived)
+    refusal(with_header(request, "Authorization", header(request, "Authorization") + more))
 
 
 @ALGORITHMS

@@ -1,0 +1,207 @@
+"""Tokens: what a password is exchanged for, as the cloud's identity service does it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from msgspec import DecodeError, Struct, ValidationError, convert, json, to_builtins
+
+from api.access.sealing import derive
+from api.access.signatures import NotAuthentic
+from domain.commands import check
+from domain.refusals import Invalid
+
+if TYPE_CHECKING:
+    from projections.rows import ProjectRow
+
+TOKEN_LIVES = timedelta(hours=24)
+TOKEN_LIMIT = 2048
+"""The longest token that is read, in characters."""
+
+_ALGORITHM = "HS256"
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+
+class TokenExpired(NotAuthentic):
+    """The token was good once; `expired_at` says until when."""
+
+    def __init__(self, expired_at: datetime) -> None:
+        super().__init__(f"the token expired at {_shown(expired_at)}")
+        self.expired_at = expired_at
+
+
+class TokenClaims(
+    Struct,
+    frozen=True,
+    rename={"user_id": "sub", "password_version": "pwv", "issuer": "iss"}
+    | {"issued_at": "iat", "expires_at": "exp"},
+):
+    """What a token says: who, in which project, since which password; times in Unix seconds."""
+
+    user_id: str
+    project_id: str
+    password_version: int
+    issuer: str
+    issued_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token for `X-Subject-Token`, and how long it is good."""
+
+    text: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+
+
+class Tokens:
+    """Issues and reads tokens, signed under a key derived from the installation's secret key.
+
+    `issuer` is the installation's domain. Nothing is stored: whether the user is still there and
+    has the same password is asked of the log with every request.
+    """
+
+    def __init__(self, secret_key: bytes, issuer: str) -> None:
+        self._key = OctKey.import_key(derive(secret_key, "tokens"))
+        self.issuer = issuer
+
+    def issue(self, user_id: str, project_id: str, password_version: int, now: datetime) -> Token:
+        """A token for a user in a project, good for 24 hours."""
+        issued, expires = int(now.timestamp()), int((now + TOKEN_LIVES).timestamp())
+        claims = TokenClaims(user_id, project_id, password_version, self.issuer, issued, expires)
+        text = jwt.encode({"alg": _ALGORITHM}, to_builtins(claims), self._key, [_ALGORITHM])
+        return Token(text, _moment(issued), _moment(expires))
+
+    def read(self, token: str, now: datetime) -> TokenClaims:
+        """What a token says, if it was issued here and is still good.
+
+        Raises:
+            NotAuthentic: it was not issued here.
+            TokenExpired: it is more than 24 hours old.
+        """
+        if len(token) > TOKEN_LIMIT:
+            raise NotAuthentic(f"the token is longer than {TOKEN_LIMIT} characters")
+        try:
+            claims = convert(jwt.decode(token, self._key, [_ALGORITHM]).claims, TokenClaims)
+        except (JoseError, ValueError):
+            raise NotAuthentic("the token was not issued here") from None
+        if claims.issuer != self.issuer:
+            raise NotAuthentic("the token is of another domain")
+        if claims.expires_at <= now.timestamp():
+            raise TokenExpired(_moment(claims.expires_at))
+        return claims
+
+
+class Unreadable(Exception):
+    """A body that is not JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who wants a token, and for which project: named by id, by name, or both."""
+
+    name: str
+    password: str = field(repr=False)
+    domain: str
+    project_id: str | None
+    project_name: str | None
+
+
+class _Domain(Struct):
+    name: str
+
+
+class _User(Struct):
+    name: str
+    password: str
+    domain: _Domain
+
+
+class _Password(Struct):
+    user: _User
+
+
+class _Identity(Struct):
+    methods: list[str]
+    password: _Password
+
+
+class _Project(Struct):
+    id: str | None = None
+    name: str | None = None
+
+
+class _Scope(Struct):
+    project: _Project
+
+
+class _Auth(Struct):
+    identity: _Identity
+    scope: _Scope
+
+
+class _Body(Struct):
+    auth: _Auth
+
+
+def read_login(body: bytes) -> Login:
+    """The body of `POST /v3/auth/tokens`; fields it does not know, it passes over.
+
+    Raises:
+        Unreadable: it is not JSON.
+        Invalid: a field is missing or is not what it must be.
+    """
+    try:
+        auth = json.decode(body, type=_Body).auth
+    except ValidationError as error:
+        raise _fault(str(error)) from None
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("The body is not JSON.") from None
+    methods, project = auth.identity.methods, auth.scope.project
+    check("auth.identity.methods", methods == ["password"], "must be ['password']")
+    named = project.id is not None or project.name is not None
+    check("auth.scope.project", named, "must have an 'id' or a 'name'")
+    user = auth.identity.password.user
+    return Login(user.name, user.password, user.domain.name, project.id, project.name)
+
+
+def describe(
+    token: Token, user_id: str, user_name: str, domain: str, project: ProjectRow, admin: bool
+) -> dict[str, Any]:
+    """The answer to a login, as the cloud's identity service shapes it; the token is a header."""
+    of_domain = {"id": domain, "name": domain}
+    return {
+        "token": {
+            "methods": ["password"],
+            "issued_at": _shown(token.issued_at),
+            "expires_at": _shown(token.expires_at),
+            "user": {"id": user_id, "name": user_name, "domain": of_domain},
+            "project": {"id": project.project_id, "name": project.name, "domain": of_domain},
+            "roles": [{"id": "admin", "name": "admin"}] if admin else [],
+            "catalog": [],
+        }
+    }
+
+
+def _fault(error: str) -> Invalid:
+    text, _, path = error.partition(" - at `$")
+    path = path.strip(".`")
+    missing = _MISSING.fullmatch(text)
+    if missing:
+        return Invalid(".".join(filter(None, (path, missing[1]))), "is missing")
+    return Invalid(path or "body", f"is wrong: {text[:1].lower()}{text[1:]}")
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _shown(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,252 @@
+"""Vault: what may not stand in an event (names, secrets, passwords), sealed, beside the log."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import contextmanager
+from hmac import digest
+from secrets import token_bytes
+from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
+
+from eventsourcing.persistence import PersistenceError
+from msgspec import Struct, json
+
+from api.access.sealing import KEY_LENGTH, CannotUnseal, Seal, derive
+from domain.refusals import AlreadyThere, NotThere, Unavailable
+from projections.log import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from eventsourcing.sqlite import SQLiteCursor
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS people (user_id TEXT PRIMARY KEY, name_digest BLOB NOT NULL UNIQUE,"
+    " person_key BLOB NOT NULL, name BLOB NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS secrets (access_key TEXT PRIMARY KEY, user_id TEXT NOT NULL,"
+    " secret BLOB NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS secrets_of ON secrets (user_id)",
+    "CREATE TABLE IF NOT EXISTS passwords (user_id TEXT PRIMARY KEY, hash BLOB NOT NULL) STRICT",
+)
+_IS_KNOWN = "WHERE EXISTS (SELECT 1 FROM people WHERE user_id = ?)"
+
+
+class Secret(Struct, frozen=True):
+    """What an access key is used with; never changes. Only temporary keys have a token."""
+
+    secret_key: str
+    security_token: str | None
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class Vault:
+    """The people's names, keys' secrets and passwords; safe for threads and processes.
+
+    Nothing in it grants anything: whether a user or a key is there, the log says. `secret_key` is
+    the installation's setting, at least 32 bytes; a vault filled under another one can only be
+    forgotten. Every method may raise `Unavailable`; those that read, `CannotUnseal` for rows that
+    were altered.
+    """
+
+    def __init__(self, url: str, secret_key: bytes) -> None:
+        """Opens the event store's vault; makes its tables where they are missing.
+
+        Raises:
+            CannotOpen: the store cannot be opened.
+            CannotUnseal: it was filled under another secret key.
+            ValueError: the secret key is too short.
+        """
+        self._master = Seal(derive(secret_key, "vault"))
+        self._names_key = derive(secret_key, "names")
+        self._log = open_log(url)
+        try:
+            with self._writing() as cursor:
+                for table in _TABLES:
+                    cursor.execute(table)
+            self._must_be_mine()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        self._log.close()
+
+    # People
+
+    def claim_name(self, user_id: str, name: str) -> None:
+        """Gives a name to an id; names that differ in case alone are the same.
+
+        Raises:
+            AlreadyThere: the name or the id is taken.
+        """
+        key = token_bytes(KEY_LENGTH)
+        row = (
+            user_id,
+            self._digest(name),
+            self._master.seal(key, f"people.person_key/{user_id}"),
+            Seal(key).seal(name.encode(), f"people.name/{user_id}"),
+        )
+        if not self._changes("INSERT OR IGNORE INTO people VALUES (?, ?, ?, ?)", *row):
+            raise AlreadyThere(f"The user '{name}'")
+
+    def user_id_of(self, name: str) -> str | None:
+        """Whose name it is."""
+        row = self._find("SELECT user_id FROM people WHERE name_digest = ?", self._digest(name))
+        return row["user_id"] if row else None
+
+    def name_of(self, user_id: str) -> str | None:
+        """A person's name, as it was written; None once forgotten."""
+        row = self._find("SELECT * FROM people WHERE user_id = ?", user_id)
+        return self._name(row) if row else None
+
+    def names(self) -> dict[str, str]:
+        """All names by user id."""
+        with self._reading() as cursor:
+            cursor.execute("SELECT * FROM people")
+            return {row["user_id"]: self._name(row) for row in cursor.fetchall()}
+
+    def forget(self, user_id: str) -> None:
+        """Deletes all there is of a person, and with the person's key what it sealed elsewhere."""
+        with self._writing() as cursor:
+            cursor.execute("PRAGMA secure_delete = ON")
+            for table in ("people", "secrets", "passwords"):
+                cursor.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608
+        with self._reading() as cursor:
+            # The write-ahead log holds the rows as they were, until it begins anew.
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # Addresses, which stand in events
+
+    def seal_address(self, user_id: str, address: str) -> str:
+        """An address for an event's `address`, unreadable once the person is forgotten.
+
+        Raises:
+            NotThere: the person is not known.
+        """
+        sealed = self._seal_of(user_id).seal(address.encode(), f"address/{user_id}")
+        return urlsafe_b64encode(sealed).decode()
+
+    def unseal_address(self, user_id: str, sealed: str) -> str:
+        """The address in an event.
+
+        Raises:
+            NotThere: the person is not known, perhaps forgotten.
+            CannotUnseal: the text is not one of this person's.
+        """
+        seal = self._seal_of(user_id)
+        try:
+            content = urlsafe_b64decode(sealed)
+        except ValueError:
+            raise CannotUnseal("an address was altered") from None
+        return seal.unseal(content, f"address/{user_id}").decode()
+
+    # Access keys
+
+    def keep_secret(self, access_key: str, user_id: str, secret: Secret) -> None:
+        """Keeps what an access key is used with.
+
+        Raises:
+            NotThere: the person is not known.
+            AlreadyThere: the access key is.
+        """
+        sealed = self._master.seal(json.encode(secret), f"secrets.secret/{access_key}/{user_id}")
+        query = f"INSERT OR IGNORE INTO secrets SELECT ?, ?, ? {_IS_KNOWN}"
+        if not self._changes(query, access_key, user_id, sealed, user_id):
+            self._must_be_known(user_id)
+            raise AlreadyThere(f"The access key '{access_key}'")
+
+    def secret_of(self, access_key: str) -> Secret:
+        """What an access key is used with.
+
+        Raises:
+            NotThere: the key is not known.
+        """
+        row = self._find("SELECT * FROM secrets WHERE access_key = ?", access_key)
+        if row is None:
+            raise NotThere(f"The access key '{access_key}'")
+        place = f"secrets.secret/{access_key}/{row['user_id']}"
+        return json.decode(self._master.unseal(row["secret"], place), type=Secret)
+
+    def drop_secret(self, access_key: str) -> bool:
+        """Deletes what an access key is used with; says whether there was anything."""
+        return self._changes("DELETE FROM secrets WHERE access_key = ?", access_key)
+
+    # Passwords
+
+    def keep_password(self, user_id: str, password_hash: str) -> None:
+        """Keeps a password's hash, instead of the one before.
+
+        Raises:
+            NotThere: the person is not known.
+        """
+        sealed = self._master.seal(password_hash.encode(), f"passwords.hash/{user_id}")
+        query = f"INSERT OR REPLACE INTO passwords SELECT ?, ? {_IS_KNOWN}"
+        if not self._changes(query, user_id, sealed, user_id):
+            raise NotThere(f"The user '{user_id}'")
+
+    def password_hash(self, user_id: str) -> str | None:
+        """A password's hash; None where the person has none."""
+        row = self._find("SELECT hash FROM passwords WHERE user_id = ?", user_id)
+        if row is None:
+            return None
+        return self._master.unseal(row["hash"], f"passwords.hash/{user_id}").decode()
+
+    def _must_be_mine(self) -> None:
+        row = self._find("SELECT * FROM people LIMIT 1")
+        if row:
+            self._name(row)
+
+    def _name(self, row: Any) -> str:
+        user_id = row["user_id"]
+        return self._seal_in(row).unseal(row["name"], f"people.name/{user_id}").decode()
+
+    def _seal_of(self, user_id: str) -> Seal:
+        return self._seal_in(self._must_be_known(user_id))
+
+    def _must_be_known(self, user_id: str) -> Any:
+        row = self._find("SELECT user_id, person_key FROM people WHERE user_id = ?", user_id)
+        if row is None:
+            raise NotThere(f"The user '{user_id}'")
+        return row
+
+    def _seal_in(self, row: Any) -> Seal:
+        place = f"people.person_key/{row['user_id']}"
+        return Seal(self._master.unseal(row["person_key"], place))
+
+    def _digest(self, name: str) -> bytes:
+        folded = normalize("NFC", name.casefold()).encode(errors="surrogatepass")
+        return digest(self._names_key, folded, "sha256")
+
+    def _find(self, query: str, *values: str | bytes) -> Any:
+        with self._reading() as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchone()
+
+    def _changes(self, query: str, *values: str | bytes) -> bool:
+        """Writes, and says whether that changed a row."""
+        with self._writing() as cursor:
+            cursor.execute(f"{query} RETURNING rowid", values)
+            changed = cursor.fetchone() is not None
+        return changed
+
+    @contextmanager
+    def _reading(self) -> Iterator[SQLiteCursor]:
+        with _answering(), self._log.recorder.datastore.transaction(commit=False) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _writing(self) -> Iterator[SQLiteCursor]:
+        with _answering(), self._log.recorder.datastore.transaction(commit=True) as cursor:
+            yield cursor
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except PersistenceError as error:
+        raise Unavailable from error

@@ -1,0 +1,77 @@
+"""What projects, apps, users and keys may be called, and what may be said of them."""
+
+from __future__ import annotations
+
+import re
+from json import loads
+from typing import TYPE_CHECKING
+
+from domain.commands import APP_ID, check
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ENTERPRISE_PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
+USER_ID = re.compile(r"[0-9a-f]{32}")
+ACCESS_KEY = re.compile(r"[A-Z0-9]{20}")
+NAME_LENGTH = 64
+POLICY_LENGTH = 6144
+
+_SPELLED = "letters, digits, underscores or hyphens"
+
+
+def check_project_id(project_id: str, field: str = "project_id") -> None:
+    """Contract, section 1. Raises Invalid."""
+    check(field, bool(PROJECT_ID.fullmatch(project_id)), f"must be 1 to 64 {_SPELLED}")
+
+
+def check_enterprise_project_id(enterprise_project_id: str) -> None:
+    """Contract, section 4. Raises Invalid."""
+    matches = bool(ENTERPRISE_PROJECT_ID.fullmatch(enterprise_project_id))
+    check("enterprise_project_id", matches, f"must be 1 to 36 {_SPELLED}")
+
+
+def check_app_id(app_id: str) -> None:
+    """Contract, section 1. Raises Invalid."""
+    check("app_id", bool(APP_ID.fullmatch(app_id)), f"must be 1 to 36 {_SPELLED}")
+
+
+def check_user_id(user_id: str) -> None:
+    """Opaque: whose it is, only the vault knows. Raises Invalid."""
+    check("user_id", bool(USER_ID.fullmatch(user_id)), "must be 32 hexadecimal digits")
+
+
+def check_access_key(access_key: str) -> None:
+    """As the cloud's are. Raises Invalid."""
+    matches = bool(ACCESS_KEY.fullmatch(access_key))
+    check("access_key", matches, "must be 20 upper-case letters or digits")
+
+
+def check_name(name: str) -> None:
+    """What people call a project or a user. Raises Invalid."""
+    fits = 1 <= len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()
+    rule = f"must be 1 to {NAME_LENGTH} printable characters, without spaces around them"
+    check("name", fits, rule)
+
+
+def check_policy(policy: str | None) -> None:
+    """A JSON object as text; what it allows is not judged here. Raises Invalid."""
+    length = 0 if policy is None else len(policy)
+    check("policy", length <= POLICY_LENGTH, f"must be at most {POLICY_LENGTH} characters")
+    check("policy", policy is None or _is_object(policy), "must be a JSON object")
+
+
+def check_expiry(temporary: bool, expires: datetime | None) -> None:
+    """Temporary keys, and no others, expire; at a time that needs no guessing. Raises Invalid."""
+    check("expires", temporary == (expires is not None), "goes with temporary keys")
+    known = expires is None or expires.utcoffset() is not None
+    check("expires", known, "must have a time zone")
+
+
+def _is_object(policy: str) -> bool:
+    try:
+        policy.encode()
+        return isinstance(loads(policy), dict)
+    except (ValueError, RecursionError):
+        return False

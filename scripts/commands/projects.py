@@ -1,0 +1,94 @@
+"""`project` and `app`: what users and their exports belong to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from scripts.talk import as_json, example, show_all
+
+project_option = click.option("--project", required=True, help="The project it belongs to.")
+
+
+@click.group()
+def project() -> None:
+    """Projects: what users and apps belong to."""
+
+
+@project.command("add", epilog=example("project add plant-1 --name cn-north-4"))
+@click.argument("project_id")
+@click.option("--name", help="What SDKs with a region look it up by; by default its id.")
+@click.option("--enterprise-project", default="0", show_default=True, help="Named by policies.")
+@click.option("--upstream-project", help="The cloud project it may export from.")
+def add_project(
+    project_id: str, name: str | None, enterprise_project: str, upstream_project: str | None
+) -> None:
+    """Add a project."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        parts.register.add_project(
+            project_id, name or project_id, enterprise_project, upstream_project, parts.operator()
+        )
+
+
+@project.command("list", epilog=example("project list --json"))
+@as_json
+def list_projects(as_json: bool) -> None:
+    """List the projects."""
+    from scripts.parts import Parts
+
+    columns = ("project_id", "name", "enterprise_project_id", "upstream_project_id")
+    with Parts() as parts:
+        show_all(columns, map(asdict, parts.queries.projects()), as_json)
+
+
+@project.command("remove", epilog=example("project remove plant-1"))
+@click.argument("project_id")
+def remove_project(project_id: str) -> None:
+    """Remove a project that no user belongs to."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        parts.register.remove_project(project_id, parts.operator())
+
+
+@click.group()
+def app() -> None:
+    """Apps, the resource spaces of a project."""
+
+
+@app.command("add", epilog=example("app add line-a --project plant-1 --default"))
+@click.argument("app_id")
+@project_option
+@click.option("--default", is_flag=True, help="The one meant where a request names none.")
+def add_app(app_id: str, project: str, default: bool) -> None:
+    """Add an app to a project."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        parts.register.add_app(project, app_id, default, parts.operator())
+
+
+@app.command("list", epilog=example("app list --project plant-1"))
+@click.option("--project", help="Only this project's.")
+@as_json
+def list_apps(project: str | None, as_json: bool) -> None:
+    """List the apps."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        rows = map(asdict, parts.queries.apps(project))
+        show_all(("project_id", "app_id", "is_default"), rows, as_json)
+
+
+@app.command("remove", epilog=example("app remove line-a --project plant-1"))
+@click.argument("app_id")
+@project_option
+def remove_app(app_id: str, project: str) -> None:
+    """Remove an app from a project."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        parts.register.remove_app(project, app_id, parts.operator())

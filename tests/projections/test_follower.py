@@ -1,0 +1,183 @@
+"""The follower keeps up, over pages and processes; and it knows its log again."""
+
+from __future__ import annotations
+
+import sqlite3
+from threading import Thread
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from domain.refusals import Unavailable
+from projections.follower import BehindLog, Follower, LogAltered
+from projections.queries import Queries
+from projections.tables import ReadTables
+from tests.facts import ANN, BEN, OPERATOR
+
+
+def test_an_empty_log_has_empty_tables(node):
+    assert node.queries.tasks(ANN).count == 0
+    assert node.follower.position().position == 0
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+def test_pages_of_any_size_give_the_same_tables(node, story, tmp_path, page):
+    story.limits(3, 3)
+    for _ in range(3):
+        story.complete(story.create())
+        story.create(BEN)
+    story.create()
+    other = ReadTables(tmp_path / f"other{page}")
+    follower = Follower(node.log.recorder, other, page=page)
+    with follower.caught_up() as database:
+        tasks = [dict(row) for row in database.execute("SELECT * FROM tasks ORDER BY 1")]
+    assert tasks == node.rows("tasks")
+    assert follower.position() == node.follower.position()
+    other.close()
+
+
+def test_nothing_new_writes_nothing(node, story):
+    story.create()
+    node.queries.tasks(ANN)
+    with node.tables.open() as database:
+        before = database.execute("PRAGMA data_version").fetchone()[0]
+        Queries(Follower(node.log.recorder, ReadTables(node.tables.folder))).tasks(ANN)
+        assert database.execute("PRAGMA data_version").fetchone()[0] == before
+
+
+def test_two_followers_share_the_tables(node, story):
+    second = Follower(node.log.recorder, ReadTables(node.tables.folder))
+    for number in range(4):
+        story.create(BEN if number % 2 else ANN)
+        for follower in (second, node.follower):
+            assert Queries(follower).tasks(ANN).count == number // 2 + 1
+    assert second.position() == node.follower.position()
+    second.tables.close()
+
+
+def test_many_threads_read_their_own_writes(node, story):
+    story.limits(1000, 1000)
+    failures = []
+
+    def reads_what_it_writes(number):
+        task = story.ledger.create(story.creating(ANN, f"{number:x}"))
+        if node.queries.task(ANN, task.task_id) is None:
+            failures.append(number)
+
+    threads = [Thread(target=reads_what_it_writes, args=[number]) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert node.queries.quota(ANN).kept == 20
+
+
+def test_a_follower_that_cannot_catch_up_in_time_says_so(node, story, tmp_path):
+    for _ in range(5):
+        story.create()
+    times = iter(range(100))
+    slow = Follower(
+        node.log.recorder, ReadTables(tmp_path / "slow"), page=1, watch=lambda: next(times)
+    )
+    with pytest.raises(BehindLog), slow.caught_up(seconds=2):
+        pass
+    with slow.caught_up(seconds=50):
+        assert slow.position() == node_position(node)
+    slow.tables.close()
+
+
+def node_position(node):
+    """The node's position, caught up."""
+    node.queries.tasks(ANN)
+    return node.follower.position()
+
+
+def test_a_follower_that_another_thread_holds_up_says_so(node, story):
+    story.create()
+    node.follower._applying.acquire()
+    with pytest.raises(BehindLog), node.follower.caught_up(seconds=0.01):
+        pass
+    node.follower._applying.release()
+
+
+def test_a_log_that_cannot_be_read_is_unavailable(node, story, monkeypatch):
+    story.create()
+
+    def gone(*arguments, **more):
+        raise sqlite3.OperationalError("gone")
+
+    monkeypatch.setattr(node.log.recorder.datastore, "_connect", gone)
+    node.log.recorder.datastore._idle.clear()
+    with pytest.raises(Unavailable):
+        node.queries.tasks(ANN)
+
+
+def test_a_log_restored_under_a_new_incarnation_is_read_anew(node, story):
+    story.ledger.begin(OPERATOR)
+    story.create()
+    assert node.queries.tasks(ANN).count == 1
+    empty(node)
+    story.ledger.begin(OPERATOR)
+    story.create(BEN)
+    assert node.queries.tasks(ANN).count == 0
+    assert node.queries.tasks(BEN).count == 1
+
+
+@pytest.mark.parametrize(
+    "cut", ["DELETE FROM stored_events", "UPDATE stored_events SET state='{}'"]
+)
+def test_a_log_altered_under_the_same_incarnation_stops_the_node(node, story, cut):
+    story.ledger.begin(OPERATOR)
+    story.create()
+    assert node.queries.tasks(ANN).count == 1
+    with node.log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute(f"{cut} WHERE rowid = (SELECT max(rowid) FROM stored_events)")
+    with pytest.raises(LogAltered, match="not the one"):
+        node.queries.tasks(ANN)
+
+
+def empty(node):
+    """A log of nothing, as before the first event."""
+    with node.log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute("DELETE FROM stored_events")
+
+
+def test_an_event_that_cannot_be_applied_freezes_its_stream_alone(node, story, caplog):
+    task = story.create()
+    other = story.create(BEN)
+    poison = StoredEvent(task.id, 2, "task.unheard_of", b"{}")
+    node.log.recorder.insert_events([poison])
+    after = StoredEvent(task.id, 3, "task.evicted", b'{"reason":"deleted"}')
+    node.log.recorder.insert_events([after])
+    story.complete(other)
+    assert node.queries.task(ANN, task.task_id).status == "Processing"
+    assert node.queries.task(BEN, other.task_id).status == "Success"
+    (frozen,) = node.queries.quarantined()
+    assert (frozen["stream"], frozen["topic"]) == (task.id.hex, "task.unheard_of")
+    assert "cannot be applied" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("topic", "state"),
+    [
+        ("task.evicted", b'{"reason":"deleted","by_task":null}'),
+        ("user.key_revoked", b'{"user_id":"u","access_key":"k"}'),
+    ],
+)
+def test_an_event_of_something_that_is_not_there_is_quarantined(node, story, topic, state):
+    stream = story.create().id
+    node.log.recorder.insert_events([StoredEvent(stream.__class__(int=7), 1, topic, state)])
+    (frozen,) = node.queries.quarantined()
+    assert "not there" in frozen["error"]
+
+
+def test_a_result_whose_file_is_missing_is_quarantined(node, story):
+    story.complete(story.create())
+    second = story.create()
+    node.queries.tasks(ANN)
+    with node.tables.open() as database:
+        database.execute("DELETE FROM files")
+    story.complete(second)
+    (frozen,) = node.queries.quarantined()
+    assert "current file" in frozen["error"]

@@ -1,0 +1,111 @@
+"""The event store on one machine: durable, patient, and fair to a hot owner's writers."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from eventsourcing.persistence import IntegrityError, OperationalError
+
+from domain.refusals import Unavailable
+from projections import log as log_module
+from projections.log import CannotOpen, Turns, open_log
+from tests.facts import ANN, Story
+
+if TYPE_CHECKING:
+    from domain.conditions import OwnerId
+
+
+def test_another_kind_of_store_is_refused_by_name():
+    with pytest.raises(CannotOpen, match="mysql://x"):
+        open_log("mysql://x")
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path):
+    (tmp_path / "events.sqlite").write_bytes(b"not a database, and long enough to tell" * 10)
+    with pytest.raises(CannotOpen, match="cannot be opened"):
+        open_log(f"sqlite:///{tmp_path}/events.sqlite")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotOpen, match="cannot be opened"):
+        open_log(f"sqlite:///{tmp_path}/file/events.sqlite")
+
+
+def test_every_commit_is_on_disk(node):
+    with node.log.recorder.datastore.get_connection(commit=False) as connection:
+        query = connection._sqlite_conn.execute
+        assert query("PRAGMA synchronous").fetchone()[0] == 2
+        assert query("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def test_a_version_can_be_written_once(node, story):
+    story.create()
+    stored = node.log.recorder.select_notifications(None, 10)
+    with pytest.raises(IntegrityError):
+        node.log.recorder.insert_events(stored[:1])
+
+
+def test_a_store_that_stays_locked_is_unavailable(node, story, tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "BUSY_SECONDS", 0.1)
+    locker = sqlite3.connect(tmp_path / "events.sqlite", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    node.log.recorder.datastore._idle.clear()
+    with pytest.raises(Unavailable):
+        story.create()
+    locker.close()
+
+
+def test_a_writer_that_another_of_the_process_holds_up_is_unavailable(node, monkeypatch):
+    monkeypatch.setattr(log_module, "BUSY_SECONDS", 0.05)
+    store = node.log.recorder.datastore
+    with store._writing, pytest.raises(OperationalError), store.transaction(commit=True):
+        pass
+
+
+def test_writers_of_one_owner_take_turns(tmp_path):
+    inside, most = [], []
+
+    def writer():
+        for _ in range(20):
+            with Turns(tmp_path)(ANN):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [Thread(target=writer) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+
+
+def test_a_turn_that_does_not_come_is_not_waited_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "TURN_SECONDS", 0.02)
+    turns = Turns(tmp_path)
+    with turns(ANN):
+        pass
+    (held,) = tmp_path.iterdir()
+    with held.open() as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with turns(ANN):
+            pass
+
+
+def test_the_ledger_takes_the_owners_turn(node):
+    taken = []
+
+    class Recorded(Turns):
+        def __call__(self, owner: OwnerId):
+            taken.append(owner)
+            return super().__call__(owner)
+
+    story = Story(node.log.recorder)
+    story.journal._turns = Recorded(node.log.turns._folder)
+    story.create()
+    assert taken == [ANN]

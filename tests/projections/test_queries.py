@@ -1,0 +1,171 @@
+"""What the read side answers after what has happened."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.commands import Progress
+from projections.rows import QuotaRow
+from tests.facts import ANN, BEN, LEASE, NOON
+
+
+def ids(tasks):
+    """Their ids."""
+    return [task.task_id for task in tasks]
+
+
+def test_a_created_task_is_there_at_once(node, story):
+    task = story.create(app_id="a1", instance_id="i1")
+    row = node.queries.task(ANN, task.task_id)
+    assert (row.status, row.rows, row.total, row.progress) == ("Processing", 0, None, 1)
+    assert (row.created_at, row.ended_at, row.owner) == (NOON, None, ANN)
+    assert (row.app_id, row.instance_id, row.attempt, row.held) == ("a1", "i1", 0, False)
+    assert row.conditions == task.conditions.digest(ANN)
+
+
+def test_progress_shows(node, story):
+    task = story.create()
+    claim = story.claim(task)
+    story.ledger.progress(claim, LEASE, Progress(500, 1000, 45))
+    row = node.queries.any_task(task.task_id)
+    assert (row.rows, row.total, row.progress) == (500, 1000, 45)
+    assert (row.attempt, row.exporter, row.held, row.lease) == (1, "e1", True, LEASE)
+    assert row.version == 3
+
+
+def test_a_hand_back_shows(node, story):
+    task = story.create()
+    story.ledger.hand_back(story.claim(task), "source", wait=4.0, fault=True)
+    row = node.queries.any_task(task.task_id)
+    assert (row.held, row.wait) == (False, 4.0)
+
+
+def test_success_shows_with_its_file(node, story):
+    task = story.create()
+    story.clock.pass_by(seconds=5)
+    file = story.complete(task)
+    row = node.queries.task(ANN, task.task_id)
+    assert (row.status, row.progress, row.rows, row.total) == ("Success", 100, 10, 10)
+    assert row.ended_at == story.clock()
+    current = node.queries.current_file(row.conditions)
+    assert (current.key, current.sha256, current.task_id) == (file.key, "ab" * 32, task.task_id)
+    assert current.superseded_at is None
+    assert node.queries.file(file.key) == current
+
+
+def test_failure_shows_why(node, story):
+    task = story.create()
+    story.ledger.fail(story.claim(task), "IOTDA.014705", "No such batch task.")
+    row = node.queries.task(ANN, task.task_id)
+    assert (row.status, row.error_code) == ("Failed", "IOTDA.014705")
+    assert row.error_msg == "No such batch task."
+
+
+def test_a_task_is_its_owners_alone(node, story):
+    task = story.create()
+    assert node.queries.task(BEN, task.task_id) is None
+    assert node.queries.tasks(BEN).tasks == []
+
+
+def test_lists_are_newest_first_with_marker_offset_and_limit(node, story):
+    story.limits(100, 100)
+    tasks = [story.create() for _ in range(12)]
+    story.clock.pass_by(seconds=1)
+    story.create(BEN)
+    newest = ids(reversed(tasks))
+    page = node.queries.tasks(ANN)
+    assert (ids(page.tasks), page.count) == (newest[:10], 12)
+    assert ids(node.queries.tasks(ANN, marker=newest[9]).tasks) == newest[10:]
+    assert ids(node.queries.tasks(ANN, offset=3, limit=2).tasks) == newest[3:5]
+    assert node.queries.tasks(ANN, marker=newest[9], offset=1, limit=1).count == 12
+    assert ids(node.queries.all_tasks()) == ids(node.queries.tasks(BEN).tasks) + newest
+    assert ids(node.queries.all_tasks("p1", "ben")) == ids(node.queries.tasks(BEN).tasks)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"resource_condition": '{"task_id":"ab"}'},
+        {"app_type": "APP"},
+        {"app_id": "a1"},
+        {"status": "Success"},
+    ],
+)
+def test_lists_can_be_filtered(node, story, filters):
+    story.create()
+    wanted = story.create(batch="ab", app_type="APP", scope="a1", app_id="a1")
+    story.complete(wanted)
+    page = node.queries.tasks(ANN, resource_type="BatchTask", **filters)
+    assert (ids(page.tasks), page.count) == ([wanted.task_id], 1)
+
+
+def test_the_quota_counts(node, story):
+    tasks = [story.create() for _ in range(4)]
+    story.complete(tasks[0])
+    story.ledger.fail(story.claim(tasks[1]), "IOTDA.014705", "no")
+    story.delete(tasks[2])
+    story.grant(tasks[0])
+    quota = node.queries.quota(ANN)
+    assert (quota.kept, quota.unfinished, quota.last_download) == (3, 1, NOON)
+    assert node.queries.quota(BEN) == QuotaRow(*BEN, 0, 0, 0, None)
+    assert node.queries.statuses() == {"Success": 1, "Failed": 1, "Processing": 1}
+
+
+def test_a_newer_file_replaces_the_older_for_all(node, story):
+    first, second = story.create(), story.create()
+    old = story.complete(first)
+    story.clock.pass_by(minutes=1)
+    new = story.complete(second)
+    conditions = first.conditions.digest(ANN)
+    assert node.queries.current_file(conditions).key == new.key
+    assert node.queries.file(old.key).superseded_at == story.clock()
+
+
+def test_an_older_task_that_finishes_later_replaces_nothing(node, story):
+    first, second = story.create(), story.create()
+    new = story.complete(second)
+    late = story.complete(first)
+    assert node.queries.current_file(first.conditions.digest(ANN)).key == new.key
+    assert node.queries.file(late.key).superseded_at == NOON
+
+
+def test_the_current_file_outlives_its_own_task(node, story):
+    first, second = story.create(), story.create()
+    old, new = story.complete(first), story.complete(second)
+    story.delete(second)
+    assert node.queries.current_file(first.conditions.digest(ANN)).key == new.key
+    story.delete(first)
+    assert node.queries.current_file(first.conditions.digest(ANN)) is None
+    assert node.queries.file(old.key) is None
+    assert node.queries.file(new.key) is None
+
+
+def test_the_current_file_of_a_removed_task_goes_when_a_newer_one_comes(node, story):
+    tasks = [story.create() for _ in range(3)]
+    files = [story.complete(task) for task in tasks[:2]]
+    story.delete(tasks[1])
+    newest = story.complete(tasks[2])
+    assert node.queries.file(files[1].key) is None
+    assert node.queries.file(files[0].key).superseded_at == NOON
+    assert node.queries.current_file(tasks[0].conditions.digest(ANN)).key == newest.key
+
+
+def test_owners_are_served_in_turn(node, story):
+    anns = [story.create(ANN) for _ in range(3)]
+    story.clock.pass_by(seconds=1)
+    bens = [story.create(BEN)]
+    assert ids(node.queries.work())[0] == anns[0].task_id
+    story.complete(anns[0])
+    assert ids(node.queries.work()) == ids([bens[0], anns[1], anns[2]])
+    assert node.queries.queue_position(anns[1].task_id) == 2
+
+
+def test_an_owner_with_a_running_export_waits_behind_one_without(node, story):
+    anns = [story.create(ANN) for _ in range(2)]
+    story.create(BEN)
+    story.complete(story.create(BEN))
+    story.claim(anns[0])
+    work = node.queries.work()
+    assert [task.owner for task in work] == [BEN, ANN, ANN]
+    assert node.queries.queue_position(anns[0].task_id) is None
+    assert node.queries.queue_position("0" * 24) is None

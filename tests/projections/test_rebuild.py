@@ -1,0 +1,116 @@
+"""Tables built anew beside the live ones, compared, swapped."""
+
+from __future__ import annotations
+
+import fcntl
+
+import pytest
+
+from projections.position import immediate
+from projections.rebuild import RebuildRunning, rebuild
+from projections.schema import TABLES
+from tests.facts import ANN, BEN, OPERATOR
+
+
+@pytest.fixture
+def history(story):
+    """A little of everything."""
+    story.ledger.begin(OPERATOR)
+    story.limits(3, 3)
+    for owner in (ANN, BEN):
+        tasks = [story.create(owner) for _ in range(3)]
+        story.complete(tasks[0])
+        story.complete(tasks[2])
+        story.grant(tasks[0], owner=owner)
+        story.claim(tasks[1])
+        story.create(owner)
+    story.delete(tasks[1], BEN)
+
+
+def test_a_rebuild_gives_what_following_gave(node, story, history):
+    before = {table: node.rows(table) for table in TABLES}
+    counted = []
+    done = rebuild(node.log.recorder, node.tables, progress=counted.append)
+    assert (done.different, done.swapped) == (0, True)
+    assert done.events == counted[-1] == story.head()
+    assert done.position == story.head()
+    assert {table: node.rows(table) for table in TABLES} == before
+
+
+def test_a_rebuild_of_an_empty_log_is_a_success(node):
+    done = rebuild(node.log.recorder, node.tables)
+    assert (done.events, done.rows, done.different) == (0, 0, 0)
+    assert node.queries.tasks(ANN).count == 0
+
+
+def test_a_stale_row_is_removed_and_a_wrong_one_shown(node, history):
+    node.queries.tasks(ANN)
+    with node.tables.open() as database:
+        database.execute("UPDATE quotas SET kept = 99 WHERE user_id = 'ann'")
+        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
+    done = rebuild(node.log.recorder, node.tables)
+    assert done.different == 2
+    quota, ghost = done.differences
+    assert (quota.table, quota.live["kept"], quota.rebuilt["kept"]) == ("quotas", 99, 3)
+    assert (ghost.table, ghost.live["user_id"], ghost.rebuilt) == ("users", "ghost", None)
+    assert node.queries.quota(ANN).kept == 3
+    assert node.queries.users() == []
+
+
+def test_comparing_alone_swaps_nothing(node, history):
+    node.queries.tasks(ANN)
+    current = node.tables.current()
+    with node.tables.open() as database:
+        database.execute("DELETE FROM quotas")
+    done = rebuild(node.log.recorder, node.tables, swap=False)
+    assert (done.different, done.swapped) == (2, False)
+    assert node.tables.current() == current
+    assert node.rows("quotas") == []
+    files = {path.name for path in node.tables.folder.glob("read-*.sqlite")}
+    assert files == {current}
+
+
+def test_a_swap_leaves_one_file_and_open_readers_go_on(node, story, history):
+    with node.follower.caught_up() as reader:
+        rebuild(node.log.recorder, node.tables)
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone()[0] == 5
+    assert node.queries.quota(ANN).kept == 3
+    files = [path.name for path in node.tables.folder.glob("read-*.sqlite")]
+    assert files == [node.tables.current()]
+
+
+def test_what_happens_during_a_rebuild_is_in_it(node, story, history):
+    def meanwhile(events):
+        if story.ledger.limits().kept == 3:
+            story.limits(100, 100)
+            story.create(ANN)
+
+    done = rebuild(node.log.recorder, node.tables, progress=meanwhile)
+    assert done.position == story.head()
+    assert node.queries.quota(ANN).kept == 4
+
+
+def test_two_rebuilds_at_once_are_refused(node):
+    node.queries.tasks(ANN)
+    with (node.tables.folder / "rebuild.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RebuildRunning):
+            rebuild(node.log.recorder, node.tables)
+
+
+def test_live_tables_that_lag_by_pages_are_brought_up_before_they_are_compared(
+    node, story, history, monkeypatch
+):
+    monkeypatch.setattr("projections.rebuild.PAGE", 2)
+    done = rebuild(node.log.recorder, node.tables)
+    assert (done.different, done.events) == (0, story.head())
+    assert node.follower.position().position == story.head()
+
+
+def test_a_transaction_that_fails_changes_nothing(node, story):
+    node.queries.tasks(ANN)
+    with node.tables.open() as database:
+        with pytest.raises(ZeroDivisionError), immediate(database):
+            database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
+            raise ZeroDivisionError
+        assert database.execute("SELECT count(*) FROM users").fetchone()[0] == 0

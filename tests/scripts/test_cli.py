@@ -1,0 +1,130 @@
+"""The command as a whole: help, exit codes, how failures are told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from scripts.cli import cli
+from scripts.group import command_line
+
+ROOT = Path(__file__).parents[2]
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    context = click.Context(group)
+    found = []
+    for name in group.list_commands(context):
+        each = group.get_command(context, name)
+        if each.hidden:
+            continue
+        found += leaves(each, (*path, name)) if isinstance(each, click.Group) else [(*path, name)]
+    return found
+
+
+LEAVES = leaves(cli)
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_the_help_of_every_command_has_an_example_that_calls_it(command, path):
+    told = command(*path, "--help").stdout
+    assert "Example:" in told
+    assert f"export-tasks {' '.join(path)}" in told
+
+
+def test_all_commands_of_this_version_are_there():
+    assert {path[0] for path in LEAVES} == {
+        "init", "demo", "serve", "exporter", "project", "app", "user", "key", "limits", "batch",
+        "task", "event", "rebuild", "config",
+    }  # fmt: skip
+
+
+def test_the_processes_own_command_is_hidden(command):
+    assert "worker" not in command("--help").stdout
+
+
+def test_help_imports_neither_server_nor_event_library_nor_rich():
+    heavy = "{'uvicorn', 'starlette', 'eventsourcing', 'rich', 'huaweicloudsdkcore', 'asyncio'}"
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['export-tasks', '--help']\n"
+        "from scripts.cli import main\n"
+        "try: main()\n"
+        f"finally: print('heavy:', sorted({heavy} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stderr.splitlines()[-1] == "heavy: []"
+
+
+def test_a_foreign_package_of_one_of_our_names_is_told_and_nothing_runs(tmp_path):
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "__init__.py").touch()
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]\n"
+        "from scripts.cli import main; main()"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "install with pipx" in told.stderr
+
+
+def test_started_processes_find_their_own_rooms_from_a_folder_with_an_api_of_its_own(tmp_path):
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "__init__.py").write_text("raise RuntimeError")
+    told = subprocess.run(
+        command_line("--help"), cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "Usage: export-tasks" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("limits", "set"),
+        ("limits", "set", "--kept", "many"),
+        ("event", "list", "--from", "0"),
+        ("event", "list", "--at", "yesterday"),
+        ("serve", "--port", "65536"),
+        ("batch", "generate", "--rows", "5"),
+        ("limits", "set", "--download-interval", "soon"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_2_and_nothing_on_stdout(command, arguments):
+    assert command(*arguments, exit_code=2).stdout == ""
+
+
+def test_an_unknown_setting_is_told_in_one_line(command, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_COLOUR", "blue")
+    assert "EXPORT_TASKS_COLOUR" in command.refused("limits", "show")
+
+
+def test_a_value_that_does_not_parse_is_told_in_one_line(command, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_LEASE", "soon")
+    assert "EXPORT_TASKS_LEASE" in command.refused("limits", "show")
+
+
+def test_a_store_that_cannot_be_reached_is_told_in_one_line(command, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_EVENTS", "sqlite:////proc/nowhere/events.sqlite")
+    assert "/proc/nowhere" in command.refused("limits", "show")
+
+
+def test_a_store_of_another_kind_is_told_in_one_line(command, home, monkeypatch):
+    home.mkdir()
+    (home / "events.sqlite").write_text("no database at all, but long enough to be looked at" * 40)
+    assert "events.sqlite" in command.refused("limits", "show")
+
+
+def test_ctrl_c_is_exit_130(home):
+    event_list = subprocess.Popen(
+        command_line("event", "list", "--follow"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        event_list.wait(3)
+    event_list.send_signal(2)
+    out, err = event_list.communicate(timeout=10)
+    assert (event_list.returncode, out, err.strip()) == (130, b"", b"")

@@ -1,0 +1,233 @@
+"""`serve` and `exporter` as real processes, with real signals."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from scripts.group import command_line
+from scripts.worker import HEAD_BYTES
+
+SOON = 20.0
+
+
+def eventually(holds, seconds: float = SOON):
+    """The first true answer."""
+    until = monotonic() + seconds
+    while not (answer := holds()):
+        assert monotonic() < until, "it did not happen in time"
+        sleep(0.05)
+    return answer
+
+
+class Service:
+    """A running `serve`; its stderr is in a file."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self.log = log
+        self.process = subprocess.Popen(
+            command_line(*arguments), stdin=subprocess.DEVNULL, stderr=log.open("wb")
+        )
+
+    def endpoint(self) -> str:
+        return eventually(lambda: re.search(r"listening on (http://\S+)", self.text()))[1]
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def children(self, kind: str) -> set[int]:
+        found = set()
+        for each in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+                words = (each / "cmdline").read_bytes().split(b"\0")
+                if parent == self.process.pid and kind.encode() in words:
+                    found.add(int(each.name))
+        return found
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    services = []
+
+    def start(*arguments: str, command: str = "serve") -> Service:
+        log = tmp_path / f"{len(services)}.log"
+        services.append(Service(log, command, *arguments))
+        return services[-1]
+
+    yield start
+    for each in services:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait()
+
+
+def answer(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_it_says_where_it_listens_answers_and_ends_with_0_on_sigterm(begun, serve):
+    service = serve("--port", "0")
+    endpoint = service.endpoint()
+    assert answer(f"{endpoint}/livez") == 200
+    assert answer(f"{endpoint}/v5/iot/plant-1/export-tasks") == 401
+    assert service.stop() == 0
+    with pytest.raises(OSError, match="refused"):
+        answer(f"{endpoint}/livez")
+
+
+def test_ctrl_c_ends_it_with_0_too(begun, serve):
+    service = serve("--port", "0")
+    service.endpoint()
+    assert service.stop(signal.SIGINT) == 0
+
+
+def test_its_children_end_with_it(begun, serve):
+    service = serve("--port", "0", "--workers", "2", "--exporters", "2")
+    service.endpoint()
+    children = {pid for kind in ("api", "exporter", "keeper") for pid in service.children(kind)}
+    assert len(children) == 5
+    assert service.stop() == 0
+    assert not any(map(is_running, children))
+
+
+def test_an_empty_store_is_told_with_the_way_out_before_it_listens(home, serve):
+    service = serve("--port", "0")
+    assert service.process.wait(30) == 1
+    assert "export-tasks init" in service.text()
+    assert "listening" not in service.text()
+    assert len(service.text().splitlines()) == 1
+
+
+def test_a_second_serve_on_the_same_home_is_refused_with_the_pid_of_the_first(begun, serve):
+    first = serve("--port", "0")
+    first.endpoint()
+    second = serve("--port", "0")
+    assert second.process.wait(30) == 1
+    assert str(first.process.pid) in second.text()
+    assert "listening" not in second.text()
+    assert first.stop() == 0
+
+
+def test_after_the_first_ended_the_home_is_free_again(begun, serve):
+    first = serve("--port", "0")
+    first.endpoint()
+    assert first.stop(signal.SIGKILL) == -9
+    second = serve("--port", "0")
+    second.endpoint()
+    assert second.stop() == 0
+
+
+def test_a_port_in_use_is_told_before_anything_starts(begun, serve, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        service = serve("--port", str(taken.getsockname()[1]))
+        assert service.process.wait(30) == 1
+    assert "Cannot listen" in service.text()
+    assert len(service.text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["api", "exporter", "keeper"])
+def test_a_child_that_is_killed_is_started_again(begun, serve, kind):
+    service = serve("--port", "0")
+    endpoint = service.endpoint()
+    (killed,) = service.children(kind)
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: service.children(kind) - {killed})
+    eventually(lambda: answers(f"{endpoint}/livez"))
+    assert service.stop() == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return answer(url) == 200
+    except OSError:
+        return False
+
+
+def test_children_go_away_when_the_parent_is_killed(begun, serve):
+    service = serve("--port", "0")
+    service.endpoint()
+    children = {pid for kind in ("api", "exporter", "keeper") for pid in service.children(kind)}
+    assert len(children) == 3
+    service.stop(signal.SIGKILL)
+    eventually(lambda: not any(map(is_running, children)), seconds=10)
+
+
+def test_a_result_folder_of_another_log_is_told_before_it_listens(begun, home, serve):
+    (home / "results").mkdir(exist_ok=True)
+    (home / "results" / ".export-tasks").write_text("f" * 32)
+    service = serve("--port", "0")
+    assert service.process.wait(30) == 1
+    assert "results" in service.text()
+    assert len(service.text().splitlines()) == 1
+
+
+def test_a_result_folder_that_cannot_be_written_is_told_before_it_listens(
+    begun, serve, monkeypatch
+):
+    monkeypatch.setenv("EXPORT_TASKS_RESULTS", "file:///proc/nowhere")
+    service = serve("--port", "0")
+    assert service.process.wait(30) == 1
+    assert "listening" not in service.text()
+    assert len(service.text().splitlines()) == 1
+
+
+def test_a_source_of_no_known_kind_is_told_before_it_listens(begun, serve, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", "ftp://nowhere")
+    service = serve("--port", "0")
+    assert service.process.wait(30) == 1
+    assert "EXPORT_TASKS_SOURCE" in service.text() or "ftp://" in service.text()
+    assert len(service.text().splitlines()) == 1
+
+
+def test_headers_that_go_on_and_on_are_refused(begun, serve):
+    service = serve("--port", "0")
+    host, port = service.endpoint().removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: here\r\nX-Long: ")
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                client.sendall(b"x" * HEAD_BYTES)
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert service.stop() == 0
+
+
+def test_a_long_head_within_the_limit_is_answered(begun, serve):
+    service = serve("--port", "0")
+    request = urllib.request.Request(f"{service.endpoint()}/livez")
+    request.add_header("X-Long", "x" * (HEAD_BYTES // 2))
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert response.status == 200
+        assert "uvicorn" not in str(response.headers).lower()
+
+
+def test_exporters_run_alone_beside_a_service(begun, serve):
+    service = serve("--port", "0")
+    service.endpoint()
+    alone = serve("--exporters", "2", command="exporter")
+    eventually(lambda: "exporting" in alone.text())
+    assert len(alone.children("exporter")) == 2
+    assert alone.children("api") == set()
+    assert alone.stop() == 0
+    assert service.stop() == 0

@@ -1,0 +1,138 @@
+"""`task` and `event`, over tasks created as the service creates them."""
+
+import json
+import subprocess
+
+import pytest
+
+from domain.commands import CreateTask
+from domain.conditions import ExportConditions, OwnerId
+from domain.fact import Caller
+from scripts.events import PAGE
+from scripts.group import command_line
+from scripts.parts import Parts
+
+
+def created(parts: Parts, user_id: str, number: int) -> str:
+    conditions = ExportConditions("BatchTask", '{"task_id":"abc"}', "xls", "GLOBAL", None)
+    owner = OwnerId("plant-1", user_id)
+    caller = Caller(user_id, f"request-{number}")
+    return parts.ledger.create(CreateTask(owner, conditions, None, None, caller)).task_id
+
+
+@pytest.fixture
+def tasks(begun) -> list[str]:
+    with Parts() as parts:
+        return [created(parts, user, n) for n, user in enumerate(("u1", "u1", "u2"))]
+
+
+def events(command, *arguments: str) -> list[dict]:
+    printed = command("event", "list", *arguments, "--json").stdout
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def test_tasks_of_all_owners_are_listed_newest_first(command, tasks):
+    ids = [row["export_task_id"] for row in command.json("task", "list")]
+    assert ids == sorted(tasks, reverse=True)
+
+
+def test_the_list_is_narrowed_to_a_user_and_a_project(command, tasks):
+    rows = command.json("task", "list", "--project", "plant-1", "--user", "u2")
+    assert [row["export_task_id"] for row in rows] == tasks[2:]
+    assert command.json("task", "list", "--project", "elsewhere") == []
+
+
+def test_a_task_is_shown_with_its_quota_and_no_file_yet(command, tasks):
+    shown = command.json("task", "show", tasks[0])
+    assert shown["status"] == "Processing"
+    assert shown["file"] is None
+    assert (shown["quota"]["kept"], shown["quota"]["unfinished"]) == (2, 2)
+
+
+def test_a_task_that_never_was_is_refused(command, tasks):
+    assert "does not exist" in command.refused("task", "show", "0" * 24)
+    assert "does not exist" in command.refused("task", "delete", "0" * 24)
+
+
+def test_a_deleted_task_is_gone_and_its_history_is_named(command, tasks):
+    command("task", "delete", tasks[0])
+    command("task", "delete", tasks[0])
+    assert f"event list --task {tasks[0]}" in command.refused("task", "show", tasks[0])
+    topics = [event["event"] for event in events(command, "--task", tasks[0])]
+    assert topics == ["owner.admitted", "task.created", "task.evicted", "owner.released"]
+
+
+def test_events_come_in_their_order_with_whom_they_are_about(command, tasks):
+    told = events(command, "--user", "u2")
+    assert [event["event"] for event in told] == ["owner.admitted", "task.created"]
+    assert {event["project_id"] for event in told} == {"plant-1"}
+    positions = [event["position"] for event in events(command)]
+    assert positions == sorted(set(positions))
+
+
+def test_later_events_of_a_task_say_whose_it_is(command, tasks):
+    with Parts() as parts:
+        parts.ledger.claim(tasks[2], 1, "exporter-1", 60.0, 3)
+    (claimed,) = [e for e in events(command, "--user", "u2") if e["event"] == "task.progressed"]
+    assert (claimed["task_id"], claimed["project_id"]) == (tasks[2], "plant-1")
+
+
+def test_the_log_is_read_from_a_position_on(command, tasks):
+    everything = events(command)
+    middle = everything[len(everything) // 2]["position"]
+    assert events(command, "--from", str(middle)) == everything[len(everything) // 2 :]
+    assert events(command, "--from", str(everything[-1]["position"] + 1)) == []
+
+
+def test_the_log_is_read_as_it_was_at_a_time(command, tasks):
+    everything = events(command)
+    assert events(command, "--at", everything[-1]["time"]) != []
+    assert events(command, "--at", "2001-01-01") == []
+    assert len(events(command, "--at", "2999-01-01T00:00:00Z")) == len(everything)
+
+
+def test_for_people_an_event_is_one_line(command, tasks):
+    lines = command("event", "list").stdout.splitlines()
+    assert len(lines) == len(events(command))
+    assert f"task_id={tasks[2]}" in lines[-1]
+
+
+def test_more_than_a_page_of_events_is_read(command, begun):
+    for _ in range(2):
+        with Parts() as parts:
+            for number in range(PAGE // 2 + 1):
+                user = f"u{number}"
+                created(parts, user, number)
+    assert len(events(command)) > 2 * PAGE
+
+
+def test_events_are_followed_as_they_happen(command, begun, home):
+    following = subprocess.Popen(
+        command_line("event", "list", "--follow", "--task", "f" * 24, "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    other = subprocess.Popen(
+        command_line("event", "list", "--follow", "--user", "late", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with Parts() as parts:
+        task_id = created(parts, "late", 1)
+    lines = [json.loads(other.stdout.readline()) for _ in range(2)]
+    assert {line["task_id"] for line in lines} == {task_id}
+    for process in (following, other):
+        process.terminate()
+        assert process.communicate() == (b"", b"")
+
+
+def test_no_event_holds_a_name_a_password_or_a_secret(command, begun):
+    printed = command("event", "list", "--json").stdout
+    assert begun["secret_key"] not in printed
+    assert "admin@" not in printed
+
+
+def test_rebuilt_tables_are_no_others(command, tasks):
+    told = command.json("rebuild")
+    assert (told["swapped"], told["different"]) == (True, 0)
+    assert told["events"] == len(events(command))
