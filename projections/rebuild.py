@@ -71,19 +71,19 @@ def rebuild(
         RebuildRunning: another one of the same folder has not ended.
     """
     began = monotonic()
-    with _alone(tables.folder):
-        old = tables.current()
+    with _alone(tables.folder), tables.open() as live:
         name, database = tables.new()
+        leftover = name
         try:
             rows = _fold(recorder, database, progress)
-            with tables.open() as live:
-                found = _compare(recorder, live, database)
+            found = _compare(recorder, live, database)
             position = Position.read(Changes(stored_in(database)))
             if swap:
+                leftover = tables.current() or name
                 tables.point_to(name)
         finally:
             database.conn.close()
-            tables.discard((old or name) if swap and tables.current() == name else name)
+            tables.discard(leftover)
     return Rebuilt(
         events=position.count,
         rows=rows,

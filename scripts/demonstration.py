@@ -58,7 +58,7 @@ def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
         settings = _settings(folder)
         with Parts(settings) as parts:
             click.echo(f"1. An empty home in {folder}: a project, its app and an admin user.")
-            user = begin(parts, PROJECT)
+            user = begin(parts, PROJECT, name=PROJECT, user="demo")
             click.echo(f"2. A batch task of {rows:,} details in the local source.")
             with progress("   generating", rows) as advance:
                 batch_id = parts.batches.generate(PROJECT, rows, progress=advance)

@@ -230,8 +230,7 @@ class Vault:
         """Writes, and says whether that changed a row."""
         with self._writing() as cursor:
             cursor.execute(f"{query} RETURNING rowid", values)
-            changed = cursor.fetchone() is not None
-        return changed
+            return cursor.fetchone() is not None
 
     @contextmanager
     def _reading(self) -> Iterator[SQLiteCursor]:

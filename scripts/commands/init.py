@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from scripts.talk import as_json, example, say, show
@@ -21,4 +23,4 @@ def init(project: str | None, name: str, user: str, as_json: bool) -> None:
     with Parts() as parts:
         beginning = begin(parts, project, name=name, user=user)
         say(f"The home is {parts.settings.home}. The secret key is shown this once: keep it.")
-        show(beginning.document(), as_json)
+        show(asdict(beginning), as_json)

@@ -110,7 +110,24 @@ def test_live_tables_that_lag_by_pages_are_brought_up_before_they_are_compared(
 def test_a_transaction_that_fails_changes_nothing(node, story):
     node.queries.tasks(ANN)
     with node.tables.open() as database:
-        with pytest.raises(ZeroDivisionError), immediate(database):
+        with pytest.raises(ZeroDivisionError), immediate(database):  # noqa: PT012
             database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
             raise ZeroDivisionError
         assert database.execute("SELECT count(*) FROM users").fetchone()[0] == 0
+
+
+def test_what_happens_between_the_fold_and_the_comparison_is_compared_too(node, story, history):
+    select = node.log.recorder.select_notifications
+
+    def last_page_of_the_fold(*arguments, **more):
+        page = select(*arguments, **more)
+        if len(page) == 1:
+            node.log.recorder.select_notifications = select
+            story.limits(100, 100)
+            story.create(ANN)
+        return page
+
+    node.log.recorder.select_notifications = last_page_of_the_fold
+    done = rebuild(node.log.recorder, node.tables)
+    assert (done.different, done.position) == (0, story.head())
+    assert node.follower.position().position == story.head()

@@ -1,0 +1,181 @@
+"""`user` and `key`: who may use the service, and with what."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from scripts.commands.projects import project_option
+from scripts.options import DURATION
+from scripts.talk import as_json, example, say, show, show_all
+
+if TYPE_CHECKING:
+    from api.access.people import Person
+    from projections.rows import MemberRow
+
+PASSWORD_MOST = 4096
+"""Characters of stdin that are read as a password."""
+
+admin_option = click.option("--admin", is_flag=True, help="May do everything in the project.")
+policy_option = click.option("--policy", type=click.File(), help="What it may do: a JSON file.")
+password_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from stdin; one line."
+)
+
+
+@click.group()
+def user() -> None:
+    """Users and what they may do."""
+
+
+@user.command("add", epilog=example("user add ada --project plant-1 --admin"))
+@click.argument("name")
+@project_option
+@admin_option
+@policy_option
+@password_stdin
+@as_json
+def add_user(
+    name: str,
+    project: str,
+    admin: bool,
+    policy: TextIO | None,
+    password_stdin: bool,
+    as_json: bool,
+) -> None:
+    """Add a user; its first key is printed, this once."""
+    from scripts.parts import Parts
+
+    rights = _rights(admin, policy)
+    password = _password_from_stdin() if password_stdin else None
+    with Parts() as parts:
+        made = parts.people.add_user(name, project, *rights, password, parts.operator())
+    say("The secret key is shown this once: keep it.")
+    show(_without_nothing(asdict(made)), as_json)
+
+
+@user.command("list", epilog=example("user list --json"))
+@as_json
+def list_users(as_json: bool) -> None:
+    """List the users, by name."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        columns = ("user_id", "name", "added_at", "projects")
+        show_all(columns, map(_document, parts.people.list_users()), as_json)
+
+
+@user.command("show", epilog=example("user show ada"))
+@click.argument("name")
+@as_json
+def show_user(name: str, as_json: bool) -> None:
+    """Show a user, its projects and its access keys."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        user_id = parts.people.user_id_of(name)
+        (person,) = [each for each in parts.people.list_users() if each.user_id == user_id]
+        keys = [asdict(key) for key in parts.queries.keys(user_id)]
+        show(_document(person) | {"keys": keys}, as_json)
+
+
+@user.command("grant", epilog=example("user grant ada --project plant-2 --admin"))
+@click.argument("name")
+@project_option
+@admin_option
+@policy_option
+def grant(name: str, project: str, admin: bool, policy: TextIO | None) -> None:
+    """Say what a user may do in a project, to which it belongs from here on."""
+    from scripts.parts import Parts
+
+    rights = _rights(admin, policy)
+    with Parts() as parts:
+        parts.people.grant(name, project, *rights, parts.operator())
+
+
+@user.command("password", epilog=example("user password ada"))
+@click.argument("name")
+@password_stdin
+def password(name: str, password_stdin: bool) -> None:
+    """Give a user a password, or another one; it is asked for, hidden."""
+    from scripts.parts import Parts
+
+    given = _password_from_stdin() if password_stdin else _password_asked()
+    with Parts() as parts:
+        parts.people.set_password(name, given, parts.operator())
+
+
+@user.command("remove", epilog=example("user remove ada"))
+@click.argument("name")
+def remove_user(name: str) -> None:
+    """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        parts.people.remove_user(name, parts.operator())
+
+
+@click.group()
+def key() -> None:
+    """Access keys of users."""
+
+
+@key.command("add", epilog=example("key add ada", "key add ada --expires 1h"))
+@click.argument("name")
+@click.option("--expires", type=DURATION, help="A temporary key, with a security token.")
+@as_json
+def add_key(name: str, expires: float | None, as_json: bool) -> None:
+    """Give a user one more access key; it is printed, this once."""
+    from scripts.parts import Parts
+
+    lives = None if expires is None else timedelta(seconds=expires)
+    with Parts() as parts:
+        made = parts.people.add_key(name, lives, parts.operator())
+    say("The secret key is shown this once: keep it.")
+    show(_without_nothing(asdict(made)), as_json)
+
+
+@key.command("revoke", epilog=example("key revoke HPUAT4QG7L9K2M8XW5ZC"))
+@click.argument("access_key")
+def revoke(access_key: str) -> None:
+    """Take an access key away, at once."""
+    from scripts.parts import Parts
+
+    with Parts() as parts:
+        parts.people.revoke_key(access_key, parts.operator())
+
+
+def _rights(admin: bool, policy: TextIO | None) -> tuple[bool, str | None]:
+    if admin == (policy is not None):
+        raise click.UsageError("Give either --admin or --policy FILE.")
+    return admin, policy.read() if policy else None
+
+
+def _password_from_stdin() -> str:
+    """One line, without its end; so that no password stands in an argument or a history."""
+    return sys.stdin.readline(PASSWORD_MOST).rstrip("\r\n")
+
+
+def _password_asked() -> str:
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _document(person: Person) -> dict[str, Any]:
+    return {
+        "user_id": person.user_id,
+        "name": person.name,
+        "added_at": person.added_at,
+        "projects": {each.project_id: _right(each) for each in person.memberships},
+    }
+
+
+def _right(member: MemberRow) -> str:
+    return "admin" if member.admin else member.policy or "nothing"
+
+
+def _without_nothing(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if value is not None}
