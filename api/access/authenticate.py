@@ -94,5 +94,5 @@ def _compare(sent: str | None, wanted: str) -> None:
 def _token(request: RawRequest) -> str:
     tokens = [value for name, value in request.headers if name.lower() == b"x-auth-token"]
     if len(tokens) != 1:
-        raise NotAuthentic("the header x-auth-token is given more than once")
+        raise NotAuthentic("X-Auth-Token is given more than once")
     return tokens[0].strip().decode("latin-1")
