@@ -81,12 +81,20 @@ class Signed:
         return _hmac(extracted, self._info + b"\x01").hex().encode()
 
 
+_ALGORITHMS = (b"SDK-HMAC-SHA256", b"V11-HMAC-SHA256")
+
+
 def scheme(request: RawRequest) -> Scheme:
-    """Which way in the request takes: a signature goes before a token, as the SDK may send both."""
-    names = {name.lower() for name, _ in request.headers}
-    if b"authorization" in names:
-        return "signature"
-    return "token" if b"x-auth-token" in names else "none"
+    """Which way in the request takes: a signature goes before a token, as the SDK may send both.
+
+    A client of the SDK keeps it from signing by any other `Authorization` beside the token.
+    """
+    named = [(name.lower(), value) for name, value in request.headers]
+    claims = [value for name, value in named if name == b"authorization"]
+    if any(name == b"x-auth-token" for name, _ in named):
+        signed = any(value.startswith(_ALGORITHMS) for value in claims)
+        return "signature" if signed else "token"
+    return "signature" if claims else "none"
 
 
 def read(request: RawRequest, now: datetime) -> Signed:

@@ -523,7 +523,9 @@ def test_nothing_that_proves_anything_is_shown() -> None:
         ((), "none"),
         (((b"X-Auth-Token", b"t"),), "token"),
         (((b"AUTHORIZATION", b"anything"),), "signature"),
-        (((b"x-auth-token", b"t"), (b"authorization", b"s")), "signature"),
+        (((b"x-auth-token", b"t"), (b"authorization", b"SDK-HMAC-SHA256 A")), "signature"),
+        (((b"x-auth-token", b"t"), (b"authorization", b"V11-HMAC-SHA256 C")), "signature"),
+        (((b"x-auth-token", b"t"), (b"authorization", b"anything")), "token"),
     ],
 )
 def test_a_signature_goes_before_a_token(

@@ -1,0 +1,331 @@
+"""Settings: the environment, read once, frozen; one registry says what there is to set."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex, token_urlsafe
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from urllib.parse import quote
+
+from platformdirs import user_data_path
+
+from api.access.sealing import SECRET_KEY_SHORTEST
+from domain.commands import INSTANCE_ID_LENGTH
+from exporter.disk import create_folder, create_private, link, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX = "EXPORT_TASKS_"
+OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
+"""What `export …` reads, without the prefix; no setting of the service."""
+
+LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
+ATTEMPTS_MOST = 100
+SWEEP_AFTER_MOST = 366 * 86_400.0
+WORKERS_MOST = EXPORTERS_MOST = 64
+SOURCE_RATE_MOST = 1000
+PORT_MOST = 65_535
+SECRET_FILE_MOST = 64 * 1024
+"""The longest file that a secret is read from, in bytes."""
+
+Origin = Literal["flag", "environment", "default"]
+
+_LOGGER = logging.getLogger(__name__)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_APPLICATION = "export-tasks"
+
+
+class SettingsError(Exception):
+    """A variable or flag that is not known, or whose value does not parse; the text names it."""
+
+
+def duration(text: str) -> float:
+    """Seconds, from `30`, `30s`, `5m` or `1h`; ValueError for anything else."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError(f"'{text}' is no duration such as 30, 30s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+class Setting(NamedTuple):
+    """Something to set: its name, default and meaning, and what makes a value of the text.
+
+    `secret` ones are never shown, and can also be given as a file's name, by `…_FILE`.
+    """
+
+    name: str
+    default: str | None
+    meaning: str
+    parse: Callable[[str], Any]
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def file_variable(self) -> str:
+        """The environment variable that names a file with the value, if it is a secret."""
+        return self.variable + "_FILE"
+
+
+def _folder(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a folder")
+    return Path(text).expanduser().absolute()
+
+
+def _place(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not text.startswith(schemes):
+            raise ValueError(f"must begin with {' or '.join(schemes)}")
+        return text
+
+    return parse
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        seconds = duration(text)
+        if not least <= seconds <= most:
+            raise ValueError(f"must be {least:g} to {most:g} seconds")
+        return seconds
+
+    return parse
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+            raise ValueError(f"must be a whole number, {least} to {most}")
+        return int(text[:9])
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return text
+
+    return parse
+
+
+def _truth(text: str) -> bool:
+    return _one_of("true", "false")(text) == "true"
+
+
+def _instances(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    if not all(1 <= len(name) <= INSTANCE_ID_LENGTH for name in names):
+        raise ValueError(f"must be names of 1 to {INSTANCE_ID_LENGTH} characters, with commas")
+    return names
+
+
+def _some_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _secret(text: str) -> bytes:
+    if len(text.encode()) < SECRET_KEY_SHORTEST:
+        raise ValueError(f"must be at least {SECRET_KEY_SHORTEST} bytes")
+    return text.encode()
+
+
+SETTINGS = (
+    Setting("home", None, "where the embedded default keeps everything", _folder),
+    Setting("events", "sqlite:///{home}/events.sqlite", "the event store: sqlite:///PATH or "
+            "postgresql://…", _place("sqlite:///", "postgresql://")),
+    Setting("read_dir", "{home}/read", "this node's read tables; can be deleted", _folder),
+    Setting("results", "file:///{home}/results", "result files: file:///FOLDER or "
+            "s3://bucket/prefix", _place("file:///", "s3://")),
+    Setting("source", "sqlite:///{home}/source.sqlite", "batch tasks: sqlite:///PATH, "
+            "postgresql://… or iotda+https://endpoint",
+            _place("sqlite:///", "postgresql://", "iotda+https://")),
+    Setting("source_region", "", "the region of an iotda+https:// source", str),
+    Setting("source_rate", "10", "requests a second to an iotda+https:// source",
+            _number(1, SOURCE_RATE_MOST)),
+    Setting("lease", "60s", "after which a silent exporter's task is taken over",
+            _seconds(LEASE_LEAST, LEASE_MOST)),
+    Setting("attempts", "3", "crashes before a task fails", _number(1, ATTEMPTS_MOST)),
+    Setting("sweep_after", "24h", "how long a superseded file stays: longer than any download, "
+            "any backup's age", _seconds(0, SWEEP_AFTER_MOST)),
+    Setting("download", "xls", "xls, or zip: files are packed when they are made",
+            _one_of("xls", "zip")),
+    Setting("instances", "", "known instances, with commas; none: Instance-Id is not checked",
+            _instances),
+    Setting("instance_required", "false", "must a create send Instance-Id", _truth),
+    Setting("domain", "default", "the domain of tokens", _some_text),
+    Setting("secret_key", None, "encrypts stored secrets, signs tokens; made in {home}/secret.key "
+            "where it is not given; the same on all machines of an event store", _secret, True),
+    Setting("host", "127.0.0.1", "the address to listen on", _some_text),
+    Setting("port", "8080", "the port to listen on; 0: any free one", _number(0, PORT_MOST)),
+    Setting("workers", "1", "API processes", _number(1, WORKERS_MOST)),
+    Setting("exporters", "1", "processes that make files", _number(0, EXPORTERS_MOST)),
+)  # fmt: skip
+
+
+class Given(NamedTuple):
+    """The text of a setting as it was given, if it was, and where it comes from."""
+
+    text: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting's value (contract, section 7); durations in seconds.
+
+    `given` tells of each setting its text, `{home}` filled in, and where it comes from.
+    """
+
+    home: Path
+    events: str
+    read_dir: Path
+    results: str
+    source: str
+    source_region: str
+    source_rate: int
+    lease: float
+    attempts: int
+    sweep_after: float
+    download: str
+    instances: tuple[str, ...]
+    instance_required: bool
+    domain: str
+    given_secret_key: bytes | None = field(repr=False)
+    host: str
+    port: int
+    workers: int
+    exporters: int
+    given: Mapping[str, Given] = field(repr=False)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None, **flags: object) -> Self:
+        """Flag before environment before default; a flag that is None was not given.
+
+        Raises:
+            SettingsError: an unknown `EXPORT_TASKS_…` variable or flag, or a wrong value.
+        """
+        environment = os.environ if environment is None else environment
+        _refuse_unknown(environment, flags)
+        given = {each.name: _given(each, environment, flags) for each in SETTINGS}
+        home = given["home"] = Given(
+            given["home"].text or str(_default_home()), given["home"].origin
+        )
+        values = {"home": _parsed(SETTINGS[0], home)}
+        for setting in SETTINGS[1:]:
+            given[setting.name] = _filled_in(setting, given[setting.name], values["home"])
+            values[setting.name] = _parsed(setting, given[setting.name])
+        values["given_secret_key"] = values.pop("secret_key")
+        return cls(**values, given=given)
+
+    def secret_key(self) -> bytes:
+        """The installation's secret; made in `{home}/secret.key` where it was not given.
+
+        Raises:
+            SettingsError: the file cannot be made or read, or is too short.
+        """
+        if self.given_secret_key is not None:
+            return self.given_secret_key
+        path = self.home / "secret.key"
+        try:
+            if not path.exists():
+                _make_secret(path)
+            return _secret(path.read_text("ascii").strip())
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment, changed so that a child reads these very settings."""
+        theirs = {k: v for k, v in os.environ.items() if not _is_a_setting(k)}
+        ours = {
+            setting.variable: given.text
+            for setting in SETTINGS
+            if (given := self.given[setting.name]).text is not None
+        }
+        return theirs | ours
+
+
+def _refuse_unknown(environment: Mapping[str, str], flags: Mapping[str, object]) -> None:
+    of_the_client = {PREFIX + name for name in OF_THE_CLIENT}
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and not _is_a_setting(variable):
+            if variable not in of_the_client:
+                raise SettingsError(f"{variable} is not a setting of export-tasks.")
+    unknown = set(flags) - {setting.name for setting in SETTINGS}
+    if unknown:
+        raise SettingsError(f"'{min(unknown)}' is not a setting of export-tasks.")
+
+
+def _is_a_setting(variable: str) -> bool:
+    return any(
+        variable == each.variable or (each.secret and variable == each.file_variable)
+        for each in SETTINGS
+    )
+
+
+def _given(setting: Setting, environment: Mapping[str, str], flags: Mapping[str, object]) -> Given:
+    flag, text = flags.get(setting.name), environment.get(setting.variable)
+    if flag is not None:
+        return Given(str(flag), "flag")
+    named = environment.get(setting.file_variable) if setting.secret else None
+    if text is not None and named is not None:
+        raise SettingsError(f"{setting.variable} and {setting.file_variable} are both given.")
+    if named is not None:
+        return Given(_read_secret(setting.file_variable, Path(named)), "environment")
+    return Given(setting.default, "default") if text is None else Given(text, "environment")
+
+
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(SECRET_FILE_MOST).decode().strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{variable}: {path} cannot be read: {error}") from error
+
+
+def _filled_in(setting: Setting, given: Given, home: Path) -> Given:
+    if given.text is None or setting.secret:
+        return given
+    # A file:// address is decoded when it is used; the others are taken as they stand.
+    address = "file://" + quote(str(home))
+    text = given.text.replace("file:///{home}", address).replace("{home}", str(home))
+    return Given(text, given.origin)
+
+
+def _parsed(setting: Setting, given: Given) -> Any:
+    if given.text is None:
+        return None
+    try:
+        return setting.parse(given.text)
+    except ValueError as error:
+        raise SettingsError(f"{setting.variable}: {error}.") from None
+
+
+def _default_home() -> Path:
+    return user_data_path(_APPLICATION, appauthor=False)
+
+
+def _make_secret(path: Path) -> None:
+    """Linked when whole, so that of two processes which make one, both read the same."""
+    create_folder(path.parent)
+    draft = path.with_name(f"{path.name}.{token_hex(8)}")
+    with create_private(draft) as file:
+        file.write(token_urlsafe(SECRET_KEY_SHORTEST).encode())
+    sync(draft)
+    with suppress(FileExistsError):
+        link(draft, path)
+        _LOGGER.info("made a secret key: %s", path)
+    draft.unlink()

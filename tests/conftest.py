@@ -1,0 +1,27 @@
+"""Every test starts from an environment that holds no settings or credentials of the machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(SETTINGS)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own EXPORT_TASKS_HOME; not made yet."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("EXPORT_TASKS_HOME", str(folder))
+    return folder

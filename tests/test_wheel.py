@@ -1,0 +1,85 @@
+"""The built wheel: what is in it, and that it runs in an environment of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {"domain", "projections", "exporter", "api", "scripts"}
+DEPENDENCIES = sysconfig.get_path("purelib")
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    told = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built without a network, by the backend of the development lock."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`export-tasks`, installed from the wheel beside the locked dependencies alone."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+    python = folder / "bin" / "python"
+    install = ("-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
+    run(sys.executable, *install)
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    # A .pth beside the dependencies is not followed: this tree stays off the path.
+    Path(site, "dependencies.pth").write_text(DEPENDENCIES)
+    return folder / "bin" / "export-tasks"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder with an `api` of its own, which must not be run."""
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "__init__.py").write_text("raise RuntimeError('not ours')")
+    return tmp_path
+
+
+def test_the_wheel_holds_every_module_of_the_five_packages_and_nothing_else(wheel):
+    files = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
+    modules = {str(p.relative_to(ROOT)) for room in ROOMS for p in (ROOT / room).rglob("*.py")}
+    assert {name for name in files if name.endswith(".py")} == modules
+    assert {name.split("/")[0] for name in files} == ROOMS
+
+
+def test_of_the_scripts_the_wheel_holds_only_python(wheel):
+    scripts = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("scripts/")]
+    assert [name for name in scripts if not name.endswith(".py")] == []
+
+
+def test_the_wheel_carries_the_command_and_no_address_of_this_tree(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (entry,) = (n for n in archive.namelist() if n.endswith("entry_points.txt"))
+        assert "export-tasks = scripts.cli:main" in archive.read(entry).decode()
+        assert not any(str(ROOT).encode() in archive.read(name) for name in archive.namelist())
+
+
+def test_the_installed_command_helps_from_a_folder_with_an_api_of_its_own(program, elsewhere):
+    assert run(program, "--help", cwd=elsewhere).startswith("Usage: export-tasks")
+
+
+def test_the_installed_command_knows_its_version(program, wheel, elsewhere):
+    assert run(program, "--version", cwd=elsewhere).strip() == wheel.name.split("-")[1]
+
+
+def test_the_installed_command_runs_the_wheel_and_not_this_tree(program, elsewhere):
+    python = program.with_name("python")
+    home = run(python, "-P", "-c", "import scripts; print(scripts.__file__)", cwd=elsewhere)
+    assert home.startswith(str(program.parents[1]))
