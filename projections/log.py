@@ -13,7 +13,7 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from eventsourcing.persistence import InterfaceError, OperationalError
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -95,6 +95,8 @@ class SQLiteStore(SQLiteDatastore):
         try:
             yield connection
         except BaseException:
+            # At once: an error that is kept would keep the connection's cursor, and its lock.
+            connection.rollback()
             connection.close()
             raise
         self._idle.append(connection)
@@ -141,8 +143,6 @@ class SQLiteStore(SQLiteDatastore):
 @contextmanager
 def _translated() -> Iterator[None]:
     """Lets SQLite's errors out as the library's, which the journal knows."""
-    from eventsourcing.persistence import IntegrityError
-
     try:
         yield
     except sqlite3.IntegrityError as error:

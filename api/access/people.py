@@ -99,9 +99,12 @@ class People:
         hashed = None if password is None else hash_password(password)
         user_id = token_hex(16)
         self._claim_name(user_id, name, caller)
-        if hashed is not None:
-            self.vault.keep_password(user_id, hashed)
-        access_key, secret = self._keep_key(user_id, None)
+        try:
+            if hashed is not None:
+                self.vault.keep_password(user_id, hashed)
+            access_key, secret = self._keep_key(user_id, None)
+        except NotThere:  # a twin of this command has taken the name over
+            raise _taken(name) from None
         try:
             self.register.add_user(
                 user_id,

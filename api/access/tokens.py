@@ -192,7 +192,7 @@ def describe(
 
 def _fault(error: str) -> Invalid:
     text, _, path = error.partition(" - at `$")
-    path = path.strip(".`").replace("[...]", "")
+    path = path.strip(".`")
     missing = _MISSING.fullmatch(text)
     if missing:
         return Invalid(".".join(filter(None, (path, missing[1]))), "is missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -186,22 +187,41 @@ def test_a_take_over_that_crashes_anywhere_may_be_repeated(house, write, after):
     assert house.rows() == {"people": 1, "secrets": 1, "passwords": 1}
 
 
-def test_of_two_adds_of_a_name_at_the_same_time_the_slower_fails(house, people):
+@pytest.mark.parametrize(
+    ("part", "step"),
+    [("vault", "keep_password"), ("vault", "keep_secret"), ("register", "add_user")],
+)
+def test_of_two_adds_of_a_name_at_the_same_time_the_slower_fails(house, people, part, step):
     quicker = People(house.register, house.story.ledger, house.vault, house.queries)
-    add_user, winner = house.register.add_user, []
+    place, winner = getattr(house, part), []
+    go_on = getattr(place, step)
 
     def overtaken(*args, **more):
-        house.register.add_user = add_user
+        setattr(place, step, go_on)
         wanted = ("p1", True, None, "password of the quicker", OPERATOR)
         winner.append(quicker.add_user("ann", *wanted))
-        return add_user(*args, **more)
+        return go_on(*args, **more)
 
-    house.register.add_user = overtaken
+    setattr(place, step, overtaken)
     with pytest.raises(AlreadyThere, match="The user 'Ann' exists already"):
         house.add("Ann", "password of the slower")
     assert opens(house, "Ann", "password of the quicker") == winner[0].user_id
     assert opens(house, "Ann", "password of the slower") is None
     assert [person.name for person in people.list_users()] == ["ann"]
+    assert house.rows() == {"people": 1, "secrets": 1, "passwords": 1}
+
+
+def test_of_many_adds_of_a_name_at_the_same_time_one_succeeds(house, people):
+    def add(number):
+        try:
+            return house.add("Ann", f"password of {number}").user_id, number
+        except AlreadyThere:
+            return None
+
+    with ThreadPoolExecutor(8) as threads:
+        (winner,) = filter(None, threads.map(add, range(8)))
+    assert opens(house, "Ann", f"password of {winner[1]}") == winner[0]
+    assert [person.user_id for person in people.list_users()] == [winner[0]]
     assert house.rows() == {"people": 1, "secrets": 1, "passwords": 1}
 
 

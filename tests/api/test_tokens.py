@@ -220,7 +220,7 @@ def test_every_field_is_required_and_has_its_type(path):
         ({"auth__identity__methods": []}, r"'auth.identity.methods' must be \['password'\]"),
         ({"auth__identity__methods": ["token"]}, r"'auth.identity.methods' must be \["),
         ({"auth__identity__methods": ["password", "totp"]}, r"'auth.identity.methods' must be"),
-        ({"auth__identity__methods": [7]}, "'auth.identity.methods' is wrong"),
+        ({"auth__identity__methods": [7]}, r"'auth.identity.methods\[0\]' is wrong"),
         ({"auth__scope__project": {}}, "'auth.scope.project' must have an 'id' or a 'name'"),
         ({"auth__scope__project": {"id": 7}}, "'auth.scope.project.id' is wrong"),
     ],

@@ -109,3 +109,19 @@ def test_the_ledger_takes_the_owners_turn(node):
     story.journal._turns = Recorded(node.log.turns._folder)
     story.create()
     assert taken == [ANN]
+
+
+def test_a_failed_write_gives_its_lock_back_at_once(node, tmp_path):
+    error = None
+    try:
+        with node.log.recorder.datastore.transaction(commit=True) as cursor:
+            cursor.execute("INSERT INTO stored_events VALUES ('s', 1, 't', x'00')")
+            cursor.execute("SELECT * FROM stored_events")
+            raise ZeroDivisionError
+    except ZeroDivisionError as kept:
+        error = kept
+    other = sqlite3.connect(tmp_path / "events.sqlite", timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    assert error
+    assert node.log.recorder.max_notification_id() is None
