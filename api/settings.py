@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,9 @@ from urllib.parse import quote
 
 from platformdirs import user_data_path
 
+from api import values
 from api.access.sealing import SECRET_KEY_SHORTEST
-from domain.commands import INSTANCE_ID_LENGTH
+from api.values import duration as duration
 from exporter.disk import create_folder, create_private, link, sync
 
 if TYPE_CHECKING:
@@ -37,21 +37,11 @@ SECRET_FILE_MOST = 64 * 1024
 Origin = Literal["flag", "environment", "default"]
 
 _LOGGER = logging.getLogger(__name__)
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)", re.ASCII)
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _APPLICATION = "export-tasks"
 
 
 class SettingsError(Exception):
     """A variable or flag that is not known, or whose value does not parse; the text names it."""
-
-
-def duration(text: str) -> float:
-    """Seconds, from `30`, `30s`, `5m` or `1h`; ValueError for anything else."""
-    match = _DURATION.fullmatch(text)
-    if not match:
-        raise ValueError(f"'{text}' is no duration such as 30, 30s, 5m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 class Setting(NamedTuple):
@@ -77,102 +67,36 @@ class Setting(NamedTuple):
         return self.variable + "_FILE"
 
 
-def _folder(text: str) -> Path:
-    if not text or "\0" in text:
-        raise ValueError("must be the path of a folder")
-    return Path(text).expanduser().absolute()
-
-
-def _place(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not text.startswith(schemes):
-            raise ValueError(f"must begin with {' or '.join(schemes)}")
-        return text
-
-    return parse
-
-
-def _seconds(least: float, most: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        seconds = duration(text)
-        if not least <= seconds <= most:
-            raise ValueError(f"must be {least:g} to {most:g} seconds")
-        return seconds
-
-    return parse
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
-            raise ValueError(f"must be a whole number, {least} to {most}")
-        return int(text[:9])
-
-    return parse
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be {' or '.join(words)}")
-        return text
-
-    return parse
-
-
-def _truth(text: str) -> bool:
-    return _one_of("true", "false")(text) == "true"
-
-
-def _instances(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
-    if not all(1 <= len(name) <= INSTANCE_ID_LENGTH for name in names):
-        raise ValueError(f"must be names of 1 to {INSTANCE_ID_LENGTH} characters, with commas")
-    return names
-
-
-def _some_text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return text
-
-
-def _secret(text: str) -> bytes:
-    if len(text.encode()) < SECRET_KEY_SHORTEST:
-        raise ValueError(f"must be at least {SECRET_KEY_SHORTEST} bytes")
-    return text.encode()
-
-
 SETTINGS = (
-    Setting("home", None, "where the embedded default keeps everything", _folder),
+    Setting("home", None, "where the embedded default keeps everything", values.folder),
     Setting("events", "sqlite:///{home}/events.sqlite", "the event store: sqlite:///PATH or "
-            "postgresql://…", _place("sqlite:///", "postgresql://")),
-    Setting("read_dir", "{home}/read", "this node's read tables; can be deleted", _folder),
+            "postgresql://…", values.place("sqlite:///", "postgresql://")),
+    Setting("read_dir", "{home}/read", "this node's read tables; can be deleted", values.folder),
     Setting("results", "file:///{home}/results", "result files: file:///FOLDER or "
-            "s3://bucket/prefix", _place("file:///", "s3://")),
+            "s3://bucket/prefix", values.place("file:///", "s3://")),
     Setting("source", "sqlite:///{home}/source.sqlite", "batch tasks: sqlite:///PATH, "
             "postgresql://… or iotda+https://endpoint",
-            _place("sqlite:///", "postgresql://", "iotda+https://")),
+            values.place("sqlite:///", "postgresql://", "iotda+https://")),
     Setting("source_region", "", "the region of an iotda+https:// source", str),
     Setting("source_rate", "10", "requests a second to an iotda+https:// source",
-            _number(1, SOURCE_RATE_MOST)),
+            values.number(1, SOURCE_RATE_MOST)),
     Setting("lease", "60s", "after which a silent exporter's task is taken over",
-            _seconds(LEASE_LEAST, LEASE_MOST)),
-    Setting("attempts", "3", "crashes before a task fails", _number(1, ATTEMPTS_MOST)),
+            values.seconds(LEASE_LEAST, LEASE_MOST)),
+    Setting("attempts", "3", "crashes before a task fails", values.number(1, ATTEMPTS_MOST)),
     Setting("sweep_after", "24h", "how long a superseded file stays: longer than any download, "
-            "any backup's age", _seconds(0, SWEEP_AFTER_MOST)),
+            "any backup's age", values.seconds(0, SWEEP_AFTER_MOST)),
     Setting("download", "xls", "xls, or zip: files are packed when they are made",
-            _one_of("xls", "zip")),
+            values.one_of("xls", "zip")),
     Setting("instances", "", "known instances, with commas; none: Instance-Id is not checked",
-            _instances),
-    Setting("instance_required", "false", "must a create send Instance-Id", _truth),
-    Setting("domain", "default", "the domain of tokens", _some_text),
+            values.instances),
+    Setting("instance_required", "false", "must a create send Instance-Id", values.truth),
+    Setting("domain", "default", "the domain of tokens", values.some_text),
     Setting("secret_key", None, "encrypts stored secrets, signs tokens; made in {home}/secret.key "
-            "where it is not given; the same on all machines of an event store", _secret, True),
-    Setting("host", "127.0.0.1", "the address to listen on", _some_text),
-    Setting("port", "8080", "the port to listen on; 0: any free one", _number(0, PORT_MOST)),
-    Setting("workers", "1", "API processes", _number(1, WORKERS_MOST)),
-    Setting("exporters", "1", "processes that make files", _number(0, EXPORTERS_MOST)),
+            "where it is not given; the same on all machines of an event store", values.secret, True),
+    Setting("host", "127.0.0.1", "the address to listen on", values.some_text),
+    Setting("port", "8080", "the port to listen on; 0: any free one", values.number(0, PORT_MOST)),
+    Setting("workers", "1", "API processes", values.number(1, WORKERS_MOST)),
+    Setting("exporters", "1", "processes that make files", values.number(0, EXPORTERS_MOST)),
 )  # fmt: skip
 
 
@@ -224,12 +148,12 @@ class Settings:
         home = given["home"] = Given(
             given["home"].text or str(_default_home()), given["home"].origin
         )
-        values = {"home": _parsed(SETTINGS[0], home)}
+        found = {"home": _parsed(SETTINGS[0], home)}
         for setting in SETTINGS[1:]:
-            given[setting.name] = _filled_in(setting, given[setting.name], values["home"])
-            values[setting.name] = _parsed(setting, given[setting.name])
-        values["given_secret_key"] = values.pop("secret_key")
-        return cls(**values, given=given)
+            given[setting.name] = _filled_in(setting, given[setting.name], found["home"])
+            found[setting.name] = _parsed(setting, given[setting.name])
+        found["given_secret_key"] = found.pop("secret_key")
+        return cls(**found, given=given)
 
     def secret_key(self) -> bytes:
         """The installation's secret; made in `{home}/secret.key` where it was not given.
@@ -243,7 +167,7 @@ class Settings:
         try:
             if not path.exists():
                 _make_secret(path)
-            return _secret(path.read_text("ascii").strip())
+            return values.secret(path.read_text("ascii").strip())
         except (OSError, ValueError) as error:
             raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
 
@@ -261,9 +185,9 @@ class Settings:
 def _refuse_unknown(environment: Mapping[str, str], flags: Mapping[str, object]) -> None:
     of_the_client = {PREFIX + name for name in OF_THE_CLIENT}
     for variable in sorted(environment):
-        if variable.startswith(PREFIX) and not _is_a_setting(variable):
-            if variable not in of_the_client:
-                raise SettingsError(f"{variable} is not a setting of export-tasks.")
+        ours = _is_a_setting(variable) or variable in of_the_client
+        if variable.startswith(PREFIX) and not ours:
+            raise SettingsError(f"{variable} is not a setting of export-tasks.")
     unknown = set(flags) - {setting.name for setting in SETTINGS}
     if unknown:
         raise SettingsError(f"'{min(unknown)}' is not a setting of export-tasks.")
@@ -314,8 +238,9 @@ def _parsed(setting: Setting, given: Given) -> Any:
         raise SettingsError(f"{setting.variable}: {error}.") from None
 
 
-def _default_home() -> Path:
-    return user_data_path(_APPLICATION, appauthor=False)
+def _at_home(given: Given) -> Given:
+    default = str(user_data_path(_APPLICATION, appauthor=False))
+    return Given(default, given.origin) if given.text is None else given
 
 
 def _make_secret(path: Path) -> None:

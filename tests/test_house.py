@@ -144,5 +144,10 @@ def test_the_locks_hold_what_the_project_declares_and_nothing_of_development_at_
     tools = names(project()["dependency-groups"]["dev"])
     assert declared <= locked
     assert tools <= pins(LOCKS[1]).keys()
-    assert tools & {"hatchling", "mypy", "pytest", "ruff"} == {"hatchling", "mypy", "pytest", "ruff"}
+    assert tools & {"hatchling", "mypy", "pytest", "ruff"} == {
+        "hatchling",
+        "mypy",
+        "pytest",
+        "ruff",
+    }
     assert locked & {"hatchling", "mypy", "pytest", "ruff", "hypothesis"} == set()

@@ -192,14 +192,14 @@ def test_a_secret_key_is_made_once_and_privately(tmp_path):
     assert len(made) >= 32
     assert path.stat().st_mode & 0o777 == 0o600
     assert read(settings.home).secret_key() == made
-    assert os.listdir(settings.home) == ["secret.key"]
+    assert [each.name for each in settings.home.iterdir()] == ["secret.key"]
 
 
 def test_many_that_make_a_secret_key_at_once_agree(tmp_path):
     with ThreadPoolExecutor(16) as pool:
         made = set(pool.map(lambda _: read(tmp_path / "home").secret_key(), range(64)))
     assert len(made) == 1
-    assert os.listdir(tmp_path / "home") == ["secret.key"]
+    assert [each.name for each in (tmp_path / "home").iterdir()] == ["secret.key"]
 
 
 def test_a_secret_key_file_that_is_no_good_is_refused(tmp_path):

@@ -1,0 +1,103 @@
+"""Values: what the text of a setting may be; every function raises ValueError for another."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.access.sealing import SECRET_KEY_SHORTEST
+from domain.commands import INSTANCE_ID_LENGTH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def duration(text: str) -> float:
+    """Seconds, from `30`, `30s`, `5m` or `1h`; ValueError for anything else."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError(f"'{text}' is no duration such as 30, 30s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def folder(text: str) -> Path:
+    """A folder's path, made absolute."""
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a folder")
+    return Path(text).expanduser().absolute()
+
+
+def place(*schemes: str) -> Callable[[str], str]:
+    """Makes a parser of addresses that begin in one of these ways."""
+
+    def parse(text: str) -> str:
+        if not text.startswith(schemes):
+            raise ValueError(f"must begin with {' or '.join(schemes)}")
+        return text
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """Makes a parser of durations, in seconds."""
+
+    def parse(text: str) -> float:
+        found = duration(text)
+        if not least <= found <= most:
+            raise ValueError(f"must be {least:g} to {most:g} seconds")
+        return found
+
+    return parse
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """Makes a parser of whole numbers."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+            raise ValueError(f"must be a whole number, {least} to {most}")
+        return int(text[:9])
+
+    return parse
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Makes a parser of some words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return text
+
+    return parse
+
+
+def truth(text: str) -> bool:
+    """`true` or `false`."""
+    return one_of("true", "false")(text) == "true"
+
+
+def instances(text: str) -> tuple[str, ...]:
+    """Ids of instances, with commas between them; empty: none."""
+    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    if not all(1 <= len(name) <= INSTANCE_ID_LENGTH for name in names):
+        raise ValueError(f"must be names of 1 to {INSTANCE_ID_LENGTH} characters, with commas")
+    return names
+
+
+def some_text(text: str) -> str:
+    """Any text that is not empty."""
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def secret(text: str) -> bytes:
+    """A secret key that is long enough."""
+    if len(text.encode()) < SECRET_KEY_SHORTEST:
+        raise ValueError(f"must be at least {SECRET_KEY_SHORTEST} bytes")
+    return text.encode()

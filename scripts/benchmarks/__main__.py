@@ -1,0 +1,61 @@
+"""`scripts/bench`: measures the subjects asked for and prints one table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from scripts.benchmarks import creates, replay
+from scripts.benchmarks.report import document, print_table
+from scripts.benchmarks.sizes import FULL, QUICK
+from scripts.talk import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scripts.benchmarks.figures import Figure
+    from scripts.benchmarks.sizes import Sizes
+
+    Measure = Callable[[Sizes, int, Path], Iterator[Figure]]
+
+RUNS = 5
+RUNS_MOST = 100
+
+SUBJECTS: dict[str, Measure] = {
+    "creates": creates.measure,
+    "replay": replay.measure,
+}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, not how fast.")
+@click.option("--only", type=click.Choice(list(SUBJECTS)), multiple=True, help="Only this subject.")
+@click.option("--runs", type=click.IntRange(1, RUNS_MOST), default=RUNS, show_default=True,
+              help="Rounds; the table shows medians.")
+@click.option("--json", "to", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write every round to this file.")
+@click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Work on this folder's disk; by default on that of temporary files.")  # fmt: skip
+def bench(
+    quick: bool, only: tuple[str, ...], runs: int, to: Path | None, folder: Path | None
+) -> None:
+    """Measure this program, each figure beside a peer in the same run."""
+    sizes = QUICK if quick else FULL
+    figures: list[Figure] = []
+    with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
+        for name in only or SUBJECTS:
+            say(f"measuring {name}")
+            own = Path(place) / name
+            own.mkdir()
+            figures += SUBJECTS[name](sizes, runs, own)
+    print_table(figures)
+    if to:
+        to.write_text(json.dumps(document(figures, runs, quick), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    bench(prog_name="scripts/bench")

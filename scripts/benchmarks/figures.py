@@ -1,0 +1,85 @@
+"""Figures: what a measurement found, and rounds of them as ratios against a peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class Sample(NamedTuple):
+    """So many of something took so many seconds, of CPU too; `peak` memory is in bytes."""
+
+    count: int
+    seconds: float
+    cpu: float = nan
+    peak: float = nan
+
+
+class Quantity(NamedTuple):
+    """What is read off a sample, in which unit."""
+
+    unit: str
+    of: Callable[[Sample], float]
+
+
+PER_SECOND = Quantity("per second", lambda sample: sample.count / sample.seconds)
+CPU_EACH = Quantity("µs CPU each", lambda sample: sample.cpu / sample.count * 1e6)
+SECONDS = Quantity("seconds", lambda sample: sample.seconds)
+PEAK = Quantity("MB at most", lambda sample: sample.peak / 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The same quantity of ours and of a peer, round by round."""
+
+    what: str
+    unit: str
+    peer: str
+    ours: tuple[float, ...]
+    theirs: tuple[float, ...]
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Ours divided by the peer's, in each round."""
+        return tuple(ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True))
+
+
+def compare(
+    what: str,
+    quantity: Quantity,
+    rounds: Sequence[Mapping[str, Sample]],
+    peer: str,
+    ours: str = "ours",
+) -> Figure:
+    """A figure of the samples that rounds took side by side, by who was measured."""
+    return Figure(
+        what,
+        quantity.unit,
+        peer,
+        tuple(quantity.of(each[ours]) for each in rounds),
+        tuple(quantity.of(each[peer]) for each in rounds),
+    )
+
+
+class Stopwatch:
+    """Adds up the time, and this process's CPU time, of what is done under it."""
+
+    def __init__(self) -> None:
+        self.seconds = self.cpu = 0.0
+
+    def __enter__(self) -> Self:
+        self._began = perf_counter(), process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += perf_counter() - self._began[0]
+        self.cpu += process_time() - self._began[1]
+
+    def sample(self, count: int) -> Sample:
+        """What has been timed so far, as the time of so many."""
+        return Sample(count, self.seconds, self.cpu)

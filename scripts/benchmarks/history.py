@@ -1,0 +1,42 @@
+"""History: a log of many events, made by the real ledger in memory and stored in one go."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from eventsourcing.popo import POPOApplicationRecorder
+
+from domain.commands import Progress
+from domain.journal import Journal
+from domain.ledger import Ledger
+from scripts.benchmarks import tasks
+
+if TYPE_CHECKING:
+    from eventsourcing.persistence import ApplicationRecorder
+
+EVENTS_OF_AN_OWNER = 500
+"""Some eighty tasks, so that thirty of them are evicted."""
+
+
+def fill(recorder: ApplicationRecorder, events: int) -> int:
+    """Stores at least so many events of tasks that were created, exported and evicted.
+
+    Returns how many there are.
+    """
+    memory = POPOApplicationRecorder()
+    ledger = Ledger(Journal(memory))
+    for owner in cycle(tasks.owners(1 + events // EVENTS_OF_AN_OWNER)):
+        _live(ledger, ledger.create(tasks.creating(owner)))
+        if (memory.max_notification_id() or 0) >= events:
+            break
+    stored = memory.select_notifications(None, events + EVENTS_OF_AN_OWNER)
+    recorder.insert_events(stored)
+    return len(stored)
+
+
+def _live(ledger: Ledger, task: tasks.Task) -> None:
+    claimed = tasks.claim(ledger, task)
+    for percent in (30, 60):
+        ledger.progress(claimed, tasks.LEASE, Progress(percent, 100, percent))
+    tasks.complete(ledger, task, claimed)

@@ -1,0 +1,75 @@
+"""Raw SQLite: the least that appending and reading the same stored events can cost."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from json import loads
+from typing import TYPE_CHECKING, Any
+
+from domain.owner import Owner
+from domain.task import Task
+from scripts.benchmarks.figures import Sample, Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    Append = list[tuple[Any, ...]]
+
+OF_A_CREATE = (Task.Evicted.TOPIC, Owner.Admitted.TOPIC, Task.Created.TOPIC)
+_TABLE = "SELECT sql FROM sqlite_master WHERE name = 'stored_events'"
+_EVENTS = "SELECT * FROM stored_events WHERE rowid > ? ORDER BY rowid"
+_HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
+_INSERT = "INSERT INTO stored_events VALUES (?, ?, ?, ?)"
+
+
+def head(log: Path) -> int:
+    """The position of a log's last event."""
+    with closing(sqlite3.connect(log)) as connection:
+        return int(connection.execute(_HEAD).fetchone()[0])
+
+
+def insert_creates_of(log: Path, to: Path, after: int = 0) -> Sample:
+    """Inserts what each create appended to a log after a position, a transaction each.
+
+    Same rows, same table, same journal and durability as the log's, into a file of its own.
+    """
+    with closing(sqlite3.connect(log)) as connection:
+        definition = connection.execute(_TABLE).fetchone()[0]
+        appends = list(_appends(connection.execute(_EVENTS, [after])))
+    watch = Stopwatch()
+    with closing(_empty(to, definition)) as connection, watch:
+        for append in appends:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT, append)
+            connection.execute("COMMIT")
+    return watch.sample(len(appends))
+
+
+def read_events_of(log: Path) -> Sample:
+    """Selects every event of a log and reads its JSON, and does nothing with it."""
+    watch, count = Stopwatch(), 0
+    with closing(sqlite3.connect(log)) as connection, watch:
+        for count, row in enumerate(connection.execute(_EVENTS, [0]), 1):
+            loads(row[3])
+    return watch.sample(count)
+
+
+def _appends(rows: Iterable[tuple[Any, ...]]) -> Iterator[Append]:
+    """A create ends with the task's `Created`; what exporters appended is left out."""
+    append: Append = []
+    for row in rows:
+        if row[2] in OF_A_CREATE:
+            append.append(row)
+        if row[2] == Task.Created.TOPIC:
+            yield append
+            append = []
+
+
+def _empty(path: Path, definition: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(definition)
+    return connection

@@ -1,0 +1,27 @@
+"""Sizes: how much each measurement does."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Sizes(NamedTuple):
+    """How many of each, in one round: what is said of one round holds for every one."""
+
+    creates: int
+    owners: int
+    http_creates: int
+    events: int
+    exports: tuple[int, ...]
+    lists: int
+
+
+FULL = Sizes(
+    creates=1_000,
+    owners=1_000,
+    http_creates=1_000,
+    events=50_000,
+    exports=(100_000, 1_000_000),
+    lists=2_000,
+)
+QUICK = Sizes(creates=20, owners=10, http_creates=20, events=200, exports=(300,), lists=20)

@@ -1,0 +1,61 @@
+"""Tasks: the life that the measured ones lead, through the real ledger."""
+
+from __future__ import annotations
+
+from json import dumps
+from secrets import token_hex, token_urlsafe
+from typing import TYPE_CHECKING
+
+from domain.commands import Claim, CompleteTask, CreateTask
+from domain.conditions import ExportConditions, File, OwnerId
+from domain.fact import Caller
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+    from domain.task import Task
+
+PROJECT = "bench"
+LEASE = 60.0
+_ADDRESS_BYTES = 48
+
+
+def owners(count: int) -> list[OwnerId]:
+    """So many users of one project."""
+    return [OwnerId(PROJECT, f"{number:032x}") for number in range(count)]
+
+
+def creating(owner: OwnerId) -> CreateTask:
+    """A create as the API asks for it, of conditions that nobody else has."""
+    conditions = ExportConditions(
+        resource_type="BatchTask",
+        resource_condition=dumps({"task_id": token_hex(12)}, separators=(",", ":")),
+        export_format="xls",
+        app_type="GLOBAL",
+        scope=None,
+    )
+    caller = Caller(owner.user_id, token_hex(16), token_hex(10), token_urlsafe(_ADDRESS_BYTES))
+    return CreateTask(owner, conditions, app_id=None, instance_id=None, caller=caller)
+
+
+def claim(ledger: Ledger, task: Task) -> Claim:
+    """An exporter takes a task that was just created."""
+    _, found = ledger.claim(task.task_id, task.version, "bench", LEASE, crashes_allowed=3)
+    if found is None:
+        raise LookupError(f"the task {task.task_id} could not be claimed")
+    return found
+
+
+def complete(ledger: Ledger, task: Task, claimed: Claim) -> None:
+    """The exporter has made a file."""
+    file = File(
+        task_id=task.task_id,
+        key=f"{task.task_id}/{claimed.attempt}-{token_hex(8)}.xls",
+        size=5632,
+        sha256=token_hex(32),
+        rows=10,
+        sheets=1,
+        repaired=0,
+        complete=True,
+        data_as_of="2026-11-24T12:00:00.000Z",
+    )
+    ledger.complete(CompleteTask(claimed, file, file.rows))
