@@ -92,7 +92,8 @@ SETTINGS = (
     Setting("instance_required", "false", "must a create send Instance-Id", values.truth),
     Setting("domain", "default", "the domain of tokens", values.some_text),
     Setting("secret_key", None, "encrypts stored secrets, signs tokens; made in {home}/secret.key "
-            "where it is not given; the same on all machines of an event store", values.secret, True),
+            "where it is not given; the same on all machines of an event store",
+            values.secret, secret=True),
     Setting("host", "127.0.0.1", "the address to listen on", values.some_text),
     Setting("port", "8080", "the port to listen on; 0: any free one", values.number(0, PORT_MOST)),
     Setting("workers", "1", "API processes", values.number(1, WORKERS_MOST)),
@@ -145,9 +146,7 @@ class Settings:
         environment = os.environ if environment is None else environment
         _refuse_unknown(environment, flags)
         given = {each.name: _given(each, environment, flags) for each in SETTINGS}
-        home = given["home"] = Given(
-            given["home"].text or str(_default_home()), given["home"].origin
-        )
+        home = given["home"] = _at_home(given["home"])
         found = {"home": _parsed(SETTINGS[0], home)}
         for setting in SETTINGS[1:]:
             given[setting.name] = _filled_in(setting, given[setting.name], found["home"])

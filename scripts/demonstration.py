@@ -1,34 +1,40 @@
-"""Demonstration: the main job from nothing, told in a few lines, with the official SDK as client."""
+"""Demonstration: the main job from nothing, with the official SDK as the client."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from itertools import chain, zip_longest
-from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from api.settings import Settings
 from domain.refusals import Refusal
 from exporter.cells import mend
 from scripts.begin import begin
+from scripts.client import Client
 from scripts.events import pages
 from scripts.group import command_line
 from scripts.parts import Parts
-from scripts.talk import plain, progress, stamp
+from scripts.talk import progress, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from api.settings import Settings
+    from domain.conditions import OwnerId
     from exporter.sources import Detail
-    from scripts.begin import Beginning
+    from scripts.events import Recorded
 
 MARKER = ".export-tasks-demo"
 """The file by which a folder is known to be the demo's own."""
@@ -39,6 +45,7 @@ START_SECONDS = 30.0
 EXPORT_SECONDS = 900.0
 STOP_SECONDS = 60.0
 
+_FACTS_TOLD = ("attempt", "rows", "progress", "size")
 _LISTENING = re.compile(r"listening on (http://\S+)")
 
 
@@ -55,7 +62,7 @@ def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
     began = monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _own_folder(folder):
-        settings = _settings(folder)
+        settings = Settings.read({"EXPORT_TASKS_HOME": str(folder)}, port=0)
         with Parts(settings) as parts:
             click.echo(f"1. An empty home in {folder}: a project, its app and an admin user.")
             user = begin(parts, PROJECT, name=PROJECT, user="demo")
@@ -64,10 +71,11 @@ def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
                 batch_id = parts.batches.generate(PROJECT, rows, progress=advance)
             with _service(settings) as (endpoint, log):
                 click.echo(f"3. The service: {endpoint} (its log: {log}).")
-                task_id = _export(endpoint, user, batch_id, folder / "export.xls")
+                client = Client(endpoint, user.access_key, user.secret_key, PROJECT)
+                task_id = _export(client, batch_id, folder / "export.xls")
                 click.echo("6. Every row read back with pyexcel-xls and compared with the source.")
                 _compare(folder / "export.xls", chain.from_iterable(parts.source.pages(batch_id)))
-                _tell_history(parts, user, task_id)
+                _tell_history(parts, user.owner, task_id)
                 if keep:
                     _stay(endpoint)
     click.echo(f"8. Stopped; all of it took {monotonic() - began:.0f} s.")
@@ -99,8 +107,8 @@ def _service(settings: Settings) -> Iterator[tuple[str, Path]]:
     """`serve` as an operator runs it, on a free port, stopped at the end whatever happens."""
     log = settings.home / "serve.log"
     with log.open("wb") as stderr:
-        service = subprocess.Popen(
-            command_line("serve", "--port", "0"),
+        service = subprocess.Popen(  # noqa: S603 (this very program)
+            command_line("serve"),
             env=settings.environment(),
             stdin=subprocess.DEVNULL,
             stderr=stderr,
@@ -132,37 +140,22 @@ def _stopped(service: subprocess.Popen[bytes]) -> int:
         return service.wait()
 
 
-def _export(endpoint: str, user: Beginning, batch_id: str, to: Path) -> str:
+def _export(client: Client, batch_id: str, to: Path) -> str:
     """Create, watch, download, with the SDK and nothing else; returns the task's id."""
-    from huaweicloudsdkcore.auth.credentials import BasicCredentials
-    from huaweicloudsdkiotda.v5 import (
-        AddExportTask,
-        CreateExportTaskRequest,
-        IoTDAClient,
-        ShowExportTaskRequest,
-    )
-
-    credentials = BasicCredentials(user.access_key, user.secret_key, PROJECT)
-    client = (
-        IoTDAClient.new_builder().with_credentials(credentials).with_endpoint(endpoint).build()
-    )
-    body = AddExportTask(resource_type="BatchTask", resource_condition={"task_id": batch_id})
-    task = client.create_export_task(CreateExportTaskRequest(body=body))
-    click.echo(f"4. The official SDK: create_export_task answers {task.export_task_id}, {task.status}.")
-    _watch(client, task.export_task_id)
-    answer = client.show_export_task(ShowExportTaskRequest(export_task_id=task.export_task_id))
-    to.write_bytes(answer.raw_content)
+    task = client.create(batch_id)
+    task_id = str(task.export_task_id)
+    click.echo(f"4. The official SDK: create_export_task answers {task_id}, {task.status}.")
+    _watch(client, task_id)
+    to.write_bytes(client.download(task_id))
     click.echo(f"5. show_export_task downloads {to.stat().st_size:,} bytes to {to}.")
-    return str(task.export_task_id)
+    return task_id
 
 
-def _watch(client: Any, task_id: str) -> None:
-    from huaweicloudsdkiotda.v5 import ListExportTasksRequest
-
+def _watch(client: Client, task_id: str) -> None:
     until = monotonic() + EXPORT_SECONDS
     with progress("   exporting", 100) as advance:
         while monotonic() < until:
-            (task,) = client.list_export_tasks(ListExportTasksRequest(limit=1)).export_tasks
+            task = client.find(task_id)
             advance(task.progress)
             if task.status == "Success":
                 return
@@ -174,9 +167,8 @@ def _watch(client: Any, task_id: str) -> None:
 
 def _compare(file: Path, source: Iterator[Detail]) -> None:
     """Every cell against the source; what a cell cannot hold is mended as the export mends it."""
-    from pyexcel_xls import get_data
-
-    sheets = get_data(str(file))
+    reader: Any = import_module("pyexcel_xls")
+    sheets = reader.get_data(str(file))
     rows = chain.from_iterable(
         sheet[1:] for name, sheet in sheets.items() if name.startswith("details")
     )
@@ -197,18 +189,21 @@ def _mended(detail: Detail) -> list[str]:
     return [mend(cell or "")[0] for cell in detail]
 
 
-def _tell_history(parts: Parts, user: Beginning, task_id: str) -> None:
+def _tell_history(parts: Parts, owner: OwnerId, task_id: str) -> None:
     click.echo("7. What the event log says of the task, and its owner's quota:")
     for event in chain.from_iterable(pages(parts.log.recorder, 1)):
         if event.about.get("task_id") == task_id:
-            facts = {name: event.facts[name] for name in ("rows", "progress") if name in event.facts}
-            told = " ".join(f"{name}={plain(fact)}" for name, fact in facts.items())
-            click.echo(f"   {event.position:>4}  {stamp(event.time)}  {event.topic:<18} {told}".rstrip())
-    limits, quota = parts.ledger.limits(), parts.queries.quota(user.owner)
+            _tell(event)
+    limits, quota = parts.ledger.limits(), parts.queries.quota(owner)
     click.echo(
         f"   {quota.unfinished} of {limits.unfinished} unfinished, {quota.kept} of {limits.kept} "
         f"kept, one download in {limits.download_interval:g} s"
     )
+
+
+def _tell(event: Recorded) -> None:
+    told = " ".join(f"{name}={event.facts[name]}" for name in _FACTS_TOLD if name in event.facts)
+    click.echo(f"   {event.position:>4}  {stamp(event.time)}  {event.topic:<18} {told}".rstrip())
 
 
 def _stay(endpoint: str) -> None:
@@ -221,8 +216,10 @@ def _stay(endpoint: str) -> None:
 
 
 def _tell_what_next(folder: Path, task_id: str) -> None:
-    program = os.path.relpath(sys.argv[0]) if sys.argv[0].endswith("export-tasks") else "export-tasks"
-    home = f"EXPORT_TASKS_HOME={folder}"
+    program = (
+        os.path.relpath(sys.argv[0]) if sys.argv[0].endswith("export-tasks") else "export-tasks"
+    )
+    home = f"EXPORT_TASKS_HOME={shlex.quote(str(folder))}"
     click.echo("To go on:")
     click.echo(f"   {home} {program} event list --task {task_id}")
     click.echo(f"   {home} {program} serve")

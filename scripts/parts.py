@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import cached_property
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from api.access.people import People
+from api.access.sealing import CannotUnseal
 from api.access.vault import Vault
 from api.settings import Settings
+from domain.access import rules
 from domain.access.register import Register
 from domain.fact import Caller
 from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import NotThere, Refusal
+from exporter.exporter import Exporter
 from exporter.results import Results, ResultsClaimed, open_results
 from exporter.sources import Source, open_source
 from exporter.sources.batches import Batches
+from exporter.sweeper import Sweeper
 from projections.follower import Follower
 from projections.log import OpenLog, open_log
 from projections.queries import Queries
 from projections.tables import ReadTables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Protocol
 
@@ -37,11 +43,21 @@ if TYPE_CHECKING:
 else:
     C = TypeVar("C")
 
+T = TypeVar("T")
+
 OPERATOR = "system"
 
 
 class NotOurs(Refusal):
     """The result store belongs to another event log."""
+
+
+class WrongSecretKey(Refusal):
+    """The vault was filled under another secret key."""
+
+
+class Unusable(Refusal):
+    """A setting names a place of a kind that does not serve here."""
 
 
 class Parts:
@@ -95,12 +111,21 @@ class Parts:
     @cached_property
     def queries(self) -> Queries:
         """The read side."""
-        return Queries(self.follower, self.tables)
+        return Queries(self.follower)
 
     @cached_property
     def vault(self) -> Vault:
-        """Names, secrets and passwords."""
-        return self._kept(Vault(self.settings.events, self.settings.secret_key()))
+        """Names, secrets and passwords.
+
+        Raises:
+            WrongSecretKey: the settings' key is not the one that they are sealed under.
+        """
+        try:
+            return self._kept(Vault(self.settings.events, self.settings.secret_key()))
+        except CannotUnseal as error:
+            raise WrongSecretKey(
+                "EXPORT_TASKS_SECRET_KEY is not the key that this store's users are sealed under."
+            ) from error
 
     @cached_property
     def people(self) -> People:
@@ -110,30 +135,66 @@ class Parts:
     @cached_property
     def source(self) -> Source:
         """Where batch tasks are read."""
-        return self._kept(open_source(self.settings.source))
+        return self._kept(self._opened("source", open_source))
 
     @cached_property
     def batches(self) -> Batches:
         """Where they are written, if the source is the embedded file."""
-        return self._kept(Batches(self.settings.source))
+        return self._kept(self._opened("source", Batches))
 
     @cached_property
     def results(self) -> Results:
-        """The result files, claimed for this log.
+        """The result files."""
+        return self._opened("results", open_results)
+
+    def claim_results(self) -> None:
+        """Marks the results as this log's.
 
         Raises:
             NotOurs: they are another log's.
+            ResultsFailed: their place cannot be written to.
         """
-        results = open_results(self.settings.results)
-        marker = self.ledger.begin(self.operator()).results
+        log = self.ledger.begin(self.operator())
         try:
-            results.claim(marker or "")
+            self.results.claim(log.results or "")
         except ResultsClaimed as error:
             raise NotOurs(
-                f"The results at {self.settings.results} belong to another event log than "
-                f"{self.settings.events}."
+                f"EXPORT_TASKS_RESULTS ({self.settings.results}) is filled by another event log "
+                f"than {self.settings.events}."
             ) from error
-        return results
+
+    def check_source(self) -> None:
+        """Asks the source something; the embedded one is made where it is missing.
+
+        Raises:
+            SourceFailed, BatchRefused: it does not answer.
+        """
+        if self.settings.given["source"].origin == "default":
+            self.batches.list()
+        self.source.count("0")
+
+    def exporter(self) -> Exporter:
+        """An exporter under a name of its own: no two processes share a claim."""
+        return Exporter(
+            self.ledger,
+            self.queries,
+            self.source,
+            self.results,
+            name=f"exporter-{token_hex(6)}",
+            lease=self.settings.lease,
+            crashes_allowed=self.settings.attempts,
+            download="zip" if self.settings.download == "zip" else "xls",
+        )
+
+    def sweeper(self) -> Sweeper:
+        """What removes dead result files."""
+        return Sweeper(
+            self.ledger,
+            self.queries,
+            self.results,
+            sweep_after=timedelta(seconds=self.settings.sweep_after),
+            clock=self.journal.clock,
+        )
 
     def operator(self) -> Caller:
         """Who an operator's command is by, in a request of its own."""
@@ -150,6 +211,22 @@ class Parts:
         apps = {app.app_id for app in self.queries.apps(project_id)}
         if app_id is not None and app_id not in apps:
             raise NotThere(f"The app '{app_id}' of the project '{project_id}'")
+
+    def user_id(self, user: str | None) -> str | None:
+        """The id of the user that an operator means by a name, or by the id itself.
+
+        Raises:
+            NotThere: nobody has that name. (An id stays good after its user's removal.)
+        """
+        if user is None or rules.USER_ID.fullmatch(user):
+            return user
+        return self.people.user_id_of(user)
+
+    def _opened(self, name: str, opener: Callable[[str], T]) -> T:
+        try:
+            return opener(getattr(self.settings, name))
+        except ValueError as error:
+            raise Unusable(f"EXPORT_TASKS_{name.upper()}: {error}") from error
 
     def _kept(self, part: C) -> C:
         self._open.callback(part.close)

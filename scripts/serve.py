@@ -11,7 +11,9 @@ from contextlib import closing, contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from domain.refusals import Refusal
+from domain.refusals import Refusal, Unavailable
+from exporter.results import ResultsFailed
+from exporter.sources import SourceFailed
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
 from scripts.parts import Parts
@@ -65,7 +67,9 @@ def _run(settings: Settings, children: list[Child], news: str) -> bool:
 
 def _api(number: int, listener: socket.socket) -> Child:
     descriptor = listener.fileno()
-    return Child(f"API worker {number}", command_line("worker", "api", str(descriptor)), (descriptor,))
+    return Child(
+        f"API worker {number}", command_line("worker", "api", str(descriptor)), (descriptor,)
+    )
 
 
 def _makers(settings: Settings) -> list[Child]:
@@ -79,12 +83,26 @@ def _makers(settings: Settings) -> list[Child]:
 def _check(settings: Settings) -> None:
     """Everything that can be known to fail fails here, before anybody is listened to."""
     with Parts(settings) as parts:
-        if not parts.queries.projects():
+        with _naming(settings, "read_dir"):
+            projects = parts.queries.projects()
+        if not projects:
             raise CannotServe(
                 "The event store is empty; make a project and its first user: export-tasks init"
             )
-        parts.claim_results()
-        parts.check_source()
+        with _naming(settings, "results"):
+            parts.claim_results()
+        with _naming(settings, "source"):
+            parts.check_source()
+
+
+@contextmanager
+def _naming(settings: Settings, name: str) -> Iterator[None]:
+    """Says which setting names the place that cannot be used."""
+    try:
+        yield
+    except (Unavailable, ResultsFailed, SourceFailed, OSError) as error:
+        place = settings.given[name].text
+        raise CannotServe(f"EXPORT_TASKS_{name.upper()} ({place}): {error}") from error
 
 
 @contextmanager

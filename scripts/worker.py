@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.settings import Settings
+    from projections.follower import Follower
 
 HEAD_BYTES = 64 * 1024
 """A request's line and headers; beyond this (and one read more) the request is refused."""
@@ -112,10 +113,15 @@ def keep(settings: Settings) -> None:
         _tell_ready()
         next_sweep = monotonic()
         while not stop.wait(CATCH_UP_SECONDS):
-            _attempt("catch up", parts.catch_up)
+            _attempt("catch up", lambda: _catch_up(parts.follower))
             if monotonic() >= next_sweep:
                 _attempt("sweep", sweeper.sweep)
                 next_sweep = monotonic() + SWEEP_SECONDS
+
+
+def _catch_up(follower: Follower) -> None:
+    with follower.caught_up():
+        pass
 
 
 def _attempt(what: str, work: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.benchmarks import creates, replay
+from scripts.benchmarks import creates, exports, replay, service
 from scripts.benchmarks.report import document, print_table
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
@@ -27,19 +27,31 @@ RUNS_MOST = 100
 
 SUBJECTS: dict[str, Measure] = {
     "creates": creates.measure,
+    "http-creates": service.creates,
     "replay": replay.measure,
+    "exports": exports.measure,
+    "lists": service.lists,
 }
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, not how fast.")
 @click.option("--only", type=click.Choice(list(SUBJECTS)), multiple=True, help="Only this subject.")
-@click.option("--runs", type=click.IntRange(1, RUNS_MOST), default=RUNS, show_default=True,
-              help="Rounds; the table shows medians.")
-@click.option("--json", "to", type=click.Path(dir_okay=False, path_type=Path),
-              help="Also write every round to this file.")
+@click.option(
+    "--runs",
+    type=click.IntRange(1, RUNS_MOST),
+    default=RUNS,
+    show_default=True,
+    help="Rounds; the table shows medians.",
+)
+@click.option(
+    "--json",
+    "to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write every round to this file.",
+)
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Work on this folder's disk; by default on that of temporary files.")  # fmt: skip
+              help="Work on this folder's disk; else on that of temporary files.")  # fmt: skip
 def bench(
     quick: bool, only: tuple[str, ...], runs: int, to: Path | None, folder: Path | None
 ) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Sample(NamedTuple):
     """So many of something took so many seconds, of CPU too; `peak` memory is in bytes."""
 
-    count: int
+    number: int
     seconds: float
     cpu: float = nan
     peak: float = nan
@@ -27,8 +27,8 @@ class Quantity(NamedTuple):
     of: Callable[[Sample], float]
 
 
-PER_SECOND = Quantity("per second", lambda sample: sample.count / sample.seconds)
-CPU_EACH = Quantity("µs CPU each", lambda sample: sample.cpu / sample.count * 1e6)
+PER_SECOND = Quantity("per second", lambda sample: sample.number / sample.seconds)
+CPU_EACH = Quantity("µs CPU each", lambda sample: sample.cpu / sample.number * 1e6)
 SECONDS = Quantity("seconds", lambda sample: sample.seconds)
 PEAK = Quantity("MB at most", lambda sample: sample.peak / 1e6)
 
@@ -80,6 +80,6 @@ class Stopwatch:
         self.seconds += perf_counter() - self._began[0]
         self.cpu += process_time() - self._began[1]
 
-    def sample(self, count: int) -> Sample:
+    def sample(self, number: int) -> Sample:
         """What has been timed so far, as the time of so many."""
-        return Sample(count, self.seconds, self.cpu)
+        return Sample(number, self.seconds, self.cpu)

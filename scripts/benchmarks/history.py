@@ -15,6 +15,8 @@ from scripts.benchmarks import tasks
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder
 
+    from domain.task import Task
+
 EVENTS_OF_AN_OWNER = 500
 """Some eighty tasks, so that thirty of them are evicted."""
 
@@ -35,7 +37,7 @@ def fill(recorder: ApplicationRecorder, events: int) -> int:
     return len(stored)
 
 
-def _live(ledger: Ledger, task: tasks.Task) -> None:
+def _live(ledger: Ledger, task: Task) -> None:
     claimed = tasks.claim(ledger, task)
     for percent in (30, 60):
         ledger.progress(claimed, tasks.LEASE, Progress(percent, 100, percent))

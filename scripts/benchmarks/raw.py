@@ -49,11 +49,10 @@ def insert_creates_of(log: Path, to: Path, after: int = 0) -> Sample:
 
 def read_events_of(log: Path) -> Sample:
     """Selects every event of a log and reads its JSON, and does nothing with it."""
-    watch, count = Stopwatch(), 0
+    watch = Stopwatch()
     with closing(sqlite3.connect(log)) as connection, watch:
-        for count, row in enumerate(connection.execute(_EVENTS, [0]), 1):
-            loads(row[3])
-    return watch.sample(count)
+        events = sum(loads(row[3]) is not None for row in connection.execute(_EVENTS, [0]))
+    return watch.sample(events)
 
 
 def _appends(rows: Iterable[tuple[Any, ...]]) -> Iterator[Append]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from time import sleep
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.dispatch import singledispatchmethod
@@ -26,12 +26,21 @@ from projections.schema import TABLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from uuid import UUID
 
     from domain.fact import Fact
     from projections.changes import Row
 
 GLANCE_SECONDS = 0.01
+
+_KEYED = {
+    name: " AND ".join(f"{column} = ?" for column in table.key) for name, table in TABLES.items()
+}
+_NAMED = {
+    name: ", ".join(f":{column}" for column in table.columns) for name, table in TABLES.items()
+}
+_FIND = {name: f"SELECT * FROM {name} WHERE {keyed}" for name, keyed in _KEYED.items()}  # noqa: S608
+_DELETE = {name: f"DELETE FROM {name} WHERE {keyed}" for name, keyed in _KEYED.items()}  # noqa: S608
+_PUT = {name: f"INSERT OR REPLACE INTO {name} VALUES ({named})" for name, named in _NAMED.items()}  # noqa: S608
 
 
 class Subscribable(SQLiteApplicationRecorder):
@@ -90,19 +99,18 @@ def project_all(log: Path, view: Path, head: int) -> None:
         "READTABLESPROJECTION_SQLITE_DBNAME": str(view),
     }
     with ProjectionRunner(
-        application_class=Application["UUID"],
+        application_class=Application[UUID],
         projection_class=ReadTablesProjection,
         view_class=View,
         env=environment,
     ) as runner:
         while runner.view.applied < head:
             runner.run_forever(GLANCE_SECONDS)
-            sleep(0)
 
 
 def _stored_in(cursor: SQLiteCursor) -> Any:
     def find(table: str, *key: Any) -> Row | None:
-        cursor.execute(f"SELECT * FROM {table} WHERE {_matches(table)}", key)  # noqa: S608
+        cursor.execute(_FIND[table], key)
         row = cursor.fetchone()
         return dict(row) if row else None
 
@@ -111,11 +119,6 @@ def _stored_in(cursor: SQLiteCursor) -> Any:
 
 def _store(cursor: SQLiteCursor, table: str, key: tuple[Any, ...], row: Row | None) -> None:
     if row is None:
-        cursor.execute(f"DELETE FROM {table} WHERE {_matches(table)}", key)  # noqa: S608
+        cursor.execute(_DELETE[table], key)
     else:
-        columns, values = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
-        cursor.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({values})", row)  # noqa: S608
-
-
-def _matches(table: str) -> str:
-    return " AND ".join(f"{column} = ?" for column in TABLES[table].key)
+        cursor.execute(_PUT[table], row)

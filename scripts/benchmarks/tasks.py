@@ -24,11 +24,11 @@ def owners(count: int) -> list[OwnerId]:
     return [OwnerId(PROJECT, f"{number:032x}") for number in range(count)]
 
 
-def creating(owner: OwnerId) -> CreateTask:
-    """A create as the API asks for it, of conditions that nobody else has."""
+def creating(owner: OwnerId, batch_id: str | None = None) -> CreateTask:
+    """A create as the API asks for it, of a batch task or of conditions that nobody else has."""
     conditions = ExportConditions(
         resource_type="BatchTask",
-        resource_condition=dumps({"task_id": token_hex(12)}, separators=(",", ":")),
+        resource_condition=dumps({"task_id": batch_id or token_hex(12)}, separators=(",", ":")),
         export_format="xls",
         app_type="GLOBAL",
         scope=None,

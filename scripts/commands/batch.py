@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from scripts.talk import as_json, example, progress, show, show_all
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from exporter.sources import BatchTask
 
 _COLUMNS = ("task_id", "project_id", "app_id", "task_type", "status", "total", "create_time")
 _FORMATS = click.Choice(["jsonl", "csv"])
@@ -25,22 +18,28 @@ file_argument = click.argument("file", type=click.File("rb"))
 format_option = click.option("--format", type=_FORMATS, default="jsonl", show_default=True)
 
 
-@click.group()
+@click.group(epilog=example("batch list"))
 def batch() -> None:
     """Batch tasks of the local source: what can be exported."""
 
 
-@batch.command("import", epilog=example("batch import upgrade.jsonl --project plant-1",
-                                        "batch import - --project plant-1 --format csv < rows.csv"))
+@batch.command(
+    "import",
+    epilog=example(
+        "batch import upgrade.jsonl --project plant-1",
+        "batch import - --project plant-1 --format csv < rows.csv",
+    ),
+)
 @file_argument
 @project_option
 @app_option
 @format_option
 @as_json
-def import_(
-    file: BinaryIO, project: str, app: str | None, format: Any, as_json: bool
-) -> None:
-    """Take in a batch task with all its details, from FILE or - for stdin; all or nothing."""
+def import_(file: BinaryIO, project: str, app: str | None, format: Any, as_json: bool) -> None:
+    """Take in a batch task with its details; all or nothing.
+
+    FILE is - for stdin. JSON Lines: the batch task, then a detail a line; CSV: a header first.
+    """
     from scripts.parts import Parts
 
     with Parts() as parts, progress("importing") as advance:
@@ -120,7 +119,7 @@ def show_batch(task_id: str, as_json: bool) -> None:
 @batch.command("remove", epilog=example("batch remove 6a1f0c"))
 @click.argument("task_id")
 def remove(task_id: str) -> None:
-    """Remove a batch task and its details; exports of it keep their files."""
+    """Remove a batch task; exports of it keep their files."""
     from scripts.parts import Parts
 
     with Parts() as parts:

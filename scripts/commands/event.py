@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from scripts.events import Recorded
 
 
-@click.group()
+@click.group(epilog=example("event list --follow"))
 def event() -> None:
     """The event log: what happened, in its order."""
 
 
 @event.command("list", epilog=example("event list --task 019a3c5e7f00a1b2c3d4e5f6 --json"))
 @click.option("--project", help="Only events about this project.")
-@click.option("--user", help="Only events about this user (user id).")
+@click.option("--user", help="Only events about this user (name or id).")
 @click.option("--task", help="Only events about this export task, removed or not.")
 @click.option("--from", "start", type=click.IntRange(min=1), default=1, help="First position.")
 @click.option("--at", type=MOMENT, help="Only what had happened by then (ISO 8601).")
@@ -41,8 +41,8 @@ def list_events(
     from scripts.events import pages
     from scripts.parts import Parts
 
-    wanted = {"project_id": project, "user_id": user, "task_id": task}
     with Parts() as parts:
+        wanted = {"project_id": project, "user_id": parts.user_id(user), "task_id": task}
         for page in pages(parts.log.recorder, start, follow=follow):
             lines = [
                 json_line(each.document()) if as_json else _line(each)
@@ -62,5 +62,7 @@ def _telling(event: Recorded) -> dict[str, Any]:
     """What a reader of one line wants to see: no request ids, nothing empty."""
     facts = {**event.about, **event.facts}
     return {
-        name: fact for name, fact in facts.items() if name != "request_id" and fact not in (None, "")
+        name: fact
+        for name, fact in facts.items()
+        if name != "request_id" and fact not in (None, "")
     }

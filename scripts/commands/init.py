@@ -11,12 +11,19 @@ from scripts.talk import as_json, example, say, show
 
 @click.command(epilog=example("init", "init --project plant-1 --user ada"))
 @click.option("--project", help="The project's id; by default one is made up.")
-@click.option("--name", default="cn-north-4", show_default=True,
-              help="The project's name: the region that SDKs without a project id are given.")
+@click.option(
+    "--name",
+    default="cn-north-4",
+    show_default=True,
+    help="The project's name: the region that SDKs without a project id are given.",
+)
 @click.option("--user", default="admin", show_default=True, help="The admin user's name.")
 @as_json
 def init(project: str | None, name: str, user: str, as_json: bool) -> None:
-    """On an empty store: make a project, its app and an admin user; its key is printed once."""
+    """Make the first project, app and admin user.
+
+    The key is printed this once; a store that is not empty is refused.
+    """
     from scripts.begin import begin
     from scripts.parts import Parts
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.limits import Limits
 
 
-@click.group()
+@click.group(epilog=example("limits show"))
 def limits() -> None:
     """The rules' numbers: unfinished, kept, seconds between downloads."""
 

@@ -27,7 +27,7 @@ password_stdin = click.option(
 )
 
 
-@click.group()
+@click.group(epilog=example("user list"))
 def user() -> None:
     """Users and what they may do."""
 
@@ -119,7 +119,7 @@ def remove_user(name: str) -> None:
         parts.people.remove_user(name, parts.operator())
 
 
-@click.group()
+@click.group(epilog=example("key add ada"))
 def key() -> None:
     """Access keys of users."""
 

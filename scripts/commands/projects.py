@@ -11,7 +11,7 @@ from scripts.talk import as_json, example, show_all
 project_option = click.option("--project", required=True, help="The project it belongs to.")
 
 
-@click.group()
+@click.group(epilog=example("project list"))
 def project() -> None:
     """Projects: what users and apps belong to."""
 
@@ -54,7 +54,7 @@ def remove_project(project_id: str) -> None:
         parts.register.remove_project(project_id, parts.operator())
 
 
-@click.group()
+@click.group(epilog=example("app list"))
 def app() -> None:
     """Apps, the resource spaces of a project."""
 

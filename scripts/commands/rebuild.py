@@ -12,7 +12,10 @@ from scripts.talk import as_json, example, progress, show
 @click.command(epilog=example("rebuild"))
 @as_json
 def rebuild(as_json: bool) -> None:
-    """Build the read tables anew beside the live ones, compare, swap; the service goes on."""
+    """Build this node's read tables anew; the service goes on.
+
+    They are built beside the live ones, compared with them row by row, and take their place.
+    """
     from projections.rebuild import rebuild as build
     from scripts.parts import Parts
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scripts.talk import example
 
-exporters_option = click.option(
-    "--exporters", type=click.IntRange(0, 64), help="Exporter processes."
-)
+if TYPE_CHECKING:
+    from api.settings import Settings
 
 
 @click.command(epilog=example("serve --port 8080 --workers 2 --exporters 2"))
 @click.option("--host", help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port; 0: any free one.")
-@click.option("--workers", type=click.IntRange(1, 64), help="API processes.")
-@exporters_option
+@click.option("--port", type=int, help="The port; 0: any free one.")
+@click.option("--workers", type=int, help="API processes.")
+@click.option("--exporters", type=int, help="Exporter processes.")
 def serve(**flags: Any) -> None:
     """Run the API and the exporters until SIGTERM or Ctrl-C."""
     from scripts.serve import serve as run
@@ -26,9 +25,56 @@ def serve(**flags: Any) -> None:
 
 
 @click.command(epilog=example("exporter --exporters 4"))
-@click.option("--exporters", type=click.IntRange(1, 64), help="Exporter processes.")
+@click.option("--exporters", type=int, help="Exporter processes.")
 def exporter(**flags: Any) -> None:
-    """Run exporters alone, on a machine of their own, until SIGTERM or Ctrl-C."""
+    """Run exporters alone until SIGTERM or Ctrl-C."""
     from scripts.serve import export as run
 
     _exit(run(_settings(flags)))
+
+
+@click.group(hidden=True)
+def worker() -> None:
+    """The processes of a service; started by it, never by hand."""
+
+
+@worker.command("api")
+@click.argument("descriptor", type=int)
+def worker_api(descriptor: int) -> None:
+    """Answer requests at the socket of this descriptor."""
+    from scripts.worker import serve_api
+
+    serve_api(_settings({}), descriptor)
+
+
+@worker.command("exporter")
+def worker_exporter() -> None:
+    """Make files."""
+    from scripts.worker import export
+
+    export(_settings({}))
+
+
+@worker.command("keeper")
+def worker_keeper() -> None:
+    """Keep the read tables near the log's head, and sweep."""
+    from scripts.worker import keep
+
+    keep(_settings({}))
+
+
+def _settings(flags: dict[str, Any]) -> Settings:
+    from api.settings import Settings, SettingsError
+
+    settings = Settings.read()
+    if not any(flag is not None for flag in flags.values()):
+        return settings
+    try:
+        return Settings.read(**flags)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _exit(clean: bool) -> None:
+    """0 where everything stopped as asked, 1 where something had to be killed."""
+    raise click.exceptions.Exit(0 if clean else 1)

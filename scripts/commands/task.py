@@ -12,25 +12,32 @@ from scripts.talk import as_json, example, show, show_all
 if TYPE_CHECKING:
     from projections.rows import FileRow, QuotaRow, TaskRow
 
-_COLUMNS = ("export_task_id", "project_id", "user_id", "status", "progress", "export_count",
-            "create_time")
+_COLUMNS = (
+    "export_task_id",
+    "project_id",
+    "user_id",
+    "status",
+    "progress",
+    "export_count",
+    "create_time",
+)
 
 
-@click.group()
+@click.group(epilog=example("task list"))
 def task() -> None:
     """Export tasks of all users."""
 
 
 @task.command("list", epilog=example("task list --project plant-1"))
 @click.option("--project", help="Only this project's.")
-@click.option("--user", help="Only this user's (user id).")
+@click.option("--user", help="Only this user's (name or id).")
 @as_json
 def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
     """List the tasks that are kept, newest first."""
     from scripts.parts import Parts
 
     with Parts() as parts:
-        rows = parts.queries.all_tasks(project, user)
+        rows = parts.queries.all_tasks(project, parts.user_id(user))
         show_all(_COLUMNS, map(_task_document, rows), as_json)
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from domain.commands import CreateTask
+from domain.conditions import ExportConditions, OwnerId
+from domain.fact import Caller
 from scripts.cli import cli
+from scripts.parts import Parts
 
 
 @pytest.fixture
@@ -50,3 +54,19 @@ def command(home) -> Command:
 def begun(command) -> dict:
     """A home after `init`: what it printed."""
     return command.json("init", "--project", "plant-1")
+
+
+@pytest.fixture
+def create_task(begun):
+    """Asks for an export as the API does; returns the task's id."""
+
+    def create(batch_id: str, user_id: str = begun["user_id"]) -> str:
+        conditions = ExportConditions(
+            "BatchTask", json.dumps({"task_id": batch_id}), "xls", "GLOBAL", None
+        )
+        owner = OwnerId("plant-1", user_id)
+        with Parts() as parts:
+            caller = Caller(user_id, parts.operator().request_id)
+            return parts.ledger.create(CreateTask(owner, conditions, None, None, caller)).task_id
+
+    return create

@@ -13,21 +13,23 @@ from scripts.group import command_line
 ROOT = Path(__file__).parents[2]
 
 
-def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     context = click.Context(group)
     found = []
     for name in group.list_commands(context):
         each = group.get_command(context, name)
         if each.hidden:
             continue
-        found += leaves(each, (*path, name)) if isinstance(each, click.Group) else [(*path, name)]
+        found.append((*path, name))
+        if isinstance(each, click.Group):
+            found += commands(each, (*path, name))
     return found
 
 
-LEAVES = leaves(cli)
+COMMANDS = commands(cli)
 
 
-@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_the_help_of_every_command_has_an_example_that_calls_it(command, path):
     told = command(*path, "--help").stdout
     assert "Example:" in told
@@ -35,7 +37,7 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(command, path):
 
 
 def test_all_commands_of_this_version_are_there():
-    assert {path[0] for path in LEAVES} == {
+    assert {path[0] for path in COMMANDS} == {
         "init", "demo", "serve", "exporter", "project", "app", "user", "key", "limits", "batch",
         "task", "event", "rebuild", "config",
     }  # fmt: skip
@@ -89,6 +91,8 @@ def test_started_processes_find_their_own_rooms_from_a_folder_with_an_api_of_its
         ("event", "list", "--from", "0"),
         ("event", "list", "--at", "yesterday"),
         ("serve", "--port", "65536"),
+        ("serve", "--workers", "0"),
+        ("exporter", "--exporters", "65"),
         ("batch", "generate", "--rows", "5"),
         ("limits", "set", "--download-interval", "soon"),
     ],
@@ -117,6 +121,25 @@ def test_a_store_of_another_kind_is_told_in_one_line(command, home, monkeypatch)
     home.mkdir()
     (home / "events.sqlite").write_text("no database at all, but long enough to be looked at" * 40)
     assert "events.sqlite" in command.refused("limits", "show")
+
+
+def test_a_source_that_cannot_be_written_is_told_in_one_line(command, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", "iotda+https://iotda.example.com")
+    assert "EXPORT_TASKS_SOURCE" in command.refused("batch", "list")
+
+
+def test_a_reader_that_has_enough_ends_the_command_without_a_word(command):
+    for kept in range(5, 60):
+        command("limits", "set", "--kept", str(kept))
+    listing = subprocess.Popen(
+        [*command_line("event", "list", "--follow")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    listing.stdout.readline()
+    listing.stdout.close()
+    command("limits", "set", "--kept", "60")
+    assert listing.wait(20) == 1
+    assert listing.stderr.read() == b""
+    listing.stderr.close()
 
 
 def test_ctrl_c_is_exit_130(home):

@@ -1,6 +1,7 @@
 """`serve` and `exporter` as real processes, with real signals."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from time import monotonic, sleep
 import pytest
 
 from scripts.group import command_line
+from scripts.parts import Parts
 from scripts.worker import HEAD_BYTES
 
 SOON = 20.0
@@ -33,9 +35,10 @@ class Service:
 
     def __init__(self, log: Path, *arguments: str) -> None:
         self.log = log
-        self.process = subprocess.Popen(
-            command_line(*arguments), stdin=subprocess.DEVNULL, stderr=log.open("wb")
-        )
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                command_line(*arguments), stdin=subprocess.DEVNULL, stderr=stderr
+            )
 
     def endpoint(self) -> str:
         return eventually(lambda: re.search(r"listening on (http://\S+)", self.text()))[1]
@@ -231,3 +234,51 @@ def test_exporters_run_alone_beside_a_service(begun, serve):
     assert alone.children("api") == set()
     assert alone.stop() == 0
     assert service.stop() == 0
+
+
+def shown(command, task_id: str) -> dict:
+    return command.json("task", "show", task_id)
+
+
+def test_an_export_that_is_asked_for_is_made(command, create_task, serve):
+    batch_id = command.json("batch", "generate", "--project", "plant-1", "--rows", "500")["task_id"]
+    task_id = create_task(batch_id)
+    alone = serve(command="exporter")
+    eventually(lambda: shown(command, task_id)["status"] == "Success")
+    assert shown(command, task_id)["file"]["rows"] == 500
+    assert alone.stop() == 0
+
+
+def started(command, task_id: str) -> bool:
+    return shown(command, task_id)["attempt"] > 0
+
+
+@pytest.fixture
+def long_task(command, create_task, monkeypatch) -> str:
+    monkeypatch.setenv("EXPORT_TASKS_LEASE", "2s")
+    rows = ("--rows", "100000")
+    return create_task(command.json("batch", "generate", "--project", "plant-1", *rows)["task_id"])
+
+
+def test_a_running_export_is_handed_back_at_sigterm(command, long_task, serve):
+    alone = serve(command="exporter")
+    eventually(lambda: started(command, long_task))
+    assert alone.stop() == 0
+    events = command("event", "list", "--task", long_task, "--json").stdout.splitlines()
+    last = json.loads(events[-1])
+    assert (last["event"], last["released"]) == ("task.progressed", True)
+
+
+def test_after_kill_9_of_its_exporter_an_export_is_made_by_a_second_attempt(
+    command, long_task, home, serve
+):
+    alone = serve(command="exporter")
+    eventually(lambda: started(command, long_task))
+    (killed,) = alone.children("exporter")
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: shown(command, long_task)["status"] == "Success", seconds=90)
+    assert shown(command, long_task)["attempt"] == 2
+    assert alone.stop() == 0
+    with Parts() as parts:
+        parts.sweeper().sweep()
+        assert [each.spool for each in parts.results.list()] == [False]

@@ -5,25 +5,16 @@ import subprocess
 
 import pytest
 
-from domain.commands import CreateTask
-from domain.conditions import ExportConditions, OwnerId
-from domain.fact import Caller
 from scripts.events import PAGE
 from scripts.group import command_line
 from scripts.parts import Parts
 
-
-def created(parts: Parts, user_id: str, number: int) -> str:
-    conditions = ExportConditions("BatchTask", '{"task_id":"abc"}', "xls", "GLOBAL", None)
-    owner = OwnerId("plant-1", user_id)
-    caller = Caller(user_id, f"request-{number}")
-    return parts.ledger.create(CreateTask(owner, conditions, None, None, caller)).task_id
+ADA, BOB, LATE = "a" * 32, "b" * 32, "1" * 32
 
 
 @pytest.fixture
-def tasks(begun) -> list[str]:
-    with Parts() as parts:
-        return [created(parts, user, n) for n, user in enumerate(("u1", "u1", "u2"))]
+def tasks(create_task) -> list[str]:
+    return [create_task("abc", user) for user in (ADA, ADA, BOB)]
 
 
 def events(command, *arguments: str) -> list[dict]:
@@ -37,7 +28,7 @@ def test_tasks_of_all_owners_are_listed_newest_first(command, tasks):
 
 
 def test_the_list_is_narrowed_to_a_user_and_a_project(command, tasks):
-    rows = command.json("task", "list", "--project", "plant-1", "--user", "u2")
+    rows = command.json("task", "list", "--project", "plant-1", "--user", BOB)
     assert [row["export_task_id"] for row in rows] == tasks[2:]
     assert command.json("task", "list", "--project", "elsewhere") == []
 
@@ -63,7 +54,7 @@ def test_a_deleted_task_is_gone_and_its_history_is_named(command, tasks):
 
 
 def test_events_come_in_their_order_with_whom_they_are_about(command, tasks):
-    told = events(command, "--user", "u2")
+    told = events(command, "--user", BOB)
     assert [event["event"] for event in told] == ["owner.admitted", "task.created"]
     assert {event["project_id"] for event in told} == {"plant-1"}
     positions = [event["position"] for event in events(command)]
@@ -73,7 +64,7 @@ def test_events_come_in_their_order_with_whom_they_are_about(command, tasks):
 def test_later_events_of_a_task_say_whose_it_is(command, tasks):
     with Parts() as parts:
         parts.ledger.claim(tasks[2], 1, "exporter-1", 60.0, 3)
-    (claimed,) = [e for e in events(command, "--user", "u2") if e["event"] == "task.progressed"]
+    (claimed,) = [e for e in events(command, "--user", BOB) if e["event"] == "task.progressed"]
     assert (claimed["task_id"], claimed["project_id"]) == (tasks[2], "plant-1")
 
 
@@ -97,28 +88,26 @@ def test_for_people_an_event_is_one_line(command, tasks):
     assert f"task_id={tasks[2]}" in lines[-1]
 
 
-def test_more_than_a_page_of_events_is_read(command, begun):
-    for _ in range(2):
-        with Parts() as parts:
-            for number in range(PAGE // 2 + 1):
-                user = f"u{number}"
-                created(parts, user, number)
-    assert len(events(command)) > 2 * PAGE
+def test_more_than_a_page_of_events_is_read(command, create_task):
+    for number in range(PAGE // 2 + 1):
+        create_task("abc", f"{number:032x}")
+    told = events(command)
+    assert len(told) > PAGE
+    assert len({event["position"] for event in told}) == len(told)
 
 
-def test_events_are_followed_as_they_happen(command, begun, home):
+def test_events_are_followed_as_they_happen(command, create_task):
     following = subprocess.Popen(
         command_line("event", "list", "--follow", "--task", "f" * 24, "--json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     other = subprocess.Popen(
-        command_line("event", "list", "--follow", "--user", "late", "--json"),
+        command_line("event", "list", "--follow", "--user", LATE, "--json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    with Parts() as parts:
-        task_id = created(parts, "late", 1)
+    task_id = create_task("abc", LATE)
     lines = [json.loads(other.stdout.readline()) for _ in range(2)]
     assert {line["task_id"] for line in lines} == {task_id}
     for process in (following, other):
@@ -136,3 +125,11 @@ def test_rebuilt_tables_are_no_others(command, tasks):
     told = command.json("rebuild")
     assert (told["swapped"], told["different"]) == (True, 0)
     assert told["events"] == len(events(command))
+
+
+def test_a_user_is_meant_by_name_too(command, begun):
+    told = events(command, "--user", "Admin")
+    assert {event["user_id"] for event in told} == {begun["user_id"]}
+    assert "user.added" in {event["event"] for event in told}
+    assert command.json("task", "list", "--user", "admin") == []
+    assert "nobody" in command.refused("event", "list", "--user", "nobody")

@@ -1,0 +1,33 @@
+"""App: the composition root of the web side; opens everything in its lifespan."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from api.envelope import Envelope
+from api.installation import open_installation
+from api.routes import no_such_api, routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from api.settings import Settings
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The API as an ASGI application; nothing is opened before its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+        with open_installation(settings) as house:
+            yield {"house": house}
+
+    app = Starlette(routes=routes(), middleware=[Middleware(Envelope)], lifespan=lifespan)
+    # The official SDK takes a redirect for an empty answer.
+    app.router.redirect_slashes = False
+    app.router.default = no_such_api
+    return app

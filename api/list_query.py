@@ -1,0 +1,152 @@
+"""List query: the parameters of a list of tasks, read from the raw query (contract, section 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+from urllib.parse import parse_qsl
+
+from msgspec import Meta, Struct
+
+from api import reading
+from api.messages import (
+    AppId,
+    AppType,
+    ResourceCondition,
+    ResourceType,
+    Status,
+    TaskId,
+    check_app_id,
+)
+from api.problems import LIMIT_INVALID, MARKER_INVALID, Problem, Rejected
+from domain.commands import TASK_ID, check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIMIT_MOST = 50
+LIMIT_DEFAULT = 10
+OFFSET_MOST = 500
+NEWEST = "f" * 24
+
+
+class ListQuery(Struct):
+    """Which tasks, and which page of them."""
+
+    limit: Annotated[int, Meta(ge=1, le=LIMIT_MOST)] = LIMIT_DEFAULT
+    marker: Annotated[TaskId, Meta(description="only tasks with a smaller id")] = NEWEST
+    offset: Annotated[int, Meta(ge=0, le=OFFSET_MOST)] = 0
+    resource_type: ResourceType | None = None
+    resource_condition: Annotated[str, Meta(description="a string that holds JSON")] | None = None
+    app_type: AppType | None = None
+    app_id: AppId | None = None
+    status: Status | None = None
+
+    def filters(self) -> dict[str, str | None]:
+        """What is asked of the stored task."""
+        return {
+            "resource_type": self.resource_type,
+            "resource_condition": self.resource_condition,
+            "app_type": self.app_type,
+            "app_id": self.app_id,
+            "status": self.status,
+        }
+
+
+def read_list(query: bytes) -> ListQuery:
+    """The parameters, aliases resolved; unknown ones are ignored.
+
+    Raises:
+        Invalid, Rejected: a parameter breaks its rule, or is given twice.
+    """
+    sent = parameters(query, set(_READERS))
+    return ListQuery(**{name: _READERS[name](name, text) for name, text in sent.items()})
+
+
+def parameters(query: bytes, known: set[str]) -> dict[str, str]:
+    """The known parameters of a raw query.
+
+    Raises:
+        Invalid: one is given twice, or is no UTF-8.
+    """
+    found: dict[str, str] = {}
+    keep = "surrogateescape"
+    for name, text in parse_qsl(query.decode(errors=keep), keep_blank_values=True, errors=keep):
+        if name in known:
+            check(name, name not in found, "is given twice")
+            check(name, text.isascii() or _is_unicode(text), "must be UTF-8")
+            found[name] = text
+    return found
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _limit(name: str, text: str) -> int:
+    return _in_range(name, text, 1, LIMIT_MOST, LIMIT_INVALID)
+
+
+def _offset(name: str, text: str) -> int:
+    number = _whole(text)
+    check(name, number is not None and number <= OFFSET_MOST, f"must be 0 to {OFFSET_MOST}")
+    return number or 0
+
+
+def _marker(name: str, text: str) -> str:
+    if not TASK_ID.fullmatch(text):
+        raise Rejected(MARKER_INVALID, _out_of_range(name))
+    return text
+
+
+def _resource_type(name: str, text: str) -> str:
+    _word(ResourceType)(name, text)
+    return "BatchTask"
+
+
+def _resource_condition(name: str, text: str) -> str:
+    condition = reading.read(text, ResourceCondition, name)
+    condition.check()
+    return condition.canonical()
+
+
+def _app_id(_: str, text: str) -> str:
+    check_app_id(text)
+    return text
+
+
+def _word(kind: Any) -> Callable[[str, str], str]:
+    words = get_args(kind)
+
+    def one_of(name: str, text: str) -> str:
+        check(name, text in words, "must be " + " or ".join(f"'{word}'" for word in words))
+        return text
+
+    return one_of
+
+
+def _in_range(name: str, text: str, least: int, most: int, problem: Problem) -> int:
+    number = _whole(text)
+    if number is None or not least <= number <= most:
+        raise Rejected(problem, _out_of_range(name))
+    return number
+
+
+def _whole(text: str) -> int | None:
+    """A number of few digits: longer ones are out of every range here."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def _out_of_range(name: str) -> str:
+    return f"Invalid input. The specified parameter '{name}' is out of range."
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "limit": _limit,
+    "marker": _marker,
+    "offset": _offset,
+    "resource_type": _resource_type,
+    "resource_condition": _resource_condition,
+    "app_type": _word(AppType),
+    "app_id": _app_id,
+    "status": _word(Status),
+}

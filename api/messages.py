@@ -1,0 +1,262 @@
+"""Messages: what clients send and get, one definition each for validation, JSON and OpenAPI."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from api import reading
+from domain.commands import APP_ID, BATCH_TASK_ID, TASK_ID, check
+
+if TYPE_CHECKING:
+    from domain.task import Task
+    from projections.rows import FileRow, TaskRow
+
+ResourceType = Literal["BatchTask", "BatchTasks"]
+ExportFormat = Literal["xls"]
+AppType = Literal["GLOBAL", "APP"]
+Status = Literal["Processing", "Success", "Failed"]
+
+
+def _spelt(pattern: str) -> Meta:
+    """Told in the schema alone; the domain's pattern itself is what judges."""
+    return Meta(extra_json_schema={"pattern": f"^{pattern}$"})
+
+
+TaskId = Annotated[str, _spelt(TASK_ID.pattern)]
+AppId = Annotated[str, _spelt(APP_ID.pattern)]
+Moment = Annotated[
+    str,
+    Meta(description="yyyy-MM-dd'T'HH:mm:ss.SSS'Z', UTC", examples=["2026-01-31T12:00:00.000Z"]),
+]
+
+
+class ResourceCondition(Struct, forbid_unknown_fields=True):
+    """Whose details are exported: a batch task's id."""
+
+    task_id: Annotated[str, _spelt(BATCH_TASK_ID.pattern)]
+
+    def check(self) -> None:
+        """Raises Invalid unless the id is spelt as one."""
+        holds = bool(BATCH_TASK_ID.fullmatch(self.task_id))
+        check("resource_condition.task_id", holds, "must be 1 to 24 of 0-9 and a-f")
+
+    def canonical(self) -> str:
+        """The text by which conditions are compared and stored."""
+        return json.dumps({"task_id": self.task_id}, sort_keys=True, separators=(",", ":"))
+
+
+class CreateBody(Struct, forbid_unknown_fields=True):
+    """What is to be exported, and how (contract, section 1 Create); null counts as not given."""
+
+    resource_type: ResourceType
+    resource_condition: ResourceCondition
+    export_format: ExportFormat | None = None
+    app_type: AppType | None = None
+    app_id: AppId | None = None
+
+
+def read_create(body: bytes) -> CreateBody:
+    """The body of a create.
+
+    Raises:
+        Unreadable: it is no JSON.
+        Invalid: a field breaks its rule.
+    """
+    create = reading.read(body, CreateBody)
+    create.resource_condition.check()
+    check_app_id(create.app_id)
+    return create
+
+
+def check_app_id(app_id: str | None) -> None:
+    """Contract, section 1. Raises Invalid."""
+    rule = "must be 1 to 36 letters, digits, underscores or hyphens"
+    check("app_id", app_id is None or bool(APP_ID.fullmatch(app_id)), rule)
+
+
+class TaskFile(Struct):
+    """What a download would give now; `task_id` is whose bytes these are."""
+
+    task_id: TaskId
+    size: int
+    sha256: str
+    rows: int
+    sheets: int
+    repaired: Annotated[int, Meta(description="cells cut or cleaned")]
+    complete: Annotated[bool, Meta(description="had the batch task finished when it was read")]
+    data_as_of: str
+
+
+class ExportTask(Struct, kw_only=True):
+    """An export task, as answered by create, list and show (contract, section 1).
+
+    The last three are on the single task alone.
+    """
+
+    export_task_id: TaskId
+    resource_type: Literal["BatchTask"]
+    resource_condition: ResourceCondition
+    export_format: ExportFormat
+    status: Status
+    export_count: Annotated[int, Meta(description="rows exported so far")]
+    progress: Annotated[int, Meta(ge=1, le=100)]
+    create_time: Moment
+    end_time: Moment | None
+    app_type: AppType
+    app_id: AppId | None
+    total: Annotated[int | None, Meta(description="rows that the source says there are")]
+    error_code: str | None
+    error_msg: str | None
+    attempt: int | UnsetType = UNSET
+    queue_position: int | UnsetType | None = UNSET
+    file: TaskFile | UnsetType | None = UNSET
+
+
+class PageEnd(Struct):
+    """How many tasks match in all, and the last id of this page: the marker of the next."""
+
+    count: int
+    marker: TaskId | None
+
+
+class TaskList(Struct):
+    """A page of tasks, newest first."""
+
+    export_tasks: list[ExportTask]
+    page: PageEnd
+
+
+class Limits(Struct):
+    """The rules' numbers; the interval in seconds."""
+
+    unfinished: int
+    kept: int
+    download_interval: float
+
+
+class Quota(Struct):
+    """The owner's numbers beside their limits."""
+
+    limits: Limits
+    kept: int
+    unfinished: int
+    seconds_to_next_download: float
+
+
+class TaskEvent(Struct):
+    """Something that happened to a task; besides these, each type has facts of its own."""
+
+    version: int
+    type: str
+    time: Moment
+    by: str
+    request_id: str
+
+
+class TaskHistory(Struct):
+    """Everything that happened to a task, oldest first."""
+
+    events: list[TaskEvent]
+
+
+class Project(Struct):
+    """A project of the user's, as the cloud's identity service shows it."""
+
+    id: str
+    name: str
+    domain_id: str
+    parent_id: str
+    enabled: bool = True
+    is_domain: bool = False
+    description: str = ""
+
+
+class ProjectList(Struct):
+    """The user's projects."""
+
+    projects: list[Project]
+    links: dict[str, str | None]
+
+
+class Error(Struct):
+    """What every refusal answers."""
+
+    error_code: str
+    error_msg: str
+
+
+def stamp(moment: datetime) -> str:
+    """`yyyy-MM-dd'T'HH:mm:ss.SSS'Z'`, in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_task(task: Task) -> ExportTask:
+    """A task that has just been created."""
+    conditions = task.conditions
+    return ExportTask(
+        export_task_id=task.task_id,
+        resource_type="BatchTask",
+        resource_condition=json.loads(conditions.resource_condition),
+        export_format="xls",
+        status="Processing",
+        export_count=0,
+        progress=1,
+        create_time=stamp(task.created_at),
+        end_time=None,
+        app_type="APP" if conditions.app_type == "APP" else "GLOBAL",
+        app_id=task.app_id,
+        total=None,
+        error_code=None,
+        error_msg=None,
+    )
+
+
+def task_item(row: TaskRow) -> ExportTask:
+    """A task as an item of a list."""
+    return ExportTask(**_task(row))
+
+
+def whole_task(row: TaskRow, queue_position: int | None, file: FileRow | None) -> ExportTask:
+    """A task as it is answered alone."""
+    return ExportTask(
+        **_task(row),
+        attempt=row.attempt,
+        queue_position=queue_position,
+        file=None if file is None else _file(file),
+    )
+
+
+def _task(row: TaskRow) -> dict[str, Any]:
+    return {
+        "export_task_id": row.task_id,
+        "resource_type": row.resource_type,
+        "resource_condition": json.loads(row.resource_condition),
+        "export_format": row.export_format,
+        "status": row.status,
+        "export_count": row.rows,
+        "progress": row.progress,
+        "create_time": stamp(row.created_at),
+        "end_time": stamp(row.ended_at) if row.ended_at else None,
+        "app_type": row.app_type,
+        "app_id": row.app_id,
+        "total": row.total,
+        "error_code": row.error_code,
+        "error_msg": row.error_msg,
+    }
+
+
+def _file(row: FileRow) -> TaskFile:
+    return TaskFile(
+        task_id=row.task_id,
+        size=row.size,
+        sha256=row.sha256,
+        rows=row.rows,
+        sheets=row.sheets,
+        repaired=row.repaired,
+        complete=row.complete,
+        data_as_of=row.data_as_of,
+    )

@@ -1,0 +1,162 @@
+"""Problems: every error of the contract's section 3, and which of them a refusal becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import json
+from starlette.responses import Response
+
+from api.access.signatures import NotAuthentic
+from api.access.tokens import TokenExpired, Unreadable
+from domain.refusals import (
+    Contended,
+    DownloadTooSoon,
+    Invalid,
+    NoFile,
+    NoSuchTask,
+    OwnerClosed,
+    TooSlow,
+    Unavailable,
+    UnfinishedLimitReached,
+)
+from exporter.results import ResultsFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RETRY_SECONDS = 1
+"""What `Retry-After` says where nothing better is known."""
+
+
+class Problem(NamedTuple):
+    """A row of the table: its HTTP status (None: it stands on failed tasks alone), code, cause."""
+
+    status: int | None
+    code: str
+    when: str
+
+
+INVALID = Problem(400, "IOTDA.000006", "a field or parameter is invalid; the message names it")
+UNREADABLE = Problem(400, "IOTDA.000008", "unreadable JSON, wrong media type")
+LIMIT_INVALID = Problem(400, "IOTDA.000017", "'limit' is out of range")
+MARKER_INVALID = Problem(400, "IOTDA.000018", "'marker' is out of range")
+NOT_AUTHENTIC = Problem(401, "APIGW.0301", "no, wrong, expired, skewed or locked credentials")
+TOKEN_EXPIRED = Problem(401, "APIGW.0307", "token expired")
+NO_PROJECT = Problem(403, "IOTDA.000021", "the project is unknown or not the user's")
+NOT_PERMITTED = Problem(403, "IOTDA.000022", "the user lacks the permission")
+NO_APP = Problem(403, "IOTDA.001000", "the app does not exist")
+OTHERS_APP = Problem(403, "IOTDA.001007", "the app is another project's")
+SEVERAL_APPS = Problem(403, "IOTDA.001005", "APP without app_id: several apps and no default")
+NO_APPS = Problem(403, "IOTDA.001006", "APP without app_id: no app")
+UNFINISHED_LIMIT = Problem(403, "IOTDA.014701", "too many unfinished tasks already")
+NO_TASK = Problem(404, "IOTDA.014702", "no such export task")
+NO_FILE = Problem(403, "IOTDA.014703", "no file: the task is not Success")
+TOO_SOON = Problem(403, "IOTDA.014704", "downloaded less than the interval ago; Retry-After")
+INSTANCE = Problem(403, "IOTDA.014711", "the instance is unknown, or required and missing")
+NO_API = Problem(404, "APIGW.0101", "no such API")
+METHOD = Problem(405, "IOTDA.000003", "method not supported; Allow")
+TOO_LARGE = Problem(413, "APIGW.0201", "body too large")
+RANGE = Problem(416, "IOTDA.000006", "range not satisfiable")
+INTERNAL = Problem(500, "IOTDA.000001", "internal error")
+UNAVAILABLE = Problem(
+    503, "IOTDA.000007", "storage unavailable, lasting contention, shutting down; Retry-After"
+)
+
+PROBLEMS = (
+    INVALID,
+    UNREADABLE,
+    LIMIT_INVALID,
+    MARKER_INVALID,
+    NOT_AUTHENTIC,
+    TOKEN_EXPIRED,
+    NO_PROJECT,
+    NOT_PERMITTED,
+    NO_APP,
+    OTHERS_APP,
+    SEVERAL_APPS,
+    NO_APPS,
+    UNFINISHED_LIMIT,
+    NO_TASK,
+    NO_FILE,
+    TOO_SOON,
+    Problem(None, "IOTDA.014705", "the batch task does not exist, or not in that app"),
+    Problem(None, "IOTDA.014706", "the source could not be read"),
+    Problem(None, "IOTDA.014707", "the result exceeds the limits of the format"),
+    Problem(None, "IOTDA.014708", "rows written and rows counted by the source differ"),
+    Problem(None, "IOTDA.014709", "its exporters died too often"),
+    Problem(None, "IOTDA.014710", "the result could not be stored"),
+    INSTANCE,
+    NO_API,
+    METHOD,
+    TOO_LARGE,
+    RANGE,
+    INTERNAL,
+    UNAVAILABLE,
+)
+
+_OF: dict[type[Exception], Problem] = {
+    Invalid: INVALID,
+    Unreadable: UNREADABLE,
+    NotAuthentic: NOT_AUTHENTIC,
+    TokenExpired: TOKEN_EXPIRED,
+    OwnerClosed: NOT_AUTHENTIC,
+    UnfinishedLimitReached: UNFINISHED_LIMIT,
+    NoSuchTask: NO_TASK,
+    NoFile: NO_FILE,
+    DownloadTooSoon: TOO_SOON,
+    TooSlow: UNAVAILABLE,
+    Unavailable: UNAVAILABLE,
+    Contended: UNAVAILABLE,
+    ResultsFailed: UNAVAILABLE,
+}
+
+
+@dataclass
+class Rejected(Exception):
+    """The API's own refusal: which problem, in what words, with which headers."""
+
+    problem: Problem
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a refusal becomes; whatever is none of ours is an internal error."""
+    if isinstance(error, Rejected):
+        return error.problem
+    return next((_OF[kind] for kind in type(error).__mro__ if kind in _OF), INTERNAL)
+
+
+def answer(error: Exception) -> Response:
+    """The answer to a request that is refused, or that failed."""
+    problem = problem_of(error)
+    body = {"error_code": problem.code, "error_msg": _message(error, problem)}
+    return Response(json.encode(body), problem.status or 500, _headers(error, problem))
+
+
+def _message(error: Exception, problem: Problem) -> str:
+    if problem is INTERNAL:
+        return "Internal server error."
+    if isinstance(error, Rejected):
+        return _writable(error.message)
+    if isinstance(error, NotAuthentic):
+        return _writable(f"Incorrect IAM authentication information: {error.reason}.")
+    if isinstance(error, ResultsFailed):
+        return "The storage is unavailable; try again."
+    return _writable(str(error))
+
+
+def _writable(message: str) -> str:
+    """What was sent may be quoted, and may hold what is no Unicode."""
+    return message.encode(errors="backslashreplace").decode()
+
+
+def _headers(error: Exception, problem: Problem) -> dict[str, str]:
+    headers = {"content-type": "application/json"}
+    if isinstance(error, DownloadTooSoon):
+        headers["retry-after"] = str(error.retry_after)
+    if problem is UNAVAILABLE:
+        headers["retry-after"] = str(RETRY_SECONDS)
+    return headers | dict(error.headers if isinstance(error, Rejected) else {})

@@ -1,0 +1,199 @@
+"""Requests: what is asked, by whom, and whether that one may; the same way in for every call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from anyio import fail_after, to_thread
+from msgspec import json
+from starlette.responses import Response
+
+from api.access.permissions import allowed
+from api.access.signatures import NotAuthentic, RawRequest
+from api.access.tokens import Unreadable
+from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected
+from domain.access.rules import PROJECT_ID
+from domain.conditions import OwnerId
+from domain.fact import Caller
+from domain.refusals import NotThere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+
+    from api.access.authenticate import Identity
+    from api.installation import Installation
+
+BODY_MOST = 64 * 1024
+"""The longest body that is read, in bytes (contract, section 1)."""
+
+BODY_SECONDS = 20.0
+"""How long a body may take to arrive."""
+
+NOT_THE_USERS = "Operation not allowed. The project is unknown or not the user's."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A row of the route table, from which come routing, access, OpenAPI and the pages.
+
+    `permission` is what a user needs in the project that the path names. `open` calls need neither
+    signature nor token; `light` ones no store, and are handled on the event loop. `body`, `query`
+    and `answer` are `msgspec` structs, `example` is a body; `media_type` is that of a success.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handle: Callable[[Asked], Response]
+    statuses: tuple[int, ...]
+    permission: str | None = None
+    open: bool = False
+    light: bool = False
+    login: bool = False
+    head: bool = False
+    body: type | None = None
+    example: Mapping[str, object] | None = None
+    query: type | None = None
+    headers: tuple[str, ...] = ()
+    answer: type | None = None
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose sender, where one is needed, is known and may ask this."""
+
+    house: Installation
+    request: Request
+    body: bytes
+    identity: Identity | None = None
+    project_id: str = ""
+
+    @property
+    def user_id(self) -> str:
+        """Who asks."""
+        if self.identity is None:
+            raise NotAuthentic("the call is open to everybody")
+        return self.identity.user_id
+
+    @property
+    def owner(self) -> OwnerId:
+        """Whose tasks are asked about."""
+        return OwnerId(self.project_id, self.user_id)
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the path, decoded once."""
+        return unquote(self.request.path_params[name])
+
+    def header(self, name: str) -> str | None:
+        """A header of which there may be one.
+
+        Raises:
+            Unreadable: there are more.
+        """
+        values = self.request.headers.getlist(name)
+        if len(values) > 1:
+            raise Unreadable(f"The header {name} is given more than once.")
+        return values[0] if values else None
+
+    def joined(self, name: str) -> str | None:
+        """A header that may be given in several lines, as one list."""
+        return ", ".join(self.request.headers.getlist(name)) or None
+
+    def caller(self) -> Caller:
+        """Who asks and in which request, for the event that follows."""
+        key = self.identity.access_key if self.identity else None
+        request_id: str = self.request.state.request_id
+        return Caller(self.user_id, request_id, key, self._address())
+
+    def _address(self) -> str | None:
+        if self.request.client is None:
+            return None
+        try:
+            return self.house.people.vault.seal_address(self.user_id, self.request.client.host)
+        except NotThere:  # forgotten since the request was let in
+            raise NotAuthentic("the user was removed") from None
+
+
+def as_json(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(json.encode(document), status, headers, "application/json")
+
+
+async def answer(call: Call, request: Request) -> Response:
+    """Reads the body, then lets the request in and handles it off the event loop."""
+    house: Installation = request.state.house
+    body = await _read_body(request)
+    if call.light:
+        return _handle(call, house, request, body)
+    limiter = house.logins if call.login else house.requests
+    return await to_thread.run_sync(_handle, call, house, request, body, limiter=limiter)
+
+
+def _handle(call: Call, house: Installation, request: Request, body: bytes) -> Response:
+    return call.handle(_let_in(call, Asked(house, request, body)))
+
+
+def _let_in(call: Call, asked: Asked) -> Asked:
+    """Who (401), then in which project (403), then whether that one may (403).
+
+    Raises:
+        NotAuthentic: there is no proof of who asks.
+        Rejected: the project is not the user's, or the permission is missing.
+    """
+    if call.open:
+        return asked
+    house, request = asked.house, asked.request
+    now = house.ledger.journal.clock()
+    identity = house.doorkeeper.authenticate(_raw(request, asked.body), now)
+    if call.permission is None:
+        return Asked(house, request, asked.body, identity)
+    project_id = asked.parameter("project_id")
+    _must_be_permitted(house, identity, project_id, call.permission)
+    return Asked(house, request, asked.body, identity, project_id)
+
+
+def _must_be_permitted(
+    house: Installation, identity: Identity, project_id: str, permission: str
+) -> None:
+    if identity.project_id not in (None, project_id) or not PROJECT_ID.fullmatch(project_id):
+        raise Rejected(NO_PROJECT, NOT_THE_USERS)
+    member = house.queries.member(project_id, identity.user_id)
+    if member is None:
+        raise Rejected(NO_PROJECT, NOT_THE_USERS)
+    if not allowed(member, permission):
+        message = f"Operation not allowed. The user does not have the permission {permission}."
+        raise Rejected(NOT_PERMITTED, message)
+
+
+def _raw(request: Request, body: bytes) -> RawRequest:
+    """The request as it came over the wire: the signature is of that, not of what it means."""
+    scope: Any = request.scope
+    headers = tuple(scope["headers"])
+    return RawRequest(scope["method"], scope["raw_path"], scope["query_string"], headers, body)
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared[:9]) > BODY_MOST:
+        raise _too_large()
+    body = bytearray()
+    try:
+        with fail_after(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_MOST:
+                    raise _too_large()
+    except TimeoutError:
+        message = f"The body did not arrive within {BODY_SECONDS:g} seconds."
+        raise Unreadable(message) from None
+    return bytes(body)
+
+
+def _too_large() -> Rejected:
+    return Rejected(TOO_LARGE, f"The body is larger than {BODY_MOST} bytes.")

@@ -1,0 +1,214 @@
+"""Attempt: one exporter's try at one task, from its claim to its last word."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from json import loads
+from typing import TYPE_CHECKING
+
+from domain.commands import CompleteTask, Progress
+from domain.conditions import File
+from domain.refusals import TaskOver, Unavailable
+from exporter.failures import (
+    INTERNAL,
+    NO_BATCH_TASK,
+    PASSING_FAULTS,
+    ROWS_DIFFER,
+    CannotExport,
+    failure,
+    wait_after,
+)
+from exporter.results import ResultsFailed, hash_file, result_key
+from exporter.sender import SHUTDOWN, Stopping
+from exporter.sources import DETAIL_COLUMNS, utc_text
+from exporter.summary import Tally, summary
+from exporter.workbook import Workbook, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from domain.task import Task
+    from exporter.results import Results
+    from exporter.sender import Sender
+    from exporter.sources import BatchTask, Source
+    from exporter.workbook import Written
+
+READ_PERCENT = 90
+"""A task's progress when all rows are read; the rest is for saving, packing and storing them."""
+
+SAVED_PERCENT = 95
+STORED_PERCENT = 99
+
+BOOK = ".xls"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read: the batch task as it was before the first row, and the rows' count.
+
+    `expected` is what the source counted after the last row; `finished`, whether nothing could
+    change any more while the rows were read.
+    """
+
+    batch: BatchTask
+    tally: Tally
+    data_as_of: str
+    expected: int
+    finished: bool
+
+
+class Attempt:
+    """Reads the batch task, makes its workbook, stores it, and tells the ledger how it went."""
+
+    def __init__(
+        self,
+        task: Task,
+        sender: Sender,
+        source: Source,
+        results: Results,
+        *,
+        nonce: str,
+        suffix: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._task, self._sender = task, sender
+        self._source, self._results = source, results
+        self._nonce, self._suffix, self._clock = nonce, suffix, clock
+        self._batch_id: str = loads(task.conditions.resource_condition)["task_id"]
+
+    def run(self) -> None:
+        """Makes one attempt; however it ends, it is told, except where the task is lost or gone.
+
+        A loser stops and deletes nothing but its own half-written files: its result, if it has one
+        already, is the sweeper's.
+        """
+        try:
+            with self._sender.beating():
+                self._try()
+        except TaskOver as error:
+            log.info("attempt %d of task %s stops: %s", *self._who, error)
+        except Unavailable as error:
+            log.warning("attempt %d of task %s is left to its lease: %s", *self._who, error)
+
+    def _try(self) -> None:
+        try:
+            with self._own_spools():
+                result = self._make()
+        except Stopping:
+            self._sender.hand_back(SHUTDOWN)
+        except TaskOver:
+            raise
+        except Exception as error:
+            self._end_for(error)
+        else:
+            self._sender.complete(result)
+
+    def _make(self) -> CompleteTask:
+        path = self._results.spool(self._key(BOOK))
+        reading, written = self._write(path)
+        self._step(reading, SAVED_PERCENT)
+        if self._suffix != BOOK:
+            path = pack(path, f"{self._task.task_id}{BOOK}")
+        size, digest = hash_file(path)
+        self._step(reading, STORED_PERCENT)
+        self._results.put(self._key(self._suffix), path)
+        self._sender.go_on()
+        file = File(
+            task_id=self._task.task_id,
+            key=self._key(self._suffix),
+            size=size,
+            sha256=digest,
+            rows=written.rows,
+            sheets=written.sheets,
+            repaired=written.repaired,
+            complete=reading.finished,
+            data_as_of=reading.data_as_of,
+        )
+        return CompleteTask(self._sender.claim, file, reading.expected)
+
+    def _write(self, path: Path) -> tuple[_Reading, Written]:
+        book = Workbook(path, DETAIL_COLUMNS)
+        try:
+            reading = self._read(book)
+            self._step(reading, READ_PERCENT)
+            pairs = summary(
+                self._task,
+                reading.batch,
+                reading.tally,
+                data_as_of=reading.data_as_of,
+                finished=reading.finished,
+                expected=reading.expected,
+            )
+            return reading, book.close(pairs)
+        finally:
+            book.abandon()
+
+    def _read(self, book: Workbook) -> _Reading:
+        data_as_of = utc_text(self._clock().isoformat())
+        batch, tally = self._found(), Tally()
+        self._sender.progress(_progress(tally.rows, batch.total))
+        for page in self._source.pages(self._batch_id):
+            book.write(page)
+            tally.add(page)
+            self._sender.progress(_progress(tally.rows, batch.total))
+        # In this order: a batch task that ends after its first row was read may have changed rows
+        # behind the reader, so only one that had ended before is finished, and must be whole.
+        expected = self._source.count(self._batch_id)
+        finished = batch.finished and self._found().finished
+        if finished and expected != tally.rows:
+            rows = f"{tally.rows} rows could be read, and the source counts {expected}."
+            raise CannotExport(ROWS_DIFFER, f"The batch task has finished, but {rows}")
+        return _Reading(batch, tally, data_as_of, expected, finished)
+
+    def _found(self) -> BatchTask:
+        scope = self._task.conditions.scope
+        batch = self._source.find(self._task.owner.project_id, self._batch_id, scope)
+        if batch is None:
+            where = "" if scope is None else f" in the app '{scope}'"
+            raise CannotExport(NO_BATCH_TASK, f"The batch task does not exist{where}.")
+        return batch
+
+    def _step(self, reading: _Reading, percent: int) -> None:
+        self._sender.progress(Progress(reading.tally.rows, reading.expected, percent))
+
+    def _end_for(self, error: Exception) -> None:
+        code, message, passing = failure(error)
+        if code == INTERNAL:
+            log.error("attempt %d of task %s failed", *self._who, exc_info=error)
+        if passing and self._task.faults + 1 < PASSING_FAULTS:
+            log.warning("attempt %d of task %s is handed back: %s", *self._who, message)
+            self._sender.hand_back(message, wait=wait_after(self._task.faults), fault=True)
+        else:
+            log.warning("attempt %d of task %s ends it: %s %s", *self._who, code, message)
+            self._sender.fail(code, message)
+
+    @contextmanager
+    def _own_spools(self) -> Iterator[None]:
+        """Removes what this attempt has written and not put: surely its own, by the nonce."""
+        try:
+            yield
+        finally:
+            try:
+                for suffix in {BOOK, self._suffix}:
+                    self._results.delete(self._key(suffix), spool=True)
+            except ResultsFailed as error:
+                log.warning("attempt %d of task %s leaves a spool: %s", *self._who, error)
+
+    def _key(self, suffix: str) -> str:
+        return result_key(self._task.task_id, self._sender.claim.attempt, self._nonce, suffix)
+
+    @property
+    def _who(self) -> tuple[int, str]:
+        return self._sender.claim.attempt, self._task.task_id
+
+
+def _progress(rows: int, total: int) -> Progress:
+    """A batch task that runs on may have more rows by now than its total said."""
+    percent = READ_PERCENT * rows // total if total else 1
+    return Progress(rows, max(rows, total), min(max(1, percent), READ_PERCENT))

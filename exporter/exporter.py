@@ -1,0 +1,131 @@
+"""Exporter: finds unfinished tasks, claims one at a time, and makes an attempt at it."""
+
+from __future__ import annotations
+
+import logging
+from random import SystemRandom
+from secrets import token_hex
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from domain.journal import utc_now
+from domain.refusals import TaskOver, Unavailable
+from exporter.attempt import Attempt
+from exporter.sender import Sender
+from exporter.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from domain.commands import Claim
+    from domain.ledger import Ledger
+    from domain.task import Task
+    from exporter.results import Results
+    from exporter.sources import Source
+    from projections.queries import Queries
+    from projections.rows import TaskRow
+
+LEASE = 60.0
+CRASHES_ALLOWED = 3
+"""Crashes after which a task fails (contract, section 7)."""
+
+IDLE_SECONDS = 0.25
+"""Between two looks for work, on average: exporters that look at one moment meet at one task."""
+
+AWAY_SECONDS = 2.0
+"""Before the next look while a store is unavailable."""
+
+NONCE_BYTES = 8
+
+log = logging.getLogger(__name__)
+
+
+class Exporter:
+    """Works on one task at a time, owners in turn; as many may run as there are processes.
+
+    `name` tells it apart in events, `lease` is how many seconds of its silence mean that it is gone,
+    `download` is `xls`, or `zip` to pack every file; `nonce` draws what tells keys apart.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        queries: Queries,
+        source: Source,
+        results: Results,
+        *,
+        name: str,
+        lease: float = LEASE,
+        crashes_allowed: int = CRASHES_ALLOWED,
+        download: str = "xls",
+        clock: Callable[[], datetime] = utc_now,
+        watch: Callable[[], float] = monotonic,
+        nonce: Callable[[], str] = lambda: token_hex(NONCE_BYTES),
+    ) -> None:
+        self._ledger, self._queries = ledger, queries
+        self._source, self._results = source, results
+        self._name, self._lease, self._crashes_allowed = name, lease, crashes_allowed
+        self._suffix = f".{download}"
+        self._clock, self._monotonic, self._nonce = clock, watch, nonce
+        self._watch = Watch(watch)
+        self._chance = SystemRandom()
+
+    def run(self, stop: Event) -> None:
+        """Works until `stop` is set; a running attempt is then handed back.
+
+        A stored event that nobody can read, or a fault of the code, ends it: its parent starts it
+        again.
+        """
+        while not stop.is_set():
+            try:
+                busy = self.step(stop)
+            except Unavailable as error:
+                log.warning("cannot look for work: %s", error)
+                stop.wait(AWAY_SECONDS)
+            else:
+                if not busy:
+                    stop.wait(IDLE_SECONDS * (0.5 + self._chance.random()))
+
+    def step(self, stop: Event | None = None) -> bool:
+        """Takes one task and makes an attempt at it; False where there was nothing to do.
+
+        Raises:
+            Unavailable: the log or the read tables cannot be reached.
+        """
+        stop = stop or Event()
+        # After a lost race the order is another one: the winner's owner has had its turn.
+        while free := self._watch.free(self._queries.work()):
+            taken = self._take(free[0])
+            if taken:
+                self._attempt(*taken, stop)
+                return True
+        return False
+
+    def _take(self, row: TaskRow) -> tuple[Task, Claim] | None:
+        """Claims a task; None where another was faster, or it failed for dying too often."""
+        try:
+            task, claim = self._ledger.claim(
+                row.task_id, row.version, self._name, self._lease, self._crashes_allowed
+            )
+        except TaskOver:
+            self._watch.lose(row)
+            return None
+        if claim is None:
+            log.warning("task %s failed: its exporters died too often", row.task_id)
+            return None
+        log.info("attempt %d of task %s begins", claim.attempt, claim.task_id)
+        return task, claim
+
+    def _attempt(self, task: Task, claim: Claim, stop: Event) -> None:
+        sender = Sender(self._ledger, claim, self._lease, stop=stop, clock=self._monotonic)
+        Attempt(
+            task,
+            sender,
+            self._source,
+            self._results,
+            nonce=self._nonce(),
+            suffix=self._suffix,
+            clock=self._clock,
+        ).run()

@@ -1,0 +1,62 @@
+"""Failures: what an error means for the task, and how it is told to the task's owner."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from exporter.results import ResultsFailed
+from exporter.sources import SourceFailed
+from exporter.workbook import TooLarge
+
+# Contract, section 3: the codes that a failed task shows.
+NO_BATCH_TASK = "IOTDA.014705"
+SOURCE_UNREADABLE = "IOTDA.014706"
+TOO_LARGE = "IOTDA.014707"
+ROWS_DIFFER = "IOTDA.014708"
+NOT_STORED = "IOTDA.014710"
+INTERNAL = "IOTDA.000001"
+
+PASSING_FAULTS = 8
+"""Hand-backs for a passing fault with which a task fails, the last included."""
+
+FIRST_WAIT = 5.0
+LONGEST_WAIT = 300.0
+"""Seconds before a task with a passing fault is tried again; each wait is twice the one before."""
+
+
+class CannotExport(Exception):
+    """There can be no result; the text is for the task's owner."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Failure(NamedTuple):
+    """A code of the contract's table, words for the task's owner, and whether a retry may help."""
+
+    code: str
+    message: str
+    passing: bool
+
+
+def failure(error: Exception) -> Failure:
+    """What an error of an attempt means; one that nobody foresaw may pass, and tells no secrets."""
+    match error:
+        case CannotExport():
+            return Failure(error.code, str(error), False)
+        case SourceFailed():
+            return Failure(SOURCE_UNREADABLE, str(error), error.passing)
+        case TooLarge():
+            return Failure(
+                TOO_LARGE, f"The result exceeds the limits of the format: {error}.", False
+            )
+        case ResultsFailed():
+            return Failure(NOT_STORED, f"The result could not be stored: {error}.", error.passing)
+        case _:
+            return Failure(INTERNAL, "The export met an internal error.", True)
+
+
+def wait_after(faults: int) -> float:
+    """Seconds to the next attempt, after so many passing faults before this one."""
+    return float(min(FIRST_WAIT * 2**faults, LONGEST_WAIT))

@@ -1,0 +1,88 @@
+"""One export in a process of its own: how long it takes, and how much memory at its highest."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyexcel_xls import save_data
+
+from domain.conditions import OwnerId
+from exporter.sources import DETAIL_COLUMNS
+from exporter.workbook import SHEET_ROWS
+from scripts.benchmarks import homes, tasks
+from scripts.benchmarks.figures import Sample, Stopwatch
+
+if TYPE_CHECKING:
+    from scripts.parts import Parts
+
+# The library has no types.
+_save_data: Any = save_data
+
+
+def ours(parts: Parts, batch_id: str, watch: Stopwatch) -> int:
+    """From the source to `Completed`: claim, workbook, result store, event."""
+    (member,) = parts.queries.memberships()
+    owner = OwnerId(member.project_id, member.user_id)
+    task = parts.ledger.create(tasks.creating(owner, batch_id))
+    exporter = parts.exporter()
+    with watch:
+        exporter.step()
+    done = parts.ledger.task(task.task_id)
+    if done is None or done.status != "Success":
+        raise LookupError(f"the task {task.task_id} did not succeed")
+    return done.rows
+
+
+def library(parts: Parts, batch_id: str, watch: Stopwatch) -> int:
+    """The library's one call, with all rows ready in memory."""
+    rows = list(chain.from_iterable(parts.source.pages(batch_id)))
+    sheets = {
+        f"details ({first})": [DETAIL_COLUMNS, *rows[first : first + SHEET_ROWS]]
+        for first in range(0, len(rows), SHEET_ROWS)
+    }
+    with watch:
+        _save_data(str(parts.settings.home / "library.xls"), sheets)
+    return len(rows)
+
+
+def plain(parts: Parts, batch_id: str, watch: Stopwatch) -> int:
+    """The least an export can be: the same pages of the same source, into a CSV file."""
+    rows = 0
+    with (parts.settings.home / "plain.csv").open("w", newline="") as file, watch:
+        writer = csv.writer(file)
+        writer.writerow(DETAIL_COLUMNS)
+        for page in parts.source.pages(batch_id):
+            writer.writerows(page)
+            rows += len(page)
+    return rows
+
+
+WAYS = {way.__name__: way for way in (ours, library, plain)}
+
+
+def peak_memory() -> int:
+    """This process's largest resident size so far, in bytes.
+
+    `getrusage` would not do: what it says of a child begins with its parent's size.
+    """
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def main(way: str, home: str, batch_id: str) -> None:
+    """Does it one way, and prints the sample as JSON."""
+    watch = Stopwatch()
+    with homes.parts_of(Path(home)) as parts:
+        rows = WAYS[way](parts, batch_id, watch)
+    sample = Sample(rows, watch.seconds, watch.cpu, peak_memory())
+    print(json.dumps(sample._asdict()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

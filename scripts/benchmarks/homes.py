@@ -1,0 +1,116 @@
+"""Homes: an installation with people in it, and the processes that answer for it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.settings import Settings
+from domain.commands import SetLimits
+from domain.conditions import OwnerId
+from scripts.begin import begin
+from scripts.benchmarks.tasks import PROJECT
+from scripts.group import READY, command_line
+from scripts.parts import Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNFINISHED = KEPT = 50
+"""Limits that let an owner create all that is measured, with no exporter to end a task."""
+
+STOP_SECONDS = 40.0
+_BACKLOG = 128
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""Where a module of this program can be run from."""
+
+
+class NotReady(Exception):
+    """A process ended before it took requests; its own words are in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may do everything in the project, and with which key."""
+
+    owner: OwnerId
+    access_key: str
+    secret_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that takes requests at a port of this machine."""
+
+    port: int
+    pid: int
+
+
+@contextmanager
+def parts_of(home: Path) -> Iterator[Parts]:
+    """The parts of an installation in its own folder, whatever the environment says."""
+    with Parts(Settings.read({}, home=home)) as parts:
+        yield parts
+
+
+def settle(parts: Parts, users: int) -> list[User]:
+    """A project with so many admin users, under limits that are not what is measured."""
+    first = begin(parts, PROJECT, name=PROJECT, user="user 0")
+    found = [User(first.owner, first.access_key, first.secret_key)]
+    for number in range(1, users):
+        made = parts.people.add_user(f"user {number}", PROJECT, True, None, None, parts.operator())
+        found.append(User(OwnerId(PROJECT, made.user_id), made.access_key, made.secret_key))
+    parts.ledger.set_limits(SetLimits(UNFINISHED, KEPT, 0.0, parts.operator()))
+    return found
+
+
+@contextmanager
+def api(settings: Settings) -> Iterator[Server]:
+    """One API worker, started as `serve` starts it; no exporter beside it."""
+    with _listening() as listener:
+        command = command_line("worker", "api", str(listener.fileno()))
+        with _process(command, listener, settings) as server:
+            yield server
+
+
+@contextmanager
+def bare(settings: Settings, document: Path) -> Iterator[Server]:
+    """The same server with the same settings, where one route answers with a document."""
+    with _listening() as listener:
+        module = (sys.executable, "-m", "scripts.benchmarks.bare")
+        command = [*module, str(listener.fileno()), str(document)]
+        with _process(command, listener, settings) as server:
+            yield server
+
+
+@contextmanager
+def _listening() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listener:
+        yield listener
+
+
+@contextmanager
+def _process(command: list[str], listener: socket.socket, settings: Settings) -> Iterator[Server]:
+    words = settings.home / f"server-{listener.fileno()}.log"
+    with ExitStack() as open_files:
+        process = subprocess.Popen(  # noqa: S603 (our own)
+            command,
+            cwd=ROOT,
+            env=settings.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=open_files.enter_context(words.open("wb")),
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            if process.stdout is None or process.stdout.readline() != READY:
+                raise NotReady(words.read_text())
+            yield Server(listener.getsockname()[1], process.pid)
+        finally:
+            process.terminate()
+            process.communicate(timeout=STOP_SECONDS)

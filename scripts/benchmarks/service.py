@@ -1,0 +1,70 @@
+"""The service over HTTP: creates beside raw inserts, lists beside a bare route."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from json import dumps
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from scripts.benchmarks import homes, raw, tasks
+from scripts.benchmarks.creates import RAW
+from scripts.benchmarks.figures import CPU_EACH, PER_SECOND, Sample, compare
+from scripts.benchmarks.wire import Wire, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scripts.benchmarks.figures import Figure
+    from scripts.benchmarks.sizes import Sizes
+
+LISTED = 10
+BARE = "a bare Starlette JSON route"
+PATH = f"/v5/iot/{tasks.PROJECT}/export-tasks"
+_WARM = 20
+
+
+def creates(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
+    """Signed creates by as many users as the limits ask for."""
+    number, rounds = sizes.http_creates, []
+    with homes.parts_of(folder) as parts:
+        users = homes.settle(parts, 1 + number * runs // homes.UNFINISHED)
+        turns = cycle(users)
+        with homes.api(parts.settings) as server, Wire(server) as wire:
+            for each in range(runs):
+                requests = [_creating(user) for user in islice(turns, number)]
+                before = raw.head(parts.log.path)
+                ours, _ = wire.exchange(requests, 201)
+                to = folder / f"raw-{each}.sqlite"
+                theirs = raw.insert_creates_of(parts.log.path, to, before)
+                rounds.append({"ours": ours, RAW: theirs})
+    for quantity in (PER_SECOND, CPU_EACH):
+        yield compare("creates over HTTP", quantity, rounds, RAW)
+
+
+def lists(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
+    """Signed lists of ten tasks, and the same bytes from a route that does nothing for them."""
+    with homes.parts_of(folder) as parts:
+        (user,) = homes.settle(parts, 1)
+        for _ in range(LISTED):
+            parts.ledger.create(tasks.creating(user.owner))
+        requests = [signed(user, "GET", PATH)] * sizes.lists
+        with homes.api(parts.settings) as server, Wire(server) as ours:
+            document = folder / "list.json"
+            document.write_bytes(ours.exchange(requests[:_WARM], 200)[1][0])
+            with homes.bare(parts.settings, document) as other, Wire(other) as theirs:
+                theirs.exchange(requests[:_WARM], 200)
+                rounds = [_lists(ours, theirs, requests) for _ in range(runs)]
+    for quantity in (PER_SECOND, CPU_EACH):
+        yield compare(f"lists of {LISTED} over HTTP", quantity, rounds, BARE)
+
+
+def _creating(user: homes.User) -> bytes:
+    body = {"resource_type": "BatchTask", "resource_condition": {"task_id": token_hex(12)}}
+    return signed(user, "POST", PATH, dumps(body).encode())
+
+
+def _lists(ours: Wire, theirs: Wire, requests: list[bytes]) -> dict[str, Sample]:
+    """The client's signatures cost the bare route nothing; they are sent all the same."""
+    return {"ours": ours.exchange(requests, 200)[0], BARE: theirs.exchange(requests, 200)[0]}

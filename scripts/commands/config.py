@@ -1,0 +1,53 @@
+"""`config`: each setting, its value, and where it comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scripts.talk import as_json, example, show_all
+
+if TYPE_CHECKING:
+    from api.settings import Setting, Settings
+
+HIDDEN = "(hidden)"
+
+
+@click.group(epilog=example("config show"))
+def config() -> None:
+    """Settings: what is in force, and what there is to set."""
+
+
+@config.command("show", epilog=example("config show --json"))
+@as_json
+def show_config(as_json: bool) -> None:
+    """Show each setting, its value and where it comes from; never a secret."""
+    from api.settings import SETTINGS, Settings
+
+    settings = Settings.read()
+    rows = (_row(setting, settings) for setting in SETTINGS)
+    show_all(("variable", "value", "origin"), rows, as_json)
+
+
+@config.command("example", epilog=example("config example > export-tasks.env"))
+def example_config() -> None:
+    """Print every setting with its meaning and default, as an environment file."""
+    from api.settings import SETTINGS
+
+    click.echo("\n\n".join(map(_example, SETTINGS)))
+
+
+def _row(setting: Setting, settings: Settings) -> dict[str, Any]:
+    given = settings.given[setting.name]
+    value = HIDDEN if setting.secret and given.text is not None else given.text
+    return {
+        "variable": setting.variable,
+        "value": value,
+        "origin": given.origin,
+        "meaning": setting.meaning,
+    }
+
+
+def _example(setting: Setting) -> str:
+    return f"# {setting.meaning}\n# {setting.variable}={setting.default or ''}"

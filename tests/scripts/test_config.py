@@ -1,0 +1,44 @@
+"""`config`: settings, their values and where they come from."""
+
+from api.settings import SETTINGS
+
+
+def rows(command) -> dict:
+    return {row["variable"]: row for row in command.json("config", "show")}
+
+
+def test_every_setting_is_shown_with_its_origin(command, home, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_PORT", "9000")
+    shown = rows(command)
+    assert set(shown) == {setting.variable for setting in SETTINGS}
+    assert (shown["EXPORT_TASKS_PORT"]["value"], shown["EXPORT_TASKS_PORT"]["origin"]) == (
+        "9000",
+        "environment",
+    )
+    assert shown["EXPORT_TASKS_WORKERS"]["origin"] == "default"
+    assert shown["EXPORT_TASKS_EVENTS"]["value"] == f"sqlite:///{home}/events.sqlite"
+
+
+def test_a_secret_is_never_shown(command, monkeypatch, tmp_path):
+    secret = "a secret key that nobody should ever see"
+    monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", secret)
+    for flags in ((), ("--json",)):
+        told = command("config", "show", *flags).output
+        assert secret not in told
+        assert "(hidden)" in told
+    monkeypatch.delenv("EXPORT_TASKS_SECRET_KEY")
+    (tmp_path / "secret").write_text(secret)
+    monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY_FILE", str(tmp_path / "secret"))
+    assert secret not in command("config", "show", "--json").output
+
+
+def test_showing_the_settings_makes_no_file(command, home):
+    command("config", "show")
+    assert not home.exists()
+
+
+def test_the_example_names_every_setting_and_is_an_environment_file(command):
+    lines = command("config", "example").stdout.splitlines()
+    named = [line.removeprefix("# ").partition("=")[0] for line in lines if "EXPORT_TASKS_" in line]
+    assert named == [setting.variable for setting in SETTINGS]
+    assert all(not line or line.startswith("# ") for line in lines)

@@ -1,0 +1,137 @@
+"""`init`, `user` and `key`."""
+
+import json
+
+import pytest
+
+from scripts.parts import Parts
+
+POLICY = '{"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["iotda:*:*"]}]}'
+
+
+def test_init_makes_a_project_its_default_app_and_an_admin_user(command):
+    begun = command.json("init")
+    assert set(begun) == {
+        "project_id", "project_name", "app_id", "user_name", "user_id", "access_key", "secret_key",
+    }  # fmt: skip
+    assert begun["project_name"] == "cn-north-4"
+    assert len(begun["project_id"]) == 32
+    (app,) = command.json("app", "list", "--project", begun["project_id"])
+    assert app["is_default"] is True
+    (user,) = command.json("user", "list")
+    assert user["projects"] == {begun["project_id"]: "admin"}
+
+
+def test_init_says_where_the_home_is_and_prints_the_key_for_people_too(command, home):
+    told = command("init")
+    assert str(home) in told.stderr
+    assert "secret_key" in told.stdout
+
+
+def test_a_second_init_is_refused_and_changes_nothing(command, begun):
+    before = command("event", "list").stdout
+    assert "plant-1" in command.refused("init")
+    assert command("event", "list").stdout == before
+
+
+@pytest.mark.parametrize("flags", [("--project", "a/b"), ("--user", " "), ("--name", "")])
+def test_init_with_a_name_that_breaks_its_rule_makes_nothing(command, flags):
+    command("init", *flags, exit_code=1)
+    assert command.json("project", "list") == []
+    command("init")
+
+
+def test_a_user_is_added_with_a_key_that_is_told_once(command, begun):
+    made = command.json("user", "add", "ada", "--project", "plant-1", "--admin")
+    assert set(made) == {"user_id", "access_key", "secret_key"}
+    shown = command("user", "show", "ada", "--json").stdout
+    assert made["access_key"] in shown
+    assert made["secret_key"] not in shown
+    with Parts() as parts:
+        assert parts.people.secret_of(made["access_key"]).secret_key == made["secret_key"]
+
+
+def test_a_user_is_an_admin_or_has_a_policy_never_both_or_neither(command, begun, tmp_path):
+    (tmp_path / "policy.json").write_text(POLICY)
+    arguments = ("user", "add", "ada", "--project", "plant-1")
+    policy = ("--policy", str(tmp_path / "policy.json"))
+    command(*arguments, exit_code=2)
+    command(*arguments, "--admin", *policy, exit_code=2)
+    command(*arguments, *policy)
+    assert command.json("user", "show", "ada")["projects"] == {"plant-1": POLICY}
+
+
+def test_a_name_is_taken_once(command, begun):
+    assert "ADMIN" in command.refused("user", "add", "ADMIN", "--project", "plant-1", "--admin")
+
+
+def test_rights_in_a_second_project_are_granted(command, begun):
+    command("project", "add", "plant-2")
+    command("user", "grant", "admin", "--project", "plant-2", "--admin")
+    assert command.json("user", "show", "admin")["projects"] == {
+        "plant-1": "admin",
+        "plant-2": "admin",
+    }
+
+
+def test_a_password_comes_from_stdin_and_stands_in_no_event(command, begun):
+    secret = "correct horse battery"
+    command("user", "password", "admin", "--password-stdin", given=secret + "\n")
+    with Parts() as parts:
+        assert parts.people.check_password("admin", secret).user_id == begun["user_id"]
+    assert secret not in command("event", "list", "--json").stdout
+
+
+def test_a_password_is_asked_for_twice_and_never_echoed(command, begun):
+    secret = "correct horse battery"
+    told = command("user", "password", "admin", given=f"{secret}\n{secret}\n")
+    assert secret not in told.output
+    with Parts() as parts:
+        assert parts.people.check_password("admin", secret)
+
+
+def test_a_prompt_that_is_left_is_exit_130(command, begun):
+    command("user", "password", "admin", given="", exit_code=130)
+
+
+def test_a_password_that_is_too_short_is_refused(command, begun):
+    command("user", "password", "admin", "--password-stdin", given="x\n", exit_code=1)
+
+
+def test_a_password_is_no_argument(command, begun):
+    command("user", "password", "admin", "secret", exit_code=2)
+
+
+def test_a_user_is_removed_with_its_keys(command, begun):
+    command("user", "remove", "admin")
+    assert command.json("user", "list") == []
+    assert "admin" in command.refused("user", "show", "admin")
+    with Parts() as parts:
+        assert parts.queries.key(begun["access_key"]) is None
+    assert begun["user_id"] in command("event", "list", "--json").stdout
+
+
+def test_keys_are_added_and_revoked(command, begun):
+    made = command.json("key", "add", "admin")
+    assert "security_token" not in made
+    keys = {key["access_key"] for key in command.json("user", "show", "admin")["keys"]}
+    assert keys == {begun["access_key"], made["access_key"]}
+    command("key", "revoke", begun["access_key"])
+    (left,) = command.json("user", "show", "admin")["keys"]
+    assert left["access_key"] == made["access_key"]
+    command.refused("key", "revoke", begun["access_key"])
+
+
+def test_a_temporary_key_has_a_security_token_and_an_end(command, begun):
+    made = command.json("key", "add", "admin", "--expires", "1h")
+    assert made["security_token"]
+    assert made["expires"].endswith("Z")
+
+
+def test_a_vault_under_another_secret_key_is_told_in_one_line(command, begun, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", "another secret key, long enough for it")
+    assert "EXPORT_TASKS_SECRET_KEY" in command.refused("user", "list")
+
+
+def test_what_is_printed_as_json_is_one_document(command, begun):
+    assert isinstance(json.loads(command("user", "list", "--json").stdout), list)
