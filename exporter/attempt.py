@@ -12,7 +12,7 @@ from domain.commands import CompleteTask, Progress
 from domain.conditions import File
 from domain.refusals import TaskOver, Unavailable
 from exporter.failures import (
-    INTERNAL,
+    FORESEEN,
     NO_BATCH_TASK,
     PASSING_FAULTS,
     ROWS_DIFFER,
@@ -80,7 +80,6 @@ class Attempt:
         self._task, self._sender = task, sender
         self._source, self._results = source, results
         self._nonce, self._suffix, self._clock = nonce, suffix, clock
-        self._batch_id: str = loads(task.conditions.resource_condition)["task_id"]
 
     def run(self) -> None:
         """Makes one attempt; however it ends, it is told, except where the task is lost or gone.
@@ -104,7 +103,10 @@ class Attempt:
             self._sender.hand_back(SHUTDOWN)
         except TaskOver:
             raise
+        except FORESEEN as error:
+            self._end_for(error)
         except Exception as error:
+            log.exception("attempt %d of task %s failed", *self._who)
             self._end_for(error)
         else:
             self._sender.complete(result)
@@ -118,7 +120,6 @@ class Attempt:
         size, digest = hash_file(path)
         self._step(reading, STORED_PERCENT)
         self._results.put(self._key(self._suffix), path)
-        self._sender.go_on()
         file = File(
             task_id=self._task.task_id,
             key=self._key(self._suffix),
@@ -152,23 +153,23 @@ class Attempt:
     def _read(self, book: Workbook) -> _Reading:
         data_as_of = utc_text(self._clock().isoformat())
         batch, tally = self._found(), Tally()
-        self._sender.progress(_progress(tally.rows, batch.total))
-        for page in self._source.pages(self._batch_id):
+        for page in self._source.pages(batch.task_id):
             book.write(page)
             tally.add(page)
             self._sender.progress(_progress(tally.rows, batch.total))
-        # In this order: a batch task that ends after its first row was read may have changed rows
-        # behind the reader, so only one that had ended before is finished, and must be whole.
-        expected = self._source.count(self._batch_id)
-        finished = batch.finished and self._found().finished
+        # A batch task that ended while it was read may have changed rows behind the reader: only one
+        # that had ended before is finished, and must be whole. One that is gone now was cut short.
+        expected = self._source.count(batch.task_id)
+        finished = self._found().finished and batch.finished
         if finished and expected != tally.rows:
             rows = f"{tally.rows} rows could be read, and the source counts {expected}."
             raise CannotExport(ROWS_DIFFER, f"The batch task has finished, but {rows}")
         return _Reading(batch, tally, data_as_of, expected, finished)
 
     def _found(self) -> BatchTask:
-        scope = self._task.conditions.scope
-        batch = self._source.find(self._task.owner.project_id, self._batch_id, scope)
+        conditions, scope = self._task.conditions, self._task.conditions.scope
+        batch_id = loads(conditions.resource_condition)["task_id"]
+        batch = self._source.find(self._task.owner.project_id, batch_id, scope)
         if batch is None:
             where = "" if scope is None else f" in the app '{scope}'"
             raise CannotExport(NO_BATCH_TASK, f"The batch task does not exist{where}.")
@@ -179,8 +180,6 @@ class Attempt:
 
     def _end_for(self, error: Exception) -> None:
         code, message, passing = failure(error)
-        if code == INTERNAL:
-            log.error("attempt %d of task %s failed", *self._who, exc_info=error)
         if passing and self._task.faults + 1 < PASSING_FAULTS:
             log.warning("attempt %d of task %s is handed back: %s", *self._who, message)
             self._sender.hand_back(message, wait=wait_after(self._task.faults), fault=True)

@@ -43,10 +43,11 @@ log = logging.getLogger(__name__)
 
 
 class Exporter:
-    """Works on one task at a time, owners in turn; as many may run as there are processes.
+    """Works on one task at a time, owners in turn; any number may run, in any processes.
 
-    `name` tells it apart in events, `lease` is how many seconds of its silence mean that it is gone,
-    `download` is `xls`, or `zip` to pack every file; `nonce` draws what tells keys apart.
+    `name` tells it apart in events, `lease` is how many seconds of its silence mean that it is
+    gone, `download` is `xls`, or `zip` to pack every file. `clock` tells the time, `watch` seconds
+    for leases, and `nonce` draws what tells one attempt's keys from another's.
     """
 
     def __init__(
@@ -68,15 +69,14 @@ class Exporter:
         self._source, self._results = source, results
         self._name, self._lease, self._crashes_allowed = name, lease, crashes_allowed
         self._suffix = f".{download}"
-        self._clock, self._monotonic, self._nonce = clock, watch, nonce
+        self._clock, self._seconds, self._nonce = clock, watch, nonce
         self._watch = Watch(watch)
         self._chance = SystemRandom()
 
     def run(self, stop: Event) -> None:
         """Works until `stop` is set; a running attempt is then handed back.
 
-        A stored event that nobody can read, or a fault of the code, ends it: its parent starts it
-        again.
+        Read tables that cannot be read for a fault of the code end it: its parent starts it again.
         """
         while not stop.is_set():
             try:
@@ -104,12 +104,21 @@ class Exporter:
         return False
 
     def _take(self, row: TaskRow) -> tuple[Task, Claim] | None:
-        """Claims a task; None where another was faster, or it failed for dying too often."""
+        """Claims a task; None where another was faster, or it failed for dying too often.
+
+        A task with an event that nobody can read is let lie, so that the others go on.
+        """
         try:
             task, claim = self._ledger.claim(
                 row.task_id, row.version, self._name, self._lease, self._crashes_allowed
             )
+        except Unavailable:
+            raise
         except TaskOver:
+            self._watch.lose(row)
+            return None
+        except Exception:
+            log.exception("task %s cannot be claimed", row.task_id)
             self._watch.lose(row)
             return None
         if claim is None:
@@ -119,7 +128,7 @@ class Exporter:
         return task, claim
 
     def _attempt(self, task: Task, claim: Claim, stop: Event) -> None:
-        sender = Sender(self._ledger, claim, self._lease, stop=stop, clock=self._monotonic)
+        sender = Sender(self._ledger, claim, self._lease, stop=stop, clock=self._seconds)
         Attempt(
             task,
             sender,

@@ -40,17 +40,19 @@ class Failure(NamedTuple):
     passing: bool
 
 
+FORESEEN = (CannotExport, SourceFailed, TooLarge, ResultsFailed)
+
+
 def failure(error: Exception) -> Failure:
-    """What an error of an attempt means; one that nobody foresaw may pass, and tells no secrets."""
+    """What an error of an attempt means; one that nobody foresaw may pass, and its text is ours."""
     match error:
         case CannotExport():
             return Failure(error.code, str(error), False)
         case SourceFailed():
             return Failure(SOURCE_UNREADABLE, str(error), error.passing)
         case TooLarge():
-            return Failure(
-                TOO_LARGE, f"The result exceeds the limits of the format: {error}.", False
-            )
+            message = f"The result exceeds the limits of the format: {error}."
+            return Failure(TOO_LARGE, message, False)
         case ResultsFailed():
             return Failure(NOT_STORED, f"The result could not be stored: {error}.", error.passing)
         case _:

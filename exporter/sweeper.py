@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from domain.ledger import Ledger
     from exporter.results import Listed, Results
     from projections.queries import Queries
-    from projections.rows import FileRow, TaskRow
+    from projections.rows import FileRow
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ class Sweeper:
         if parsed is None:
             return Fate.UNKNOWN
         task_id, attempt = parsed
-        # The task first, then the file: a task that is over has its file's row since the same event,
-        # while one that is still `Processing` here may complete before the next question.
+        # The task first, then the file: a task that is over has had its file's row since the same
+        # event, while one that is still `Processing` here may complete before the next question.
         task = self._queries.any_task(task_id)
         if task and task.status == "Processing":
             return _dead_if(attempt < task.attempt)

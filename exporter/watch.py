@@ -31,15 +31,17 @@ class Watch:
         self._sights: dict[str, _Sight] = {}
 
     def free(self, work: Iterable[TaskRow]) -> list[TaskRow]:
-        """Those of all unfinished tasks that may be claimed now, in the order given.
+        """Those of all unfinished tasks that may be claimed now.
 
         A task that was never claimed is free at once, a released one after its wait, and a held
-        one after its holder's lease, counted from when it was first seen as it stands. Tasks that
-        are no longer among `work` are forgotten.
+        one after its holder's lease, counted from when it was first seen as it stands. Abandoned
+        ones come first: their owners' turn was lost, and `work`, which still counts them as
+        running, has put them last. Else the order is kept. What is not in `work` is forgotten.
         """
         now, rows = self._clock(), list(work)
         self._sights = {row.task_id: self._sight(row, now) for row in rows}
-        return [row for row in rows if now - self._sights[row.task_id].since >= _patience(row)]
+        free = [row for row in rows if now - self._sights[row.task_id].since >= _patience(row)]
+        return sorted(free, key=lambda row: not row.held)
 
     def lose(self, row: TaskRow) -> None:
         """The task could not be claimed as `row` shows it, and never can: wait for a newer one."""

@@ -25,9 +25,11 @@ CONNECTIONS = 8
 """As many requests are under way at any time: the server never waits for its client."""
 
 HOST = "127.0.0.1"
+TICKS = os.sysconf("SC_CLK_TCK")
+"""In a second; the least CPU time that is told is one."""
+
 # The SDK has no types.
 _Signer: Any = signer.Signer
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Unexpected(Exception):
@@ -84,13 +86,14 @@ class Wire:
         Raises:
             Unexpected: an answer of another status.
         """
-        began, cpu = perf_counter(), _cpu_of(self._server.pid)
+        began, ticks = perf_counter(), _ticks_of(self._server.pid)
         answers = self._answers(requests)
-        sample = Sample(len(requests), perf_counter() - began, _cpu_of(self._server.pid) - cpu)
+        seconds = perf_counter() - began
+        cpu = max(1, _ticks_of(self._server.pid) - ticks) / TICKS
         for answer in answers:
             if answer.status != status:
                 raise Unexpected(f"{answer.status} {answer.body.decode()}")
-        return sample, [answer.body for answer in answers]
+        return Sample(len(requests), seconds, cpu), [answer.body for answer in answers]
 
     def _answers(self, requests: Sequence[bytes]) -> list[Answer]:
         answers = []
@@ -129,7 +132,7 @@ class _Connection:
         return Answer(status, self._answers.read(length))
 
 
-def _cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process has used, of all its threads."""
+def _ticks_of(pid: int) -> int:
+    """The CPU time that a process has used, of all its threads, in the kernel's ticks."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return int(fields[11]) + int(fields[12])

@@ -79,15 +79,23 @@ def test_the_prose_s_other_word_is_taken_and_echoed_as_the_one(service, ann):
 )
 def test_json_is_taken_with_and_without_saying_so(ann, media_type):
     headers = {"Content-Type": media_type} if media_type else {}
-    request = ann.signed("POST", TASKS, body=json.dumps(BODY).encode(), headers=headers)
-    answer = ann.service.http.post(TASKS, content=request.body, headers=request.header_params)
+    answer = ann.by_token("POST", TASKS, content=json.dumps(BODY).encode(), headers=headers)
     assert answer.status_code == 201
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "application/jsonp", ""])
 def test_another_media_type_is_told_which_to_send(ann, media_type):
-    answer = ann.post(headers={"Content-Type": media_type})
+    headers = {"Content-Type": media_type}
+    answer = ann.by_token("POST", TASKS, content=json.dumps(BODY).encode(), headers=headers)
     refused(answer, 400, "IOTDA.000008", "application/json")
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "Instance-Id"])
+def test_a_header_given_twice_is_refused(ann, name):
+    token = ann.by_token("GET", TASKS).request.headers["x-auth-token"]
+    headers = [("X-Auth-Token", token), (name, "application/json"), (name, "application/json")]
+    answer = ann.service.http.post(TASKS, content=json.dumps(BODY).encode(), headers=headers)
+    refused(answer, 400, "IOTDA.000008", name.lower())
 
 
 def with_field(name, value):
@@ -453,13 +461,15 @@ IDS_THAT_ARE_NONE = [
 @pytest.mark.parametrize("task_id", IDS_THAT_ARE_NONE)
 @pytest.mark.parametrize("rest", ["", "/file", "/events"])
 def test_an_id_that_is_none_is_like_one_that_is_not_there(ann, task_id, rest):
-    refused(with_path(ann, "GET", f"{TASKS}/{task_id}{rest}"), 404, "IOTDA.014702")
+    refused(ann.by_token("GET", f"{TASKS}/{task_id}{rest}"), 404, "IOTDA.014702")
 
 
-def with_path(client, method, path):
-    """A request whose path is sent as it stands."""
-    request = client.signed(method, path)
-    return client.service.http.request(method, path, headers=request.header_params)
+def test_a_signature_covers_a_path_as_it_was_sent(ann):
+    refused(ann.get(f"{TASKS}/a/b"), 404, "APIGW.0101")
+    path = f"{TASKS}/..%2f..%2fetc"
+    signed = ann.signed("GET", path)
+    answer = ann.service.http.get(path, headers=signed.header_params)
+    refused(answer, 404, "IOTDA.014702")
 
 
 # Delete
@@ -476,7 +486,7 @@ def test_a_task_is_deleted_in_any_state_and_again(service, ann):
 
 @pytest.mark.parametrize("task_id", IDS_THAT_ARE_NONE)
 def test_an_id_that_is_none_cannot_be_deleted(ann, task_id):
-    refused(with_path(ann, "DELETE", f"{TASKS}/{task_id}"), 404, "IOTDA.014702")
+    refused(ann.by_token("DELETE", f"{TASKS}/{task_id}"), 404, "IOTDA.014702")
 
 
 # Somebody else's
