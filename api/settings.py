@@ -78,7 +78,7 @@ SETTINGS = (
             "postgresql://… or iotda+https://endpoint",
             values.place("sqlite:///", "postgresql://", "iotda+https://")),
     Setting("source_region", "", "the region of an iotda+https:// source", str),
-    Setting("source_rate", "10", "requests a second to an iotda+https:// source",
+    Setting("source_rate", "100", "requests a second to an iotda+https:// source",
             values.number(1, SOURCE_RATE_MOST)),
     Setting("lease", "60s", "after which a silent exporter's task is taken over",
             values.seconds(LEASE_LEAST, LEASE_MOST)),

@@ -1,155 +1,110 @@
-"""A service: the API over a household's stores, its clock in the test's hands, and clients."""
+"""A service as an operator starts one: real processes, a home of their own."""
 
 from __future__ import annotations
 
 import json
-from hashlib import sha256
+import os
+import re
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.sdk_request import SdkRequest
-from huaweicloudsdkcore.signer.signer import Signer
-from starlette.testclient import TestClient
+from click.testing import CliRunner
 
-from api.app import create_app
-from api.settings import Settings
-from domain.commands import CompleteTask
-from exporter.results import open_results
-from tests.facts import BATCH, OPERATOR, a_file
-from tests.household import SECRET_KEY, Household
+from scripts.cli import cli
+from scripts.group import command_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+SOON = 60.0
 
-PROJECT = "/v5/iot/p1"
-TASKS = PROJECT + "/export-tasks"
-BODY = {"resource_type": "BatchTask", "resource_condition": {"task_id": BATCH}}
-NOWHERE = "0" * 24
+
+def eventually(holds: Callable[[], Any], seconds: float = SOON) -> Any:
+    """The first true answer; fails where there is none in time."""
+    until = monotonic() + seconds
+    while not (answer := holds()):
+        assert monotonic() < until, "it did not happen in time"
+        sleep(0.05)
+    return answer
+
+
+class Home:
+    """A home after `init`, with a user who has a password."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.services: list[Service] = []
+        kept = {name: value for name, value in os.environ.items() if "EXPORT_TASKS" not in name}
+        settings = {f"EXPORT_TASKS_{name.upper()}": value for name, value in settings.items()}
+        self.environment = {**kept, "EXPORT_TASKS_HOME": str(folder / "home"), **settings}
+        self.begun = json.loads(self.run("init", "--json"))
+        self.project = self.begun["project_id"]
+
+    def run(self, *arguments: str, given: str | None = None) -> str:
+        """What a command prints."""
+        runner = CliRunner(env=self.environment)
+        done = runner.invoke(cli, arguments, given, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    def batch(self, rows: int) -> str:
+        """A made-up batch task's id."""
+        arguments = ("--project", self.project, "--rows", str(rows), "--json")
+        return json.loads(self.run("batch", "generate", *arguments))["task_id"]
+
+    def serve(self, *arguments: str, port: int = 0) -> Service:
+        """Starts the service, and waits until it listens."""
+        self.services.append(Service(self, "serve", "--port", str(port), *arguments))
+        return self.services[-1]
+
+    def close(self) -> None:
+        """Ends what a failed test left running."""
+        for service in self.services:
+            if service.process.poll() is None:
+                service.kill_everything()
 
 
 class Service:
-    """The API of a household, in this process."""
+    """A running `serve`."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.household = Household(folder)
-        self.story = self.household.story
-        settings = {"home": folder, "secret_key": SECRET_KEY.decode(), **settings}
-        self.settings = Settings.read({}, **settings)
-        self.results = open_results(self.settings.results)
-        self.http = TestClient(create_app(self.settings), raise_server_exceptions=False)
-        self.http.__enter__()
-        self.house = self.http.app_state["house"]
-        self.house.ledger.journal.clock = self.story.clock
+    def __init__(self, home: Home, *arguments: str) -> None:
+        self._log = home.folder / "log"
+        with self._log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                command_line(*arguments),
+                env=home.environment,
+                stdin=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        self.endpoint = eventually(lambda: self._said(r"listening on (http\S+)"))
 
-    def client(self, name: str = "Ann", **changes: Any) -> Client:
-        """Somebody new with a key."""
-        return Client(self, self.household.add(name, **changes))
+    def stop(self) -> int:
+        """Stops it as an operator does."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(SOON)
 
-    def app(self, project_id: str, app_id: str, default: bool = False) -> None:
-        """An operator adds an app."""
-        self.household.register.add_app(project_id, app_id, default, OPERATOR)
+    def children(self) -> dict[int, str]:
+        """Its processes, with their command lines (as Linux tells)."""
+        found = {}
+        for each in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                parent = (each / "stat").read_text().rpartition(")")[2].split()[1]
+                if int(parent) == self.process.pid:
+                    found[int(each.name)] = (each / "cmdline").read_text().replace("\0", " ")
+        return found
 
-    def finish(self, task_id: str, content: bytes = b"workbook", **changes: Any) -> str:
-        """An exporter makes the file; its key is returned."""
-        task = self.story.ledger.task(task_id)
-        claim = self.story.claim(task)
-        digest = sha256(content).hexdigest()
-        file = a_file(task, claim, size=len(content), sha256=digest, **changes)
-        spool = self.results.spool(file.key)
-        spool.write_bytes(content)
-        self.results.put(file.key, spool)
-        self.story.ledger.complete(CompleteTask(claim, file, file.rows))
-        return file.key
+    def kill_everything(self) -> None:
+        """`kill -9` of the parent and of every child at once."""
+        for pid in [self.process.pid, *self.children()]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(SOON)
 
-    def close(self) -> None:
-        """Stops it."""
-        self.http.__exit__()
-        self.household.close()
-
-
-class Client:
-    """Somebody who signs requests as the official SDK does."""
-
-    def __init__(self, service: Service, credentials: Any) -> None:
-        self.service = service
-        self.user_id = credentials.user_id
-        self.access_key = credentials.access_key
-        self._credentials = BasicCredentials(credentials.access_key, credentials.secret_key, "p1")
-
-    def signed(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, Any] | list | None = None,
-        body: bytes = b"",
-        headers: dict[str, str] | None = None,
-    ) -> SdkRequest:
-        """A request, signed at the service's time."""
-        now = self.service.story.clock().strftime("%Y%m%dT%H%M%SZ")
-        pairs = list(query.items()) if isinstance(query, dict) else list(query or [])
-        request = SdkRequest(
-            method=method,
-            host="testserver",
-            resource_path=path,
-            query_params=pairs,
-            header_params={"X-Sdk-Date": now, **(headers or {})},
-            body=body,
-        )
-        Signer(self._credentials).sign(request)
-        return request
-
-    def ask(self, method: str, path: str, query=None, body: Any = b"", headers=None, **unsigned):
-        """The answer to a signed request; `unsigned` headers are added to it."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        if content:
-            headers = {"Content-Type": "application/json", **(headers or {})}
-        request = self.signed(method, path, query, content, headers)
-        extra = {name.replace("_", "-"): value for name, value in unsigned.items()}
-        return self.service.http.request(
-            method, request.uri, content=content or None, headers=request.header_params | extra
-        )
-
-    def by_token(self, method: str, path: str, project_id: str = "p1", **request: Any):
-        """The answer to a request that is sent as it stands, with a token."""
-        household = self.service.household
-        user = household.queries.user(self.user_id)
-        now = self.service.story.clock()
-        token = household.tokens.issue(self.user_id, project_id, user.password_version, now)
-        headers = {"X-Auth-Token": token.text} | dict(request.pop("headers", None) or {})
-        return self.service.http.request(method, path, headers=headers, **request)
-
-    def get(self, path: str = TASKS, query=None, **unsigned: str):
-        """A signed GET."""
-        return self.ask("GET", path, query, **unsigned)
-
-    def post(self, body: Any = BODY, headers=None, path: str = TASKS):
-        """A signed create."""
-        return self.ask("POST", path, body=body, headers=headers)
-
-    def create(self, batch: str = BATCH, **changes: Any) -> str:
-        """Creates a task and returns its id."""
-        answer = self.post({**BODY, "resource_condition": {"task_id": batch}, **changes})
-        assert answer.status_code == 201, answer.text
-        return answer.json()["export_task_id"]
-
-    def finished(self, content: bytes = b"workbook", batch: str = BATCH) -> str:
-        """Creates a task that an exporter finishes at once."""
-        task_id = self.create(batch)
-        self.service.finish(task_id, content)
-        return task_id
-
-    def download(self, task_id: str, method: str = "GET", **headers: str):
-        """Asks for a task's file."""
-        return self.ask(method, f"{TASKS}/{task_id}/file", **headers)
-
-
-def refused(answer, status: int, code: str, *words: str) -> str:
-    """Checks an error as a client sees it, and returns its message."""
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert set(body) == {"error_code", "error_msg"}
-    assert body["error_code"] == code
-    assert answer.headers["content-type"] == "application/json"
-    for word in words:
-        assert word in body["error_msg"]
-    return body["error_msg"]
+    def _said(self, pattern: str) -> str | None:
+        assert self.process.poll() is None, self._log.read_text()
+        found = re.search(pattern, self._log.read_text())
+        return found[1] if found else None

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import click
 import pytest
 import xlrd
-from click.testing import CliRunner
 
 from api.routes import CALLS
 from api.settings import SETTINGS
 from scripts.cli import cli
-from scripts.group import command_line
+from tests.service import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PASSWORD = "correct horse battery"
 LINKS = re.compile(r"\]\(([^)#]+)\)")
 
 
@@ -75,44 +72,30 @@ def test_the_readme_names_only_commands_that_there_are():
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A service as the README starts one; the environment that its examples need."""
-    home = tmp_path_factory.mktemp("service")
-    kept = {name: value for name, value in os.environ.items() if "EXPORT_TASKS" not in name}
-    environment = {**kept, "EXPORT_TASKS_HOME": str(home / "home")}
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home as the README begins one."""
+    home = Home(tmp_path_factory.mktemp("docs"))
+    home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
+    yield home
+    home.close()
 
-    def run(*arguments: str, given: str | None = None) -> str:
-        done = CliRunner(env=environment).invoke(cli, arguments, given, catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return done.stdout
 
-    begun = json.loads(run("init", "--json"))
-    project = begun["project_id"]
-    run("user", "password", begun["user_name"], "--password-stdin", given="correct horse battery")
-    made = run("batch", "generate", "--project", project, "--rows", "1000", "--json")
-    log = home / "log"
-    with log.open("wb") as stderr:
-        command = command_line("serve", "--port", "0")
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stderr=stderr
-        )
-    until = monotonic() + 30
-    while not (found := re.search(r"listening on (http\S+)", log.read_text())):
-        assert monotonic() < until, log.read_text()
-        sleep(0.05)
+@pytest.fixture(scope="module")
+def environment(home: Home) -> Iterator[dict[str, str]]:
+    """What the examples need, while a service runs."""
+    batch = home.batch(1000)
+    service = home.serve()
     yield {
-        **kept,
-        "EXPORT_TASKS_ENDPOINT": found[1],
-        "EXPORT_TASKS_AK": begun["access_key"],
-        "EXPORT_TASKS_SK": begun["secret_key"],
-        "EXPORT_TASKS_PROJECT": project,
-        "BATCH_TASK": json.loads(made)["task_id"],
-        "NAME": begun["user_name"],
-        "PASSWORD": "correct horse battery",
-        "HOME_OF_SERVICE": str(home / "home"),
+        **home.environment,
+        "EXPORT_TASKS_ENDPOINT": service.endpoint,
+        "EXPORT_TASKS_AK": home.begun["access_key"],
+        "EXPORT_TASKS_SK": home.begun["secret_key"],
+        "EXPORT_TASKS_PROJECT": home.project,
+        "BATCH_TASK": batch,
+        "NAME": "admin",
+        "PASSWORD": PASSWORD,
     }
-    process.terminate()
-    assert process.wait(30) == 0
+    assert service.stop() == 0
 
 
 def rows_of(path: Path) -> int:
@@ -120,20 +103,15 @@ def rows_of(path: Path) -> int:
     return xlrd.open_workbook(path).sheet_by_name("details").nrows - 1
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_first_export_with_the_official_sdk(service, tmp_path):
+def test_the_first_export_with_the_official_sdk(environment, tmp_path):
     program = block("python", "IoTDAClient")
-    assert len([line for line in program.splitlines() if line]) <= 13
-    subprocess.run([sys.executable, "-c", program], env=service, cwd=tmp_path, check=True)
+    assert len([line for line in program.splitlines() if line]) <= 12
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True)
     assert rows_of(tmp_path / "results.xls") == 1000
 
 
-def test_the_first_export_with_curl(service, tmp_path):
-    limits = {**service, "EXPORT_TASKS_HOME": service["HOME_OF_SERVICE"]}
-    ours = ("EXPORT_TASKS_ENDPOINT", "EXPORT_TASKS_AK", "EXPORT_TASKS_SK", "EXPORT_TASKS_PROJECT")
-    environment = {name: value for name, value in limits.items() if name not in ours}
-    changed = CliRunner(env=environment).invoke(cli, ["limits", "set", "--download-interval", "0"])
-    assert changed.exit_code == 0, changed.output
+def test_the_first_export_with_curl(home, environment, tmp_path):
+    home.run("limits", "set", "--download-interval", "0")
     script = "set -euo pipefail\n" + block("bash", "TOKEN=")
-    subprocess.run(["bash", "-c", script], env=service, cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, check=True, timeout=60)
     assert rows_of(tmp_path / "results.xls") == 1000

@@ -1,0 +1,78 @@
+"""Nothing acknowledged is ever lost: the official SDK against a service that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkiotda.v5 import (
+    AddExportTask,
+    CreateExportTaskRequest,
+    IoTDAClient,
+    ListExportTasksRequest,
+    ShowExportTaskRequest,
+)
+
+from tests.service import Home, eventually
+
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+
+
+def client(home, service):
+    """The official client of the home's first user."""
+    begun = home.begun
+    credentials = BasicCredentials(begun["access_key"], begun["secret_key"], home.project)
+    return (
+        IoTDAClient.new_builder()
+        .with_credentials(credentials)
+        .with_endpoint(service.endpoint)
+        .build()
+    )
+
+
+def create(home, service, batch):
+    """Creates an export as a client does."""
+    body = AddExportTask(resource_type="BatchTask", resource_condition={"task_id": batch})
+    return client(home, service).create_export_task(CreateExportTaskRequest(body=body))
+
+
+def listed(home, service):
+    """The tasks as a client sees them."""
+    return client(home, service).list_export_tasks(ListExportTasksRequest()).export_tasks
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home whose exporters' leases are short."""
+    home = Home(tmp_path, lease="2s")
+    yield home
+    home.close()
+
+
+def test_a_task_whose_201_was_seen_is_there_after_kill_9_of_everything_and_completes(home):
+    batch = home.batch(30_000)
+    service = home.serve("--workers", "2", "--exporters", "2")
+    task = create(home, service, batch)
+    service.kill_everything()
+    service = home.serve()
+    (found,) = listed(home, service)
+    assert found.export_task_id == task.export_task_id
+    eventually(lambda: listed(home, service)[0].status == "Success")
+    request = ShowExportTaskRequest(export_task_id=task.export_task_id)
+    content = client(home, service).show_export_task(request).raw_content
+    assert content[:8] == bytes.fromhex("d0cf11e0a1b11ae1")
+    assert service.stop() == 0
+
+
+def test_kill_9_of_an_exporter_in_mid_export_costs_an_attempt(home):
+    service = home.serve()
+    task = create(home, service, home.batch(60_000))
+    eventually(lambda: listed(home, service)[0].export_count > 0)
+    (exporter,) = [pid for pid, command in service.children().items() if "exporter" in command]
+    os.kill(exporter, signal.SIGKILL)
+    eventually(lambda: listed(home, service)[0].status == "Success")
+    told = home.run("event", "list", "--task", task.export_task_id, "--json")
+    assert '"attempt":2' in told.splitlines()[-1].replace(" ", "")
+    assert service.stop() == 0
