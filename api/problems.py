@@ -113,7 +113,7 @@ _OF: dict[type[Exception], Problem] = {
 }
 
 
-@dataclass
+@dataclass(eq=False)
 class Rejected(Exception):
     """The API's own refusal: which problem, in what words, with which headers."""
 

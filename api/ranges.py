@@ -81,6 +81,6 @@ def _from(size: int, first: int, last: int) -> Part:
 def _moment(text: str | None) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment and moment.tzinfo else None

@@ -180,7 +180,7 @@ def _raw(request: Request, body: bytes) -> RawRequest:
 
 async def _read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared[:9]) > BODY_MOST:
+    if declared.isdecimal() and int(declared[:9]) > BODY_MOST:
         raise _too_large()
     body = bytearray()
     try:

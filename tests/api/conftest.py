@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.service import Client, Service
+from tests.web_service import Client, Service
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from domain.downloads import Downloads
 from domain.owner import Owner
 from domain.task import Task
 from tests.facts import BATCH
-from tests.service import BODY, NOWHERE, PROJECT, TASKS, Service, refused
+from tests.web_service import BODY, NOWHERE, PROJECT, TASKS, Service, refused
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

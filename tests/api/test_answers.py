@@ -1,0 +1,146 @@
+"""Every answer: its request id and headers; and what no path, no method and no body get."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+import pytest
+
+from api.problems import PROBLEMS
+from api.requests import BODY_MOST
+from api.routes import CALLS
+from tests.web_service import BODY, NOWHERE, TASKS, refused
+
+PATHS = sorted({call.path for call in CALLS})
+
+
+def path_of(template):
+    return template.format(project_id="p1", export_task_id=NOWHERE)
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/v5/iot/p1/export-tasks/"])
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_every_answer_has_a_request_id_of_its_own_and_is_safe_in_a_browser(service, path, method):
+    answers = [service.http.request(method, path_of(path)) for _ in range(2)]
+    request_ids = {answer.headers["x-request-id"] for answer in answers}
+    assert len(request_ids) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in request_ids)
+    headers = answers[0].headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cache-control"] == "no-store"
+    assert answers[0].status_code < 500
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/v5",
+        "/v5/iot/p1/export-tasks/",
+        "/v5/iot/p1/export-tasks/a/b",
+        "/v5/iot/p1//export-tasks",
+        "/v5/iot/a%2fb/c/export-tasks",
+        "/docs/",
+        "/..%2f..%2fetc/passwd",
+        "/%ff",
+        "/LIVEZ",
+    ],
+)
+def test_another_path_is_no_api_and_never_a_redirect(service, path):
+    refused(service.http.get(path, follow_redirects=False), 404, "APIGW.0101")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", TASKS, "GET, POST"),
+        ("HEAD", TASKS, "GET, POST"),
+        ("OPTIONS", TASKS, "GET, POST"),
+        ("POST", f"{TASKS}/{NOWHERE}", "DELETE, GET"),
+        ("DELETE", f"{TASKS}/{NOWHERE}/file", "GET, HEAD"),
+        ("GET", "/v3/auth/tokens", "POST"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("BREW", "/", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_told_which_there_are(service, method, path, allow):
+    answer = service.http.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allow
+    if method != "HEAD":
+        refused(answer, 405, "IOTDA.000003")
+
+
+# Bodies
+
+
+def padded(length):
+    return json.dumps(BODY).encode().ljust(length)
+
+
+def test_a_body_at_the_limit_is_taken(ann):
+    assert ann.post(padded(BODY_MOST)).status_code == 201
+
+
+def test_a_body_beyond_the_limit_is_not_read(service, ann):
+    answer = ann.post(padded(BODY_MOST + 1))
+    refused(answer, 413, "APIGW.0201", str(BODY_MOST))
+    assert answer.headers["connection"] == "close"
+    assert service.story.told().count("task.created") == 0
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for(service):
+    answer = service.http.post("/nowhere", content=b"x" * 10)
+    assert answer.headers["connection"] == "close"
+    assert "connection" not in service.http.get("/nowhere").headers
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "", b"\xb2", "9" * 5000])
+def test_a_length_that_is_none_is_no_500(service, length):
+    answer = service.http.post(TASKS, content=b"{}", headers={"Content-Length": length})
+    assert answer.status_code in (401, 413)
+
+
+# What fails inside
+
+
+def test_an_error_inside_is_told_without_a_word_from_inside(service, ann, caplog):
+    def broken(*_, **__):
+        raise RuntimeError("a secret of the house")
+
+    service.house.queries.tasks = broken
+    with caplog.at_level(logging.INFO):
+        answer = ann.get()
+    message = refused(answer, 500, "IOTDA.000001")
+    assert "secret" not in message
+    assert "a secret of the house" in caplog.text
+    assert answer.headers["x-request-id"] in caplog.text
+
+
+def test_a_store_that_is_away_is_a_503_and_says_when_to_come_again(service, ann):
+    request = ann.signed("GET", TASKS)
+    log = service.household.log.path
+    log.rename(log.with_name("away"))
+    log.mkdir()
+    service.house.ledger.journal.recorder.datastore.close()
+    answer = service.http.get(TASKS, headers=request.header_params)
+    refused(answer, 503, "IOTDA.000007")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_each_request_is_one_line_in_the_log_without_its_query(service, ann, caplog):
+    with caplog.at_level(logging.INFO, "api"):
+        answer = ann.get(query={"app_id": "someones"})
+    (line,) = [each.getMessage() for each in caplog.records if each.name == "api.envelope"]
+    assert line.startswith(f"GET {TASKS} 200 ")
+    assert line.endswith(answer.headers["x-request-id"])
+    assert "someones" not in line
+
+
+def test_every_error_code_stands_in_the_table_once(service):
+    assert len({(each.status, each.code) for each in PROBLEMS}) == len(PROBLEMS)

@@ -1,0 +1,178 @@
+"""Health, numbers, the API's document and its pages."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from html.parser import HTMLParser
+
+import pytest
+
+from api.openapi import document
+from api.problems import PROBLEMS
+from api.routes import CALLS
+from tests.facts import BATCH
+
+DESCRIBED = [call for call in CALLS if call.path not in ("/", "/docs", "/openapi.json")]
+
+
+def test_the_process_says_that_it_lives(service):
+    answer = service.http.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_a_service_with_its_stores_is_ready(service, ann):
+    ann.create()
+    answer = service.http.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ready",
+        "position": service.story.head(),
+        "quarantined": 0,
+    }
+
+
+def test_without_its_event_store_it_is_not_ready_but_lives(service, ann):
+    log = service.household.log.path
+    log.rename(log.with_name("away"))
+    log.mkdir()
+    service.house.ledger.journal.recorder.datastore.close()
+    answer = service.http.get("/readyz")
+    assert answer.status_code == 503
+    assert "event store" in answer.json()["error_msg"]
+    assert answer.headers["retry-after"]
+    assert service.http.get("/metrics").status_code == 503
+    assert service.http.get("/livez").status_code == 200
+
+
+def test_with_another_log_than_it_has_read_it_is_not_ready(service, ann):
+    ann.create()
+    assert service.http.get("/readyz").status_code == 200
+    with closing(sqlite3.connect(service.household.log.path)) as log, log:
+        log.execute(
+            "DELETE FROM stored_events WHERE rowid = (SELECT max(rowid) FROM stored_events)"
+        )
+    answer = service.http.get("/readyz")
+    assert answer.status_code == 503
+    assert "not the one that this node has read" in answer.json()["error_msg"]
+
+
+def test_behind_a_log_that_it_cannot_read_in_time_it_is_not_ready(service, ann):
+    follower = service.house.queries.follower
+    ann.create()
+    service.story.create()
+    with follower._applying:  # as when another thread still works on a long page
+        answer = service.http.get("/readyz")
+    assert answer.status_code == 503
+    assert "behind the event log" in answer.json()["error_msg"]
+
+
+def test_without_its_results_it_is_not_ready(service):
+    service.results.folder.write_text("no folder")
+    answer = service.http.get("/readyz")
+    assert answer.status_code == 503
+    assert "result store" in answer.json()["error_msg"]
+
+
+def test_numbers_are_those_of_the_log_and_of_no_user(service, ann):
+    ann.finished(batch="1")
+    ann.create()
+    answer = service.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = answer.text.splitlines()
+    assert 'export_tasks_tasks{status="Processing"} 1' in lines
+    assert 'export_tasks_tasks{status="Success"} 1' in lines
+    assert 'export_tasks_tasks{status="Failed"} 0' in lines
+    assert "export_tasks_queue_depth 1" in lines
+    assert f"export_tasks_log_position {service.story.head()}" in lines
+    assert ann.user_id not in answer.text
+    assert "p1" not in answer.text
+    assert all(line.startswith(("# HELP", "# TYPE", "export_tasks_")) for line in lines)
+
+
+def test_a_large_position_is_written_whole(service, ann):
+    for _ in range(3):
+        ann.finished(batch=BATCH)
+    text = service.http.get("/metrics").text
+    assert "e+" not in text
+
+
+def references(node):
+    if isinstance(node, dict):
+        yield from ([node["$ref"]] if "$ref" in node else [])
+        for value in node.values():
+            yield from references(value)
+    if isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_the_document_holds_every_call_and_every_reference_leads_somewhere(service):
+    answer = service.http.get("/openapi.json")
+    told = answer.json()
+    assert told["openapi"].startswith("3.1")
+    operations = {
+        (method.upper(), path): operation
+        for path, methods in told["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert set(operations) == {
+        (call.method, call.path)
+        for call in CALLS
+        if call.path not in ("/", "/docs", "/openapi.json")
+    }
+    for reference in references(told):
+        assert reference.removeprefix("#/components/schemas/") in told["components"]["schemas"]
+    names = [operation["operationId"] for operation in operations.values()]
+    assert len(set(names)) == len(names)
+    listed = operations["GET", "/v5/iot/{project_id}/export-tasks"]["parameters"]
+    assert {each["name"] for each in listed} == {
+        *("project_id", "limit", "marker", "offset", "status"),
+        *("resource_type", "resource_condition", "app_type", "app_id"),
+    }
+
+
+def test_every_call_tells_the_statuses_of_the_contract():
+    paths = document(CALLS)["paths"]
+    file = paths["/v5/iot/{project_id}/export-tasks/{export_task_id}/file"]["get"]
+    assert list(file["responses"]) == ["200", "206", "304", "401", "403", "404", "416", "503"]
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+        if tag not in ("meta",):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_are_whole_and_need_no_script_style_or_image(service, path):
+    answer = service.http.get(path)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    page = Page(answer.text)
+    assert page.open == []
+    assert not {"script", "style", "img", "link", "iframe"} & set(page.tags)
+    assert not [name for name in page.attributes if name.startswith("on") or name == "style"]
+    assert page.tags.count("title") == page.tags.count("h1") == 1
+
+
+def test_the_page_tells_every_call_and_every_error(service):
+    text = service.http.get("/docs").text
+    for call in DESCRIBED:
+        assert call.path in text
+    for problem in PROBLEMS:
+        assert problem.code in text
+    assert 'href="/docs"' in service.http.get("/").text

@@ -1,0 +1,96 @@
+"""Reading: whatever is sent is read, or refused by one of our own errors."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import json
+
+from api.access.tokens import Unreadable
+from api.list_query import ListQuery, read_list
+from api.messages import CreateBody, read_create
+from api.problems import INTERNAL, Rejected, answer, problem_of
+from api.ranges import Part, Unsatisfiable, Validators, is_unchanged, part_of
+from domain.refusals import Invalid
+
+OURS = (Invalid, Rejected, Unreadable)
+MADE = Validators('"e"', datetime(2026, 3, 1, tzinfo=UTC))
+
+NAMES = ["limit", "marker", "offset", "resource_type", "resource_condition", "app_id", "status"]
+FIELDS = ["resource_type", "resource_condition", "task_id", "app_type", "app_id", "export_format"]
+words = st.sampled_from([*NAMES, *FIELDS, "BatchTask", "APP", "xls", "f" * 24, "10", '{"task_id":'])
+texts = st.one_of(words, st.text(max_size=8))
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def outcome(read, sent):
+    """What is read; None where it is refused in words that can be sent."""
+    try:
+        return read(sent)
+    except OURS as error:
+        refusal = error
+    assert problem_of(refusal) is not INTERNAL
+    assert set(json.decode(answer(refusal).body)) == {"error_code", "error_msg"}
+    return None
+
+
+@given(st.one_of(st.binary(max_size=60), values.map(lambda value: json.encode(repr(value)))))
+def test_any_bytes_are_a_body_or_refused(body):
+    assert outcome(read_create, body) is None
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS) | texts, values, max_size=5))
+def test_any_object_is_a_create_or_refused(body):
+    found = outcome(read_create, json.encode(body))
+    assert found is None or isinstance(found, CreateBody)
+
+
+pieces = st.one_of(
+    words.map(str.encode), st.binary(max_size=4), st.sampled_from([b"=", b"&", b"%"])
+)
+
+
+@given(st.lists(pieces, max_size=12).map(b"".join))
+def test_any_query_is_a_list_s_or_refused(query):
+    found = outcome(read_list, query)
+    assert found is None or isinstance(found, ListQuery)
+
+
+@pytest.mark.parametrize("query", [b"app_id=%ff", b"app_id=\xff", b"status=%ed%a0%80", b"marker=%"])
+def test_a_known_parameter_that_is_no_utf8_is_named(query):
+    with pytest.raises(OURS, match=query.partition(b"=")[0].decode()):
+        read_list(query)
+
+
+def test_parameters_that_nobody_knows_may_hold_anything():
+    assert read_list(b"x=%ff&%ff=\xff&&=&limit=5").limit == 5
+
+
+asked = st.one_of(st.text(max_size=30), st.from_regex(r"bytes=\d{0,3}-\d{0,3}", fullmatch=True))
+dates = st.one_of(
+    st.text(max_size=40),
+    st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} Mar \d{1,9} \d{1,3}:\d{2}:\d{2} (GMT|[+-]\d{4,6})"),
+)
+
+
+@given(asked, st.none() | st.just('"e"') | st.text(max_size=9), st.integers(1, 999))
+def test_any_range_is_a_part_or_beyond_the_end(text, if_range, size):
+    try:
+        part = part_of(size, text, if_range, '"e"')
+    except Unsatisfiable:
+        return
+    assert isinstance(part, Part)
+    assert 0 <= part.start < part.start + part.length <= size
+    assert part.partial or part.length == size
+
+
+@given(st.none() | st.text(max_size=30), st.none() | dates)
+def test_any_condition_is_judged(tags, since):
+    assert is_unchanged(MADE, tags, since) in (True, False)
