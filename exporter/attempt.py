@@ -157,8 +157,8 @@ class Attempt:
             book.write(page)
             tally.add(page)
             self._sender.progress(_progress(tally.rows, batch.total))
-        # A batch task that ended while it was read may have changed rows behind the reader: only one
-        # that had ended before is finished, and must be whole. One that is gone now was cut short.
+        # A batch task that ended while it was read may have changed rows behind the reader: only
+        # one that had ended before is finished, and must be whole. One gone now was cut short.
         expected = self._source.count(batch.task_id)
         finished = self._found().finished and batch.finished
         if finished and expected != tally.rows:

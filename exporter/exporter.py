@@ -109,18 +109,20 @@ class Exporter:
         A task with an event that nobody can read is let lie, so that the others go on.
         """
         try:
-            task, claim = self._ledger.claim(
-                row.task_id, row.version, self._name, self._lease, self._crashes_allowed
-            )
+            return self._claim(row)
         except Unavailable:
             raise
-        except TaskOver:
-            self._watch.lose(row)
-            return None
+        except TaskOver as error:
+            log.debug("task %s is not claimed: %s", row.task_id, error)
         except Exception:
             log.exception("task %s cannot be claimed", row.task_id)
-            self._watch.lose(row)
-            return None
+        self._watch.lose(row)
+        return None
+
+    def _claim(self, row: TaskRow) -> tuple[Task, Claim] | None:
+        task, claim = self._ledger.claim(
+            row.task_id, row.version, self._name, self._lease, self._crashes_allowed
+        )
         if claim is None:
             log.warning("task %s failed: its exporters died too often", row.task_id)
             return None

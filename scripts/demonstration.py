@@ -41,7 +41,7 @@ MARKER = ".export-tasks-demo"
 
 PROJECT = "demo"
 POLL_SECONDS = 0.25
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 EXPORT_SECONDS = 900.0
 STOP_SECONDS = 60.0
 
@@ -95,7 +95,7 @@ def _own_folder(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise DemoFailed(f"Another demo runs in {folder}: give another --folder.") from error
         for each in folder.iterdir():
-            if each.is_dir():
+            if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each)
             elif each != marker:
                 each.unlink()

@@ -13,6 +13,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from domain.refusals import Refusal
+
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping
@@ -43,7 +45,7 @@ class Child:
     descriptors: tuple[int, ...] = ()
 
 
-class ChildFailed(Exception):
+class ChildFailed(Refusal):
     """A child ended before it was ready for the first time; its own words are on stderr."""
 
 

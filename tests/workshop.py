@@ -55,7 +55,7 @@ class Crash(BaseException):
 class Pages(SqlSource):
     """The local source in small pages; before each, something may happen."""
 
-    def __init__(self, url: str, before_page: Callable[[int], None]) -> None:
+    def __init__(self, url: str, before_page: Callable[[int], object]) -> None:
         super().__init__(sqlite_path(url))
         self._before_page = before_page
 
@@ -68,7 +68,7 @@ class Pages(SqlSource):
 class Storing(LocalResults):
     """A result folder; before each put, something may happen."""
 
-    def __init__(self, folder: Path, before_put: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, before_put: Callable[[], object]) -> None:
         super().__init__(folder)
         self._before_put = before_put
 
@@ -105,11 +105,11 @@ class Workshop:
         }
         return Exporter(self.story.ledger, self.queries, *parts.values(), name=name, **options)
 
-    def pages(self, before_page: Callable[[int], None]) -> Pages:
+    def pages(self, before_page: Callable[[int], object]) -> Pages:
         """The source, with something that happens before each page of `PAGE` rows."""
         return Pages(self.source_url, before_page)
 
-    def storing(self, before_put: Callable[[], None]) -> Storing:
+    def storing(self, before_put: Callable[[], object]) -> Storing:
         """The results, with something that happens before each put."""
         return Storing(self.results.folder, before_put)
 
@@ -180,7 +180,7 @@ class Workshop:
                 raise OperationalError("away")
             return insert(stored, **more)
 
-        recorder.insert_events = insert_events  # type: ignore[method-assign]
+        recorder.insert_events = insert_events  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
         """Gives back what it holds."""
@@ -210,6 +210,6 @@ def until(holds: Callable[[], object], what: str) -> None:
 
 def aside(work: Callable[[], object]) -> Thread:
     """Does something in a thread of its own."""
-    thread = Thread(target=work)
+    thread = Thread(target=work, daemon=True)
     thread.start()
     return thread

@@ -50,12 +50,17 @@ SUBJECTS: dict[str, Measure] = {
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write every round to this file.",
 )
-@click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Work on this folder's disk; else on that of temporary files.")  # fmt: skip
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    help="Work on this folder's disk; else on that of temporary files.",
+)
 def bench(
     quick: bool, only: tuple[str, ...], runs: int, to: Path | None, folder: Path | None
 ) -> None:
-    """Measure this program, each figure beside a peer in the same run."""
+    """Measure this program, each figure beside a peer in the same run; on Linux."""
+    if not Path("/proc/self/status").exists():
+        raise click.ClickException("CPU time and memory are read from /proc, which is not here.")
     sizes = QUICK if quick else FULL
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import api.app
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+import api.app
 from api.settings import Settings
 from scripts.worker import serve_api
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-def application(document: Path) -> Starlette:
-    """Every GET is answered with the document, made into JSON each time."""
-    content = json.loads(document.read_bytes())
+def application(settings: Settings) -> Starlette:
+    """Every GET is answered with the document at hand, made into JSON each time."""
+    del settings
+    content = json.loads(Path(sys.argv[2]).read_bytes())
 
     async def answer(_: Request) -> JSONResponse:
         return JSONResponse(content)
@@ -31,5 +32,5 @@ def application(document: Path) -> Starlette:
 
 if __name__ == "__main__":
     # The worker takes its application from there: so the server is the same, to its last setting.
-    api.app.create_app = lambda _: application(Path(sys.argv[2]))
+    api.app.create_app = application
     serve_api(Settings.read(), int(sys.argv[1]))

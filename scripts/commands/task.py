@@ -46,12 +46,13 @@ def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
 @as_json
 def show_task(task_id: str, as_json: bool) -> None:
     """Show a task, the file a download would give, and its owner's quota."""
+    from domain.refusals import Refusal
     from scripts.parts import Parts
 
     with Parts() as parts:
         row = parts.queries.any_task(task_id)
         if row is None:
-            raise click.ClickException(_absent(parts.ledger.task(task_id) is not None, task_id))
+            raise Refusal(_absent(parts.ledger.task(task_id) is not None, task_id))
         file = parts.queries.current_file(row.conditions) if row.status == "Success" else None
         quota = parts.queries.quota(row.owner)
         show(_task_document(row) | _more(row, file, quota), as_json)

@@ -1,489 +1,436 @@
-"""From an unfinished task to its file, or to why there is none."""
+"""From a task to its file: what an exporter makes, and what it says where it cannot."""
 
 from __future__ import annotations
 
-import sqlite3
-import subprocess
-import sys
-import time
-from pathlib import Path
-from threading import Event, Thread
+import io
+import logging
+import zipfile
+from typing import TYPE_CHECKING
 
 import pytest
-import xlrd
-from eventsourcing.persistence import OperationalError
 
 from domain.task import Task
-from exporter.attempt import PASSING_FAULTS
-from exporter.results import LocalResults, ResultsFailed
+from exporter.failures import FIRST_WAIT, LONGEST_WAIT, PASSING_FAULTS, wait_after
+from exporter.sender import PROGRESS_SECONDS
 from exporter.sources import DETAIL_COLUMNS, BatchTask, SourceFailed
-from exporter.workbook import Workbook
-from tests.facts import ANN, BEN, LEASE
-
-ROOT = Path(__file__).parents[2]
-
-
-class Scripted:
-    """A source of the test's own: what it says, and what it does meanwhile."""
-
-    def __init__(self, rows=10, status="Success", counted=None, page=5, meanwhile=lambda: None):
-        self.rows, self.status, self.page, self.meanwhile = rows, status, page, meanwhile
-        self.counted = rows if counted is None else counted
-
-    def find(self, project_id, task_id, app_id):
-        created = "2026-11-24T11:00:00.000Z"
-        kind = "createCommands"
-        return BatchTask(task_id, project_id, app_id, "n", kind, self.status, created, self.rows)
-
-    def pages(self, task_id, size=1000):
-        for start in range(0, self.rows, self.page):
-            self.meanwhile()
-            end = min(start + self.page, self.rows)
-            yield [(f"d{number}", "Success", None, None, None) for number in range(start, end)]
-
-    def count(self, task_id):
-        return self.counted
-
-    def close(self):
-        pass
-
-
-def failed(story):
-    """The code that the last event tells."""
-    event = story.events()[-1]
-    assert isinstance(event, Task.Failed)
-    return event.code
-
-
-def ends(story, task_id):
-    """How often a task ended."""
-    return [e for e in story.ledger.history(task_id) if isinstance(e, Task.Completed | Task.Failed)]
-
-
-def read(factory, key):
-    """A result as a spreadsheet reader sees it."""
-    result = factory.results.open(key)
-    content = b"".join(result.read_range(0, result.size))
-    result.close()
-    return xlrd.open_workbook(file_contents=content)
-
-
-def test_a_task_is_exported_row_by_row(factory, story):
-    batch = factory.batch(250)
-    task = story.create(batch=batch)
-    assert factory.exporter().step()
-    file = story.ledger.task(task.task_id).file
-    book = read(factory, file.key)
-    details = book.sheet_by_name("details")
-    source = [row for page in factory.source.pages(batch) for row in page]
-    written = [tuple(details.row_values(row)) for row in range(1, details.nrows)]
-    padded = [row + ("",) * (5 - len(row)) for row in written]
-    assert details.row_values(0) == list(DETAIL_COLUMNS)
-    assert padded == [tuple(cell or "" for cell in row) for row in source]
-    assert (file.rows, file.sheets, file.complete, file.repaired) == (250, 1, True, 0)
-    assert file.data_as_of == "2026-11-24T12:00:00.000Z"
-    assert factory.files() == [file.key]
-    assert not factory.exporter().step()
-
-
-def test_the_summary_says_what_is_in_the_file(factory, story):
-    task = story.create(batch=factory.batch(20))
-    factory.exporter().step()
-    sheet = read(factory, story.ledger.task(task.task_id).file.key).sheet_by_name("summary")
-    said = {sheet.cell_value(row, 0): sheet.cell_value(row, 1) for row in range(1, sheet.nrows)}
-    assert said["export_task_id"] == task.task_id
-    assert said["rows_expected"] == said["rows_written"] == "20"
-    assert said["batch_task_finished"] == "yes"
-    assert said["data_as_of"] == "2026-11-24T12:00:00.000Z"
-    counts = [int(value) for key, value in said.items() if key.startswith("details_")]
-    assert sum(counts) == 20
-    assert len(counts) == 7
-
-
-def test_a_zip_is_kept_where_that_is_set(factory, story):
-    task = story.create(batch=factory.batch())
-    factory.exporter(download="zip").step()
-    file = story.ledger.task(task.task_id).file
-    assert file.key.endswith(".zip")
-    result = factory.results.open(file.key)
-    assert next(result.read_range(0, 4)) == b"PK\x03\x04"
-    assert result.size == file.size
-    result.close()
-    assert factory.files() == [file.key]
-
-
-@pytest.mark.parametrize(
-    ("batch_app", "asked", "found"),
-    [(None, {}, True), ("a1", {"scope": "a1"}, True), ("a2", {"scope": "a1"}, False)],
-)
-def test_a_batch_task_is_looked_for_where_it_was_asked_for(factory, story, batch_app, asked, found):
-    kind = "APP" if asked else "GLOBAL"
-    task = story.create(batch=factory.batch(app_id=batch_app), app_type=kind, **asked)
-    factory.exporter().step()
-    assert (story.ledger.task(task.task_id).status == "Success") == found
-    assert found or failed(story) == "IOTDA.014705"
-
-
-def test_a_batch_task_that_is_not_there_fails_the_task(factory, story):
-    factory.batch()
-    story.create(batch="abc")
-    factory.exporter().step()
-    assert failed(story) == "IOTDA.014705"
-    assert factory.files() == []
-
-
-def test_rows_that_differ_from_the_sources_count_fail_a_finished_batch_task(factory, story):
-    story.create()
-    factory.exporter(source=Scripted(10, counted=11)).step()
-    assert failed(story) == "IOTDA.014708"
-    assert "10 rows" in story.events()[-1].message
-    assert factory.files() == []
-
-
-def test_rows_of_a_running_batch_task_may_differ_and_the_file_says_so(factory, story):
-    task = story.create()
-    factory.exporter(source=Scripted(10, status="Processing", counted=11)).step()
-    event = story.events()[-1]
-    assert (event.rows, event.total, event.complete) == (10, 11, False)
-    sheet = read(factory, story.ledger.task(task.task_id).file.key).sheet_by_name("summary")
-    assert ["batch_task_finished", "no"] in [sheet.row_values(row) for row in range(sheet.nrows)]
-
-
-def test_a_batch_task_without_details_gives_a_header_alone(factory, story):
-    task = story.create()
-    factory.exporter(source=Scripted(0)).step()
-    file = story.ledger.task(task.task_id).file
-    assert (file.rows, file.sheets) == (0, 1)
-    assert read(factory, file.key).sheet_by_name("details").nrows == 1
-
-
-def test_progress_is_told_by_time_and_stays_below_a_hundred(factory, story):
-    def a_second_passes():
-        factory.now += 1.1
-
-    story.create()
-    factory.exporter(source=Scripted(1000, page=10, meanwhile=a_second_passes)).step()
-    told = [e for e in story.events() if isinstance(e, Task.Progressed)]
-    percents = [event.progress for event in told]
-    assert percents == sorted(percents)
-    assert percents[0] == 1
-    assert 80 <= percents[-1] <= 99
-    assert 20 < len(told) <= 60
-    assert all(event.total in (None, 1000) for event in told)
-
-
-def test_a_claim_is_renewed_while_the_source_stalls(factory, story):
-    task = story.create()
-
-    def stall():
-        until = time.monotonic() + 5
-        while story.head() < 6 and time.monotonic() < until:
-            factory.now += 0.3
-            time.sleep(0.02)
-
-    factory.exporter(source=Scripted(5, meanwhile=stall), lease=0.8).step()
-    told = [e for e in story.ledger.history(task.task_id) if isinstance(e, Task.Progressed)]
-    assert len(told) >= 4
-    assert story.ledger.task(task.task_id).status == "Success"
-
-
-def test_an_abandoned_task_is_taken_over_after_a_lease_of_silence_and_no_sooner(factory, story):
-    task = story.create(batch=factory.batch())
-    story.claim(task, "dead")
-    observer = factory.exporter("e2")
-    assert not observer.step()
-    factory.now += LEASE - 0.1
-    assert not observer.step()
-    factory.now += 0.2
-    assert observer.step()
-    event = story.ledger.history(task.task_id)[-1]
-    assert isinstance(event, Task.Completed)
-    assert (event.attempt, event.exporter) == (2, "e2")
-
-
-def test_a_sign_of_life_begins_the_wait_anew(factory, story):
-    from domain.commands import Progress
-
-    task = story.create(batch=factory.batch())
-    claim = story.claim(task, "alive")
-    observer = factory.exporter("e2")
-    observer.step()
-    factory.now += LEASE - 1
-    story.ledger.progress(claim, LEASE, Progress(1, 10, 2))
-    assert not observer.step()
-    factory.now += LEASE - 1
-    assert not observer.step()
-    factory.now += 2
-    assert observer.step()
-
-
-def test_a_zombie_is_refused_and_deletes_nothing(factory, story):
-    task = story.create(batch=(batch := factory.batch()))
-    winner = factory.exporter("winner")
-
-    def overtaken():
-        source.meanwhile = lambda: None
-        winner.step()
-        factory.now += LEASE + 1
-        assert winner.step()
-
-    source = Scripted(10, meanwhile=overtaken)
-    factory.exporter("zombie", source=source).step()
-    (end,) = ends(story, task.task_id)
-    assert (end.exporter, end.attempt) == ("winner", 2)
-    assert factory.files() == [end.file]
-    assert batch
-
-
-def test_a_task_whose_exporters_die_too_often_fails(factory, story):
-    task = story.create(batch=factory.batch())
-    observer = factory.exporter(crashes_allowed=2)
-    for name in ("d1", "d2"):
-        story.claim(task, name)
-    observer.step()
-    factory.now += LEASE
-    assert not observer.step()
-    assert failed(story) == "IOTDA.014709"
-
-
-def test_a_stopped_exporter_hands_back_and_another_goes_on_at_once(factory, story):
-    stop = Event()
-    task = story.create(batch=factory.batch())
-    factory.exporter("e1", source=Scripted(100, page=1, meanwhile=stop.set)).run(stop)
-    event = story.events()[-1]
-    assert (event.released, event.reason, event.wait, event.crashes) == (True, "shutdown", 0, 0)
-    assert factory.files() == []
-    assert factory.exporter("e2").step()
-    (end,) = ends(story, task.task_id)
-    assert (end.attempt, end.exporter) == (2, "e2")
-
-
-def test_a_passing_fault_is_waited_for_and_counts_as_no_crash(factory, story):
-    faults = [SourceFailed("The source is busy.", passing=True)] * 2
-
-    def busy():
-        if faults:
-            raise faults.pop()
-
-    task = story.create()
-    exporter = factory.exporter(source=Scripted(10, meanwhile=busy))
-    for wait in (1, 2):
-        assert exporter.step()
-        event = story.events()[-1]
-        assert (event.reason, event.wait, event.crashes) == ("source", wait, 0)
-        exporter.step()
-        factory.now += wait - 0.5
-        assert not exporter.step()
-        factory.now += 0.6
-    assert exporter.step()
-    assert story.ledger.task(task.task_id).status == "Success"
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (SourceFailed("Busy.", passing=True), "IOTDA.014706"),
-        (ResultsFailed("Full.", passing=True), "IOTDA.014710"),
-        (ZeroDivisionError(), "IOTDA.014709"),
-    ],
-)
-def test_a_fault_that_does_not_pass_fails_the_task_in_the_end(factory, story, fault, code, caplog):
-    def fault_again():
-        raise fault
-
-    story.create()
-    exporter = factory.exporter(source=Scripted(10, meanwhile=fault_again))
-    for _ in range(PASSING_FAULTS + 1):
-        assert exporter.step()
-        exporter.step()
-        factory.now += 1000
-    assert failed(story) == code
-    assert ("Traceback" in caplog.text) == isinstance(fault, ZeroDivisionError)
-    assert factory.files() == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (SourceFailed("No such table.", passing=False), "IOTDA.014706"),
-        (ResultsFailed("Not a folder.", passing=False), "IOTDA.014710"),
-    ],
-)
-def test_a_lasting_fault_fails_the_task_at_once(factory, story, fault, code):
-    def fault_again():
-        raise fault
-
-    story.create()
-    factory.exporter(source=Scripted(10, meanwhile=fault_again)).step()
-    assert failed(story) == code
-
-
-def test_a_result_folder_that_cannot_be_written_leaves_no_half_file(factory, story):
-    (factory.folder / "file").touch()
-    story.create(batch=factory.batch())
-    factory.exporter(results=LocalResults(factory.folder / "file")).step()
-    event = story.events()[-1]
-    assert getattr(event, "code", getattr(event, "reason", None)) in ("IOTDA.014710", "results")
-
-
-def test_a_result_that_exceeds_the_format_fails_the_task(factory, story, monkeypatch):
-    defaults = {**Workbook.__init__.__kwdefaults__, "max_bytes": 100}
-    monkeypatch.setattr(Workbook.__init__, "__kwdefaults__", defaults)
-    story.create()
-    factory.exporter(source=Scripted(100)).step()
-    assert failed(story) == "IOTDA.014707"
-    assert factory.files() == []
-
-
-def test_a_source_that_vanishes_mid_export_leaves_no_half_file(factory, story):
-    batch = factory.batch(5000)
-    story.create(batch=batch)
-    pages = factory.source.pages
-
-    def vanish(task_id, size=1000):
-        for number, page in enumerate(pages(task_id, size)):
-            if number == 1:
-                factory.batches.close()
-                (factory.folder / "source.sqlite").unlink()
-            yield page
-
-    factory.source.pages = vanish
-    factory.exporter().step()
-    assert failed(story) == "IOTDA.014706"
-    assert factory.files() == []
-
-
-def test_a_task_removed_while_it_is_exported_stops_the_export(factory, story):
-    tasks = [story.create()]
-
-    def remove():
-        factory.now += LEASE
-        if tasks:
-            story.delete(tasks.pop())
-
-    source = Scripted(1000, page=1, meanwhile=remove)
-    factory.exporter(source=source).step()
-    assert story.told()[-2:] == ["task.evicted", "owner.released"]
-    assert factory.files() == []
-
-
-def test_a_store_that_is_away_for_a_while_costs_nothing(factory, story):
-    task = story.create()
-    insert = story.recorder.insert_events
-    away = [True] * 3
-
-    def faulty(stored, **more):
-        if stored[0].topic == "task.completed" and away:
-            away.pop()
-            raise OperationalError("away")
-        return insert(stored, **more)
-
-    story.recorder.insert_events = faulty
-    factory.exporter(source=Scripted()).step()
-    assert len(ends(story, task.task_id)) == 1
-
-
-def test_progress_that_cannot_be_saved_does_not_end_the_attempt(factory, story):
-    task = story.create()
-    insert = story.recorder.insert_events
-
-    def faulty(stored, **more):
-        if stored[0].topic == "task.progressed" and stored[0].originator_version > 2:
-            raise OperationalError("away")
-        return insert(stored, **more)
-
-    story.recorder.insert_events = faulty
-    factory.exporter(source=Scripted()).step()
-    assert len(ends(story, task.task_id)) == 1
-
-
-def test_an_exporter_waits_for_a_store_that_is_away(factory, monkeypatch):
-    monkeypatch.setattr("exporter.exporter.AWAY_SECONDS", 0.01)
-    stop, looks = Event(), []
-
-    def away(*arguments, **more):
-        looks.append(1)
-        if len(looks) > 2:
-            stop.set()
-        raise sqlite3.OperationalError("away")
-
-    monkeypatch.setattr(factory.log.recorder, "select_notifications", away)
-    factory.exporter().run(stop)
-    assert len(looks) == 3
-
-
-def test_one_owners_many_do_not_hold_up_anothers_one(factory, story):
-    batch = factory.batch()
-    anns = [story.create(ANN, batch) for _ in range(5)]
-    story.clock.pass_by(seconds=1)
-    ben = story.create(BEN, batch)
-    exporter = factory.exporter()
+from exporter.sources.sql import SqlSource, sqlite_path
+from tests.facts import BEN
+from tests.workshop import PAGE, lines_of, sheets
+
+if TYPE_CHECKING:
+    from tests.workshop import Workshop
+
+READ_AT = "2026-11-24T12:00:00.000Z"
+
+
+class Faulty(SqlSource):
+    """The local source, which fails its first questions."""
+
+    def __init__(self, shop: Workshop, *faults: Exception) -> None:
+        super().__init__(sqlite_path(shop.source_url))
+        self._faults = list(faults)
+
+    def find(self, project_id: str, task_id: str, app_id: str | None) -> BatchTask | None:
+        if self._faults:
+            raise self._faults.pop(0)
+        return super().find(project_id, task_id, app_id)
+
+
+class Miscounting(SqlSource):
+    """The local source, which counts one row too many."""
+
+    def __init__(self, shop: Workshop) -> None:
+        super().__init__(sqlite_path(shop.source_url))
+
+    def count(self, task_id: str) -> int:
+        return super().count(task_id) + 1
+
+
+def busy() -> SourceFailed:
+    return SourceFailed("The source cannot be read: it is locked.", passing=True)
+
+
+def failure(shop: Workshop, task: Task) -> tuple[str, str]:
+    """Code and message of a failed task, which leaves nothing behind."""
+    assert shop.files() == shop.files(spool=True) == []
+    failed = shop.history(task)[-1]
+    assert isinstance(failed, Task.Failed)
+    return failed.code, failed.message
+
+
+# What is made
+
+
+def test_a_task_becomes_a_workbook_of_all_details_in_their_order(shop: Workshop) -> None:
+    batch = shop.batch(2500)
+    task = shop.create(batch)
+    assert shop.exporter().step()
+    book = shop.book(task)
+    assert list(book) == ["details", "summary"]
+    assert book["details"] == [list(DETAIL_COLUMNS), *shop.rows(batch)]
+    assert shop.files(spool=True) == []
+
+
+def test_its_events_are_a_claim_and_the_completion(shop: Workshop) -> None:
+    task = shop.create(shop.batch(25))
+    shop.exporter("e7").step()
+    _, claimed, completed = shop.history(task)
+    assert isinstance(claimed, Task.Progressed)
+    assert (claimed.attempt, claimed.exporter, claimed.progress) == (1, "e7", 1)
+    assert isinstance(completed, Task.Completed)
+    (key,) = shop.files()
+    assert completed.by == "exporter"
+    assert (completed.attempt, completed.exporter, completed.file) == (1, "e7", key)
+    assert (completed.rows, completed.total, completed.sheets) == (25, 25, 1)
+    assert (completed.repaired, completed.complete, completed.data_as_of) == (0, True, READ_AT)
+
+
+def test_the_summary_says_what_the_rows_are_and_when_they_were_read(shop: Workshop) -> None:
+    lines = [*lines_of(2), *lines_of(1, "Fail"), b'{"target":"x","status":"Success"}']
+    head = b'{"task_id":"a1","task_name":"roll-out","task_type":"firmwareUpgrade",'
+    head += b'"create_time":"20260102T030405Z","app_id":"app1"}'
+    shop.batches.import_([head, *lines], project_id="p1")
+    task = shop.create("a1", app_type="APP", scope="app1", app_id="app1")
+    shop.exporter().step()
+    found = shop.summary(task)
+    assert {key: value for key, value in found.items() if "repair" not in key} == {
+        "task_id": "a1",
+        "task_name": "roll-out",
+        "task_type": "firmwareUpgrade",
+        "status": "PartialSuccess",
+        "create_time": "2026-01-02T03:04:05.000Z",
+        "app_id": "app1",
+        "task_progress.total": "4",
+        "task_progress.processing": "0",
+        "task_progress.success": "3",
+        "task_progress.fail": "1",
+        "task_progress.waitting": "0",
+        "task_progress.fail_wait_retry": "0",
+        "task_progress.stopped": "0",
+        "task_progress.removed": "0",
+        "task_progress.other": "0",
+        "export.task_id": task.task_id,
+        "export.resource_type": "BatchTask",
+        "export.resource_condition": '{"task_id":"a1"}',
+        "export.export_format": "xls",
+        "export.app_type": "APP",
+        "export.app_id": "app1",
+        "data_as_of": READ_AT,
+        "finished": "true",
+        "rows_expected": "4",
+        "rows_written": "4",
+    }
+    assert found["cells_repaired"] == "0"
+
+
+def test_a_batch_task_without_details_gives_the_header_alone(shop: Workshop) -> None:
+    task = shop.create(shop.batch(0))
+    shop.exporter().step()
+    assert shop.book(task)["details"] == [list(DETAIL_COLUMNS)]
+    assert shop.now(task).total == 0
+
+
+def test_repaired_cells_are_counted_in_the_event_and_in_the_summary(shop: Workshop) -> None:
+    line = b'{"target":"d","status":"Success","output":"a\\u0007b"}'
+    batch = shop.batches.import_([b'{"task_name":"n"}', line], project_id="p1")
+    task = shop.create(batch)
+    shop.exporter().step()
+    file = shop.now(task).file
+    assert file
+    assert (file.repaired, shop.summary(task)["cells_repaired"]) == (1, "1")
+
+
+def test_a_zip_holds_the_workbook_under_the_tasks_name(shop: Workshop) -> None:
+    batch = shop.batch(25)
+    task = shop.create(batch)
+    shop.exporter(download="zip").step()
+    (key,) = shop.files()
+    content = shop.stored(key)
+    file = shop.now(task).file
+    assert file
+    assert (file.key, file.size) == (key, len(content))
+    assert key.endswith(".zip")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == [f"{task.task_id}.xls"]
+        book = sheets(archive.read(f"{task.task_id}.xls"))
+    assert book["details"] == [list(DETAIL_COLUMNS), *shop.rows(batch)]
+    assert shop.files(spool=True) == []
+
+
+def test_nothing_to_do_is_said(shop: Workshop) -> None:
+    assert not shop.exporter().step()
+    shop.create()
+    assert shop.exporter().step()
+    assert not shop.exporter().step()
+
+
+def test_a_log_without_a_name_for_the_batch_task_is_an_internal_error(shop: Workshop) -> None:
+    """Such a create is refused by the API; an event may still say it, and must not stop others."""
+    odd, good = shop.create(resource_condition="{}"), shop.create()
+    exporter = shop.exporter()
     while exporter.step():
         pass
-    ended = [e.originator_id for e in story.events() if isinstance(e, Task.Completed)]
-    assert ended.index(ben.id) == 1
-    assert len(ended) == len(anns) + 1
+    assert (shop.now(odd).faults, shop.now(good).status) == (1, "Success")
 
 
-def test_two_exporters_finish_each_task_once(factory, story):
-    story.limits(20, 20)
-    tasks = [story.create(batch=factory.batch()) for _ in range(12)]
-    stop = Event()
-    threads = [Thread(target=factory.exporter(name).run, args=[stop]) for name in ("e1", "e2")]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + 30
-    while factory.queries.quota(ANN).unfinished and time.monotonic() < until:
-        time.sleep(0.05)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert all(len(ends(story, task.task_id)) == 1 for task in tasks)
-    assert len(factory.files()) == 12
+# Progress
 
 
-WORKER = """
-import sys
-from threading import Event
-from domain.journal import Journal
-from domain.ledger import Ledger
-from exporter.exporter import Exporter
-from exporter.results import LocalResults
-from exporter.sources import open_source
-from pathlib import Path
-from projections.follower import Follower
-from projections.log import open_log
-from projections.queries import Queries
-from projections.tables import ReadTables
-
-folder = Path(sys.argv[1])
-log = open_log(f"sqlite:///{folder}/events.sqlite")
-queries = Queries(Follower(log.recorder, ReadTables(folder / "read")))
-source = open_source(f"sqlite:///{folder}/source.sqlite")
-results = LocalResults(folder / "results")
-ledger = Ledger(Journal(log.recorder))
-Exporter(ledger, queries, source, results, name="victim", lease=1.0).run(Event())
-"""
+def test_progress_is_told_now_and_then_and_leaves_room_for_saving(shop: Workshop) -> None:
+    task = shop.create(shop.batch(200 * PAGE))
+    source = shop.pages(lambda number: shop.watch.pass_by(0.3))
+    shop.exporter(source=source, lease=1e6).step()
+    told = shop.progressed(task)[1:]
+    percents = [event.progress for event in told]
+    assert 10 <= len(told) <= 60
+    assert percents == sorted(percents)
+    assert percents[-1] <= 90
+    assert all(event.total == 200 * PAGE for event in told)
+    assert all(event.rows * 90 // event.total == event.progress for event in told if event.total)
 
 
-def test_a_killed_exporters_task_completes_as_attempt_two_and_one_file_remains(factory, story):
-    task = story.create(batch=factory.batch(60_000))
-    victim = subprocess.Popen([sys.executable, "-c", WORKER, str(factory.folder)], cwd=ROOT)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        row = factory.queries.any_task(task.task_id)
-        if row.rows > 0:
-            break
-        time.sleep(0.02)
-    victim.kill()
-    victim.wait()
-    assert row.status == "Processing"
-    survivor = factory.exporter("survivor", monotonic=time.monotonic)
-    while not survivor.step():
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    (end,) = ends(story, task.task_id)
-    assert (end.attempt, end.exporter, end.rows) == (2, "survivor", 60_000)
-    assert len(factory.files()) == 2
-    factory.sweeper().sweep()
-    assert factory.files() == [end.file]
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(PROGRESS_SECONDS - 0.001, 0), (PROGRESS_SECONDS, 1)]
+)
+def test_progress_within_one_second_is_not_told(shop: Workshop, seconds: float, told: int) -> None:
+    task = shop.create(shop.batch(2 * PAGE))
+    source = shop.pages(lambda page: shop.watch.pass_by(seconds if page == 1 else 0.0))
+    shop.exporter(source=source).step()
+    assert len(shop.progressed(task)) == 1 + told
+
+
+def test_a_small_move_is_not_told(shop: Workshop) -> None:
+    task = shop.create(shop.batch(100 * PAGE))
+    source = shop.pages(lambda number: shop.watch.pass_by(2.0 if number == 1 else 0.0))
+    shop.exporter(source=source, lease=1e6).step()
+    _, *told = shop.progressed(task)
+    assert [event.progress for event in told] == [3]
+
+
+# Where there can be no result
+
+
+def test_a_batch_task_that_does_not_exist_fails_the_task(shop: Workshop) -> None:
+    shop.batch()
+    task = shop.create("dead")
+    shop.exporter().step()
+    assert failure(shop, task) == ("IOTDA.014705", "The batch task does not exist.")
+
+
+def test_a_batch_task_of_another_project_does_not_exist(shop: Workshop) -> None:
+    batch = shop.batches.generate("p2", 3)
+    task = shop.create(batch)
+    shop.exporter().step()
+    assert failure(shop, task)[0] == "IOTDA.014705"
+
+
+def test_with_app_only_that_apps_batch_task_is_exported(shop: Workshop) -> None:
+    batch = shop.batch(3, app_id="app1")
+    other = shop.create(batch, app_type="APP", scope="app2")
+    shop.exporter().step()
+    message = "The batch task does not exist in the app 'app2'."
+    assert failure(shop, other) == ("IOTDA.014705", message)
+    task = shop.create(batch, app_type="APP", scope="app1")
+    shop.exporter().step()
+    assert shop.now(task).rows == 3
+
+
+def test_a_finished_batch_task_must_be_whole(shop: Workshop) -> None:
+    task = shop.create(shop.batch(25))
+    shop.exporter(source=Miscounting(shop)).step()
+    code, message = failure(shop, task)
+    assert code == "IOTDA.014708"
+    assert "25 rows could be read, and the source counts 26" in message
+
+
+def test_a_running_batch_task_may_have_more_rows_by_now_and_the_summary_says_so(
+    shop: Workshop,
+) -> None:
+    batch = shop.running_batch(3)
+    task = shop.create(batch)
+    shop.exporter(source=Miscounting(shop)).step()
+    assert shop.now(task).status == "Success"
+    file, found = shop.now(task).file, shop.summary(task)
+    assert file
+    assert not file.complete
+    assert (found["finished"], found["rows_expected"], found["rows_written"]) == ("false", "4", "3")
+
+
+def test_a_batch_task_that_finishes_while_it_is_read_is_not_called_complete(
+    shop: Workshop,
+) -> None:
+    batch = shop.running_batch(3 * PAGE)
+
+    def finish(page: int) -> None:
+        if page == 3:
+            shop.batches.append(batch, lines_of(PAGE))
+            shop.batches.finish(batch)
+
+    task = shop.create(batch)
+    shop.exporter(source=shop.pages(finish)).step()
+    found, file = shop.summary(task), shop.now(task).file
+    assert file
+    assert not file.complete
+    assert (found["status"], found["finished"]) == ("Processing", "false")
+    again = shop.create(batch)
+    shop.exporter().step()
+    file = shop.now(again).file
+    assert file
+    assert (file.complete, file.rows) == (True, 4 * PAGE)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_batch_task_that_is_removed_while_it_is_read_fails_the_task(
+    shop: Workshop, running: bool
+) -> None:
+    batch = shop.running_batch(3 * PAGE) if running else shop.batch(3 * PAGE)
+    source = shop.pages(lambda page: shop.batches.remove(batch) if page == 2 else None)
+    task = shop.create(batch)
+    shop.exporter(source=source).step()
+    assert failure(shop, task)[0] == "IOTDA.014705"
+
+
+def test_a_source_that_vanishes_while_it_is_read_fails_the_task(shop: Workshop) -> None:
+    path = sqlite_path(shop.source_url)
+    source = shop.pages(lambda page: path.unlink() if page == 2 else None)
+    task = shop.create(shop.batch(3 * PAGE))
+    shop.exporter(source=source).step()
+    assert failure(shop, task) == ("IOTDA.014706", "The source is not there.")
+
+
+def test_more_than_the_format_holds_fails_the_task(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.workbook.SHEET_ROWS", 1)
+    task = shop.create(shop.batch(256))
+    shop.exporter().step()
+    message = "The result exceeds the limits of the format: more than 255 rows."
+    assert failure(shop, task) == ("IOTDA.014707", message)
+
+
+# What may pass
+
+
+def test_a_passing_fault_hands_the_task_back_and_it_is_tried_again_later(shop: Workshop) -> None:
+    task = shop.create()
+    exporter = shop.exporter(source=Faulty(shop, busy()))
+    assert exporter.step()
+    back = shop.progressed(task)[-1]
+    assert (back.released, back.wait, back.faults, back.crashes) == (True, FIRST_WAIT, 1, 0)
+    assert back.reason == "The source cannot be read: it is locked."
+    assert not exporter.step()
+    shop.watch.pass_by(FIRST_WAIT - 0.001)
+    assert not exporter.step()
+    shop.watch.pass_by(0.001)
+    assert exporter.step()
+    assert (shop.now(task).status, shop.now(task).attempt) == ("Success", 2)
+
+
+@pytest.mark.parametrize(
+    ("faults", "status"), [(PASSING_FAULTS - 1, "Success"), (PASSING_FAULTS, "Failed")]
+)
+def test_too_many_passing_faults_fail_the_task(shop: Workshop, faults: int, status: str) -> None:
+    task = shop.create()
+    exporter = shop.exporter(source=Faulty(shop, *[busy()] * faults))
+    while shop.now(task).status == "Processing":
+        exporter.step()
+        shop.watch.pass_by(LONGEST_WAIT)
+    assert shop.now(task).status == status
+    if status == "Failed":
+        assert failure(shop, task) == ("IOTDA.014706", str(busy()))
+
+
+def test_the_wait_doubles_up_to_the_longest() -> None:
+    waits = [wait_after(faults) for faults in range(PASSING_FAULTS)]
+    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert max(waits) == waits[-1] == LONGEST_WAIT
+
+
+def test_a_result_that_cannot_be_stored_is_tried_again_and_then_fails_the_task(
+    shop: Workshop,
+) -> None:
+    shop.results.folder.write_text("in the way")
+    task = shop.create()
+    exporter = shop.exporter()
+    exporter.step()
+    assert shop.now(task).faults == 1
+    while shop.now(task).status == "Processing":
+        shop.watch.pass_by(LONGEST_WAIT)
+        exporter.step()
+        shop.watch.pass_by(LONGEST_WAIT)
+    assert shop.now(task).failure == (
+        "IOTDA.014710",
+        "The result could not be stored: the place of the results is not a folder.",
+    )
+    shop.results.folder.unlink()
+
+
+def test_an_error_that_nobody_foresaw_is_logged_in_full_and_told_in_general(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = shop.create()
+    exporter = shop.exporter(source=Faulty(shop, RuntimeError("/secret/path")))
+    exporter.step()
+    back = shop.progressed(task)[-1]
+    assert (back.released, back.reason) == (True, "The export met an internal error.")
+    (logged,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "/secret/path" in caplog.text
+    assert logged.exc_info
+    shop.watch.pass_by(0)
+    exporter.step()
+    shop.watch.pass_by(FIRST_WAIT)
+    exporter.step()
+    assert shop.now(task).status == "Success"
+
+
+# Owners in turn
+
+
+def test_one_owners_big_exports_do_not_hold_up_anothers_small_one(shop: Workshop) -> None:
+    for _ in range(5):
+        shop.create(shop.batch(500))
+    small = shop.create(shop.batch(1), owner=BEN)
+    exporter = shop.exporter()
+    exporter.step()
+    exporter.step()
+    assert shop.now(small).status == "Success"
+
+
+def test_owners_are_served_in_turn(shop: Workshop) -> None:
+    batch = shop.batch(1)
+    for owner in ("ann", "ann", "ann", "ben", "ben", "cem"):
+        shop.story.clock.pass_by(seconds=1)
+        shop.create(batch, owner=BEN._replace(user_id=owner))
+    exporter = shop.exporter()
+    while exporter.step():
+        pass
+    ended = [event for event in shop.story.events() if isinstance(event, Task.Completed)]
+    owners = [shop.queries.any_task(event.file[:24]) for event in ended]
+    names = [row.user_id for row in owners if row]
+    assert names == ["ann", "ben", "cem", "ann", "ben", "ann"]
+
+
+def test_a_second_exporter_takes_the_owner_for_whom_nobody_works(shop: Workshop) -> None:
+    anns = [shop.create(), shop.create()]
+    bens = shop.create(owner=BEN)
+    other = shop.exporter("e2")
+    source = shop.pages(lambda page: other.step() if page == 1 else None)
+    shop.exporter("e1", source=source).step()
+    assert shop.now(bens).status == "Success"
+    assert sorted(shop.now(task).status for task in anns) == ["Processing", "Success"]
+
+
+def test_a_task_with_an_event_that_nobody_can_read_lets_the_others_go_on(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, good = shop.create(), shop.create()
+    shop.queries.work()
+    with shop.log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute(
+            "UPDATE stored_events SET state = x'00' WHERE originator_id = ?", (broken.id.hex,)
+        )
+    exporter = shop.exporter()
+    assert exporter.step()
+    assert not exporter.step()
+    assert shop.now(good).status == "Success"
+    assert f"task {broken.task_id} cannot be claimed" in caplog.text

@@ -1,9 +1,9 @@
 """`demo`: the whole main job as one real process."""
 
+import os
 import signal
 import subprocess
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 
@@ -20,7 +20,7 @@ def demo(folder: Path, *arguments: str) -> subprocess.Popen:
 
 
 def ended(process: subprocess.Popen) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=250)
     return process.returncode, out, err
 
 
@@ -39,19 +39,22 @@ def environment_of(process: Path) -> bytes:
         return b""
 
 
-def test_it_runs_twice_in_one_folder_and_leaves_nothing_running(tmp_path):
-    for _ in range(2):
-        code, out, err = ended(demo(tmp_path / "demo"))
-        assert (code, err) == (0, "")
-        assert "2,000 rows on 1 sheets, all equal" in out
-        assert "task.completed" in out
-        assert len(out.partition("To go on:")[2].strip().splitlines()) == 3
-        assert services_of(tmp_path / "demo") == []
+def check_the_tale(out: str) -> None:
+    assert "2,000 rows on 1 sheets, all equal" in out
+    assert "task.completed" in out
+    assert "downloads.granted" in out
+    assert len(out.partition("To go on:")[2].strip().splitlines()) == 3
 
 
-def test_two_run_at_the_same_time_in_two_folders(tmp_path):
+def test_two_run_at_the_same_time_in_two_folders_and_one_again_at_once(tmp_path):
     both = [demo(tmp_path / "one"), demo(tmp_path / "two")]
-    assert [ended(each)[0] for each in both] == [0, 0]
+    for code, out, err in map(ended, both):
+        assert (code, err) == (0, "")
+        check_the_tale(out)
+    code, out, err = ended(demo(tmp_path / "one"))
+    assert (code, err) == (0, "")
+    check_the_tale(out)
+    assert services_of(tmp_path / "one") == []
 
 
 def test_a_folder_that_is_not_the_demos_is_refused_and_left_as_it_is(tmp_path):
@@ -62,28 +65,36 @@ def test_a_folder_that_is_not_the_demos_is_refused_and_left_as_it_is(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["precious"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_it_started_is_stopped_when_it_is_interrupted(tmp_path, number):
-    process = demo(tmp_path / "demo", "--keep")
-    until = monotonic() + 60
-    for line in process.stdout:
-        if "Ctrl-C ends it" in line:
-            break
-        assert monotonic() < until
-    assert len(services_of(tmp_path / "demo")) > 1
-    process.send_signal(number)
-    assert ended(process)[0] == 0
-    sleep(0.2)
-    assert services_of(tmp_path / "demo") == []
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path):
+    """A test that fails leaves no process of its demo behind."""
+    yield
+    for each in Path("/proc").glob("[0-9]*"):
+        if f"={tmp_path}/".encode() in environment_of(each):
+            os.kill(int(each.name), signal.SIGKILL)
 
 
-def test_a_second_demo_in_a_folder_in_use_is_refused(tmp_path):
-    first = demo(tmp_path / "demo", "--keep")
-    for line in first.stdout:
-        if "Ctrl-C ends it" in line:
-            break
+def kept(folder: Path) -> subprocess.Popen:
+    """A demo whose service goes on."""
+    process = demo(folder, "--keep")
+    assert any("Ctrl-C ends it" in line for line in process.stdout)
+    return process
+
+
+def test_a_demo_that_is_kept_has_its_folder_alone_and_stops_everything_at_ctrl_c(tmp_path):
+    first = kept(tmp_path / "demo")
+    assert len(services_of(tmp_path / "demo")) == 4
     code, _, err = ended(demo(tmp_path / "demo"))
     assert code == 1
     assert "Another demo runs" in err
     first.send_signal(signal.SIGINT)
     assert ended(first)[0] == 0
+    assert services_of(tmp_path / "demo") == []
+
+
+def test_a_demo_that_is_terminated_in_its_middle_stops_what_it_started(tmp_path):
+    process = demo(tmp_path / "demo")
+    assert any("The service:" in line for line in process.stdout)
+    process.terminate()
+    assert ended(process)[0] == 130
+    assert services_of(tmp_path / "demo") == []

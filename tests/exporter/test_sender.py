@@ -1,0 +1,156 @@
+"""An attempt's words to the ledger: renewals by time, and what happens while the store is away."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from threading import enumerate as threads
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from domain.refusals import ClaimLost, Unavailable
+from domain.task import Task
+from exporter import sender as senders
+from exporter.sender import Sender
+from tests.workshop import PAGE, aside, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.workshop import Workshop
+
+SHORT_LEASE = 2.0
+
+
+def renewed(shop: Workshop, task: Task, times: int) -> Callable[[], bool]:
+    return lambda: len(shop.progressed(task)) > times
+
+
+def heartbeats() -> list[Thread]:
+    return [thread for thread in threads() if thread.name.startswith("heartbeat")]
+
+
+@pytest.mark.parametrize("where", ["source", "results"])
+def test_the_lease_is_renewed_while_the_attempt_waits(shop: Workshop, where: str) -> None:
+    task = shop.create(shop.batch(2 * PAGE))
+    go_on = Event()
+    stalling: dict[str, Any] = {
+        "source": shop.pages(lambda page: go_on.wait() if page == 2 else None),
+        "results": shop.storing(lambda: go_on.wait()),
+    }
+    exporter = shop.exporter("e1", lease=SHORT_LEASE, watch=monotonic, **{where: stalling[where]})
+    observer = shop.exporter("e2", watch=monotonic)
+    running = aside(exporter.step)
+    until(renewed(shop, task, 1), "the task is claimed and renewed once")
+    end = monotonic() + 1.5 * SHORT_LEASE
+    while monotonic() < end:
+        assert not observer.step()
+        sleep(0.05)
+    go_on.set()
+    running.join()
+    now = shop.now(task)
+    assert (now.status, now.attempt, now.exporter) == ("Success", 1, "e1")
+    assert len(shop.progressed(task)) >= 4
+
+
+def test_the_heartbeat_learns_that_the_task_is_lost_and_the_attempt_stops(shop: Workshop) -> None:
+    task = shop.create(shop.batch(3 * PAGE))
+    read: list[int] = []
+
+    def lose(page: int) -> None:
+        read.append(page)
+        shop.story.delete(task)
+        shop.watch.pass_by(SHORT_LEASE)
+        until(lambda: not heartbeats(), "the heartbeat has ended")
+
+    shop.exporter(source=shop.pages(lose), lease=SHORT_LEASE).step()
+    assert read == [1]
+
+
+def test_progress_that_cannot_be_told_does_not_stop_an_attempt(shop: Workshop) -> None:
+    task = shop.create(shop.batch(20 * PAGE))
+
+    def away(page: int) -> None:
+        shop.watch.pass_by(2.0)
+        if page == 2:
+            shop.refuse(3)
+
+    shop.exporter(source=shop.pages(away)).step()
+    assert shop.now(task).status == "Success"
+    assert len(shop.progressed(task)) == 1 + 20 - 3
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_completion_is_saved_again_until_it_is_on_record(shop: Workshop, after: bool) -> None:
+    task = shop.create()
+    shop.exporter(results=shop.storing(lambda: shop.refuse(2, after=after))).step()
+    completed = [event for event in shop.history(task) if isinstance(event, Task.Completed)]
+    assert len(completed) == 1
+    assert shop.now(task).attempt == 1
+    assert len(shop.files()) == 1
+
+
+def test_a_failure_is_saved_again_until_it_is_on_record(shop: Workshop) -> None:
+    batch = shop.batch(PAGE)
+    task = shop.create(batch)
+
+    def fail(page: int) -> None:
+        shop.batches.remove(batch)
+        shop.refuse(2)
+
+    shop.exporter(source=shop.pages(fail)).step()
+    assert shop.now(task).status == "Failed"
+
+
+def test_at_the_stop_an_unavailable_store_is_not_waited_for(shop: Workshop) -> None:
+    task = shop.create()
+    stop = Event()
+
+    def away() -> None:
+        shop.refuse(10**9)
+        stop.set()
+
+    shop.exporter(results=shop.storing(away)).run(stop)
+    assert shop.now(task).held
+
+
+def test_after_the_last_word_nothing_more_is_said(shop: Workshop) -> None:
+    task = shop.create()
+    claim = shop.story.claim(task)
+    assert claim
+    sender = Sender(shop.story.ledger, claim, 60.0, stop=Event(), clock=shop.watch)
+    sender.hand_back("why")
+    head = shop.story.head()
+    shop.watch.pass_by(60)
+    with sender.beating():
+        sleep(3 * senders.BEAT_SECONDS)
+    assert shop.story.head() == head
+
+
+def test_an_exporter_survives_a_store_that_is_away_when_it_looks_for_work(
+    shop: Workshop, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.exporter.AWAY_SECONDS", 0.01)
+    task, stop = shop.create(), Event()
+    shop.refuse(2)
+    running = aside(lambda: shop.exporter().run(stop))
+    until(lambda: shop.now(task).status == "Success", "the task is done")
+    stop.set()
+    running.join()
+    assert caplog.text.count("cannot look for work") == 2
+
+
+def test_a_sender_without_the_task_says_so(shop: Workshop) -> None:
+    task = shop.create()
+    claim = shop.story.claim(task)
+    assert claim
+    stop = Event()
+    stop.set()
+    sender = Sender(shop.story.ledger, claim, 60.0, stop=stop, clock=shop.watch)
+    shop.refuse(1)
+    with pytest.raises(Unavailable):
+        sender.fail("IOTDA.014706", "why")
+    shop.story.claim(task, "e2")
+    with pytest.raises(ClaimLost):
+        sender.fail("IOTDA.014706", "why")
