@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID, uuid5
@@ -36,6 +36,11 @@ class Caller:
     request_id: str
     key: str | None = None
     address: str | None = None
+
+
+def values_of(record: Any) -> dict[str, Any]:
+    """A frozen dataclass's fields; `asdict` would copy each of them, deeply."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 class Fact(AggregateEvent):
@@ -90,4 +95,4 @@ class Aggregate(BaseAggregate[UUID]):
     def record(self, event: type[Fact], caller: Caller, now: datetime, **facts: Any) -> None:
         """Adds a fact, never timed before the one before it in this stream."""
         timestamp = max(now, self.modified_on)
-        self.trigger_event(event, timestamp=timestamp, **asdict(caller), **facts)
+        self.trigger_event(event, timestamp=timestamp, **values_of(caller), **facts)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from domain.commands import Claim, Progress
 from domain.conditions import ExportConditions, File, OwnerId
-from domain.fact import Aggregate, stream_id
+from domain.fact import Aggregate, stream_id, values_of
 from domain.refusals import ClaimLost, TaskOver
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Task(Aggregate):
             app_id=command.app_id,
             instance_id=command.instance_id,
             **command.owner._asdict(),
-            **asdict(command.conditions),
+            **values_of(command.conditions),
         )
 
     def take(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from projections.schema import TABLES
@@ -70,8 +71,9 @@ def nothing(table: str, *key: Any) -> Row | None:
 
 
 def stored_in(database: Database) -> Find:
-    """Finds rows as they stand in the tables."""
+    """Finds rows as they stand in the tables; each is read once, so keep it for one transaction."""
 
+    @cache
     def find(table: str, *key: Any) -> Row | None:
         query = f"SELECT * FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
         row = database.conn.execute(query, key).fetchone()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
 from domain.conditions import ExportConditions, File, OwnerId, Results
 from domain.downloads import Downloads
+from domain.fact import values_of
 from domain.task import Task, file_of, task_stream
 from projections.registry import on, text
 
@@ -223,7 +224,7 @@ def _file_row(
     file: File, conditions: str, completed_at: datetime, superseded_at: datetime | None
 ) -> Row:
     return {
-        **asdict(file),
+        **values_of(file),
         "complete": int(file.complete),
         "conditions": conditions,
         "completed_at": text(completed_at),

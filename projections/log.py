@@ -160,12 +160,12 @@ class Turns:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
     def __call__(self, owner: OwnerId) -> Iterator[None]:
         """Waits for the owner's turn, at most `TURN_SECONDS`."""
         stripe = blake2b("/".join(owner).encode(), digest_size=1).hexdigest()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder / stripe, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(descriptor)

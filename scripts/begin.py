@@ -11,7 +11,7 @@ from domain.conditions import OwnerId
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from scripts.parts import Parts
+    from api.parts import Parts
 
 DEFAULT_APP = "default"
 

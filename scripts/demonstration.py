@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.parts import Parts
 from api.settings import Settings
 from domain.refusals import Refusal
 from exporter.cells import mend
@@ -25,7 +26,6 @@ from scripts.begin import begin
 from scripts.client import Client
 from scripts.events import pages
 from scripts.group import command_line
-from scripts.parts import Parts
 from scripts.talk import progress, stamp
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from contextlib import closing, contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from api.parts import Parts
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
-from scripts.parts import Parts
 from scripts.talk import say
 
 if TYPE_CHECKING:

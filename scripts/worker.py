@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.parts import Parts
 from domain.refusals import Refusal
 from exporter.results import ResultsFailed
 from scripts.group import READY
 from scripts.logs import log_to_stderr
-from scripts.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.types import ASGIApp
 
     from api.settings import Settings
     from projections.follower import Follower
@@ -78,9 +80,14 @@ def serve_api(settings: Settings, descriptor: int) -> None:
     """Answers requests at the socket that the parent listens on."""
     from api.app import create_app
 
+    serve_app(create_app(settings), descriptor)
+
+
+def serve_app(app: ASGIApp, descriptor: int) -> None:
+    """Runs any application as `serve_api` runs the API, to the last setting."""
     server = Announcing(
         Config(
-            create_app(settings),
+            app,
             http=BoundedHead,
             loop="asyncio",
             ws="none",

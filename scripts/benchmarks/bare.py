@@ -11,17 +11,14 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-import api.app
-from api.settings import Settings
-from scripts.worker import serve_api
+from scripts.worker import serve_app
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-def application(settings: Settings) -> Starlette:
+def application() -> Starlette:
     """Every GET is answered with the document at hand, made into JSON each time."""
-    del settings
     content = json.loads(Path(sys.argv[2]).read_bytes())
 
     async def answer(_: Request) -> JSONResponse:
@@ -31,6 +28,4 @@ def application(settings: Settings) -> Starlette:
 
 
 if __name__ == "__main__":
-    # The worker takes its application from there: so the server is the same, to its last setting.
-    api.app.create_app = application
-    serve_api(Settings.read(), int(sys.argv[1]))
+    serve_app(application(), int(sys.argv[1]))

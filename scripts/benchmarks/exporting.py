@@ -18,7 +18,7 @@ from scripts.benchmarks import homes, tasks
 from scripts.benchmarks.figures import Sample, Stopwatch
 
 if TYPE_CHECKING:
-    from scripts.parts import Parts
+    from api.parts import Parts
 
 # The library has no types.
 _save_data: Any = save_data

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from api.parts import Parts
 from api.settings import Settings
 from domain.commands import SetLimits
 from domain.conditions import OwnerId
 from scripts.begin import begin
 from scripts.benchmarks.tasks import PROJECT
 from scripts.group import READY, command_line
-from scripts.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -40,7 +40,7 @@ def import_(file: BinaryIO, project: str, app: str | None, format: Any, as_json:
 
     FILE is - for stdin. JSON Lines: the batch task, then a detail a line; CSV: a header first.
     """
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts, progress("importing") as advance:
         parts.must_have(project, app)
@@ -57,7 +57,7 @@ def import_(file: BinaryIO, project: str, app: str | None, format: Any, as_json:
 @as_json
 def append(task_id: str, file: BinaryIO, format: Any, as_json: bool) -> None:
     """Add details to a batch task that runs on; all or nothing."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts, progress("appending") as advance:
         added = parts.batches.append(task_id, file, format, progress=advance)
@@ -70,7 +70,7 @@ def append(task_id: str, file: BinaryIO, format: Any, as_json: bool) -> None:
 @as_json
 def finish(task_id: str, status: str | None, as_json: bool) -> None:
     """End a batch task that runs on."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         ended = parts.batches.finish(task_id, status)
@@ -85,7 +85,7 @@ def finish(task_id: str, status: str | None, as_json: bool) -> None:
 @as_json
 def generate(project: str, app: str | None, rows: int, seed: int, as_json: bool) -> None:
     """Make up a finished batch task."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts, progress("generating", rows) as advance:
         parts.must_have(project, app)
@@ -98,7 +98,7 @@ def generate(project: str, app: str | None, rows: int, seed: int, as_json: bool)
 @as_json
 def list_batches(project: str | None, as_json: bool) -> None:
     """List the batch tasks, newest first."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         show_all(_COLUMNS, map(asdict, parts.batches.list(project)), as_json)
@@ -109,7 +109,7 @@ def list_batches(project: str | None, as_json: bool) -> None:
 @as_json
 def show_batch(task_id: str, as_json: bool) -> None:
     """Show a batch task and its details counted by status."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         report = parts.batches.show(task_id)
@@ -120,7 +120,7 @@ def show_batch(task_id: str, as_json: bool) -> None:
 @click.argument("task_id")
 def remove(task_id: str) -> None:
     """Remove a batch task; exports of it keep their files."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.batches.remove(task_id)

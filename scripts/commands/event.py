@@ -38,8 +38,8 @@ def list_events(
     as_json: bool,
 ) -> None:
     """Print one line an event; with --json, JSON Lines of everything it holds."""
+    from api.parts import Parts
     from scripts.events import pages
-    from scripts.parts import Parts
 
     with Parts() as parts:
         wanted = {"project_id": project, "user_id": parts.user_id(user), "task_id": task}

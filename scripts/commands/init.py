@@ -24,8 +24,8 @@ def init(project: str | None, name: str, user: str, as_json: bool) -> None:
 
     The key is printed this once; a store that is not empty is refused.
     """
+    from api.parts import Parts
     from scripts.begin import begin
-    from scripts.parts import Parts
 
     with Parts() as parts:
         beginning = begin(parts, project, name=name, user=user)

@@ -22,7 +22,7 @@ def limits() -> None:
 @as_json
 def show_limits(as_json: bool) -> None:
     """Show the numbers in force."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         show(_document(parts.ledger.limits()), as_json)
@@ -35,8 +35,8 @@ def show_limits(as_json: bool) -> None:
 @as_json
 def set_limits(as_json: bool, **given: Any) -> None:
     """Change some of the numbers; users meet them at their next request."""
+    from api.parts import Parts
     from domain.commands import SetLimits
-    from scripts.parts import Parts
 
     changed = {name: number for name, number in given.items() if number is not None}
     if not changed:

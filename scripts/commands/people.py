@@ -48,7 +48,7 @@ def add_user(
     as_json: bool,
 ) -> None:
     """Add a user; its first key is printed, this once."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     rights = _rights(admin, policy)
     password = _password_from_stdin() if password_stdin else None
@@ -62,7 +62,7 @@ def add_user(
 @as_json
 def list_users(as_json: bool) -> None:
     """List the users, by name."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         columns = ("user_id", "name", "added_at", "projects")
@@ -74,7 +74,7 @@ def list_users(as_json: bool) -> None:
 @as_json
 def show_user(name: str, as_json: bool) -> None:
     """Show a user, its projects and its access keys."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         user_id = parts.people.user_id_of(name)
@@ -90,7 +90,7 @@ def show_user(name: str, as_json: bool) -> None:
 @policy_option
 def grant(name: str, project: str, admin: bool, policy: TextIO | None) -> None:
     """Say what a user may do in a project, to which it belongs from here on."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     rights = _rights(admin, policy)
     with Parts() as parts:
@@ -102,7 +102,7 @@ def grant(name: str, project: str, admin: bool, policy: TextIO | None) -> None:
 @password_stdin
 def password(name: str, password_stdin: bool) -> None:
     """Give a user a password, or another one; it is asked for, hidden."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     given = _password_from_stdin() if password_stdin else _password_asked()
     with Parts() as parts:
@@ -113,7 +113,7 @@ def password(name: str, password_stdin: bool) -> None:
 @click.argument("name")
 def remove_user(name: str) -> None:
     """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.people.remove_user(name, parts.operator())
@@ -130,7 +130,7 @@ def key() -> None:
 @as_json
 def add_key(name: str, expires: float | None, as_json: bool) -> None:
     """Give a user one more access key; it is printed, this once."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     lives = None if expires is None else timedelta(seconds=expires)
     with Parts() as parts:
@@ -143,7 +143,7 @@ def add_key(name: str, expires: float | None, as_json: bool) -> None:
 @click.argument("access_key")
 def revoke(access_key: str) -> None:
     """Take an access key away, at once."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.people.revoke_key(access_key, parts.operator())

@@ -25,7 +25,7 @@ def add_project(
     project_id: str, name: str | None, enterprise_project: str, upstream_project: str | None
 ) -> None:
     """Add a project."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.register.add_project(
@@ -37,7 +37,7 @@ def add_project(
 @as_json
 def list_projects(as_json: bool) -> None:
     """List the projects."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     columns = ("project_id", "name", "enterprise_project_id", "upstream_project_id")
     with Parts() as parts:
@@ -48,7 +48,7 @@ def list_projects(as_json: bool) -> None:
 @click.argument("project_id")
 def remove_project(project_id: str) -> None:
     """Remove a project that no user belongs to."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.register.remove_project(project_id, parts.operator())
@@ -65,7 +65,7 @@ def app() -> None:
 @click.option("--default", is_flag=True, help="The one meant where a request names none.")
 def add_app(app_id: str, project: str, default: bool) -> None:
     """Add an app to a project."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.register.add_app(project, app_id, default, parts.operator())
@@ -76,7 +76,7 @@ def add_app(app_id: str, project: str, default: bool) -> None:
 @as_json
 def list_apps(project: str | None, as_json: bool) -> None:
     """List the apps."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         rows = map(asdict, parts.queries.apps(project))
@@ -88,7 +88,7 @@ def list_apps(project: str | None, as_json: bool) -> None:
 @project_option
 def remove_app(app_id: str, project: str) -> None:
     """Remove an app from a project."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         parts.register.remove_app(project, app_id, parts.operator())

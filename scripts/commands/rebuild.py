@@ -16,8 +16,8 @@ def rebuild(as_json: bool) -> None:
 
     They are built beside the live ones, compared with them row by row, and take their place.
     """
+    from api.parts import Parts
     from projections.rebuild import rebuild as build
-    from scripts.parts import Parts
 
     with Parts() as parts, progress("rebuilding") as advance:
         done = build(parts.log.recorder, parts.tables, progress=advance)

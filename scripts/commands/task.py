@@ -34,7 +34,7 @@ def task() -> None:
 @as_json
 def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
     """List the tasks that are kept, newest first."""
-    from scripts.parts import Parts
+    from api.parts import Parts
 
     with Parts() as parts:
         rows = parts.queries.all_tasks(project, parts.user_id(user))
@@ -46,8 +46,8 @@ def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
 @as_json
 def show_task(task_id: str, as_json: bool) -> None:
     """Show a task, the file a download would give, and its owner's quota."""
+    from api.parts import Parts
     from domain.refusals import Refusal
-    from scripts.parts import Parts
 
     with Parts() as parts:
         row = parts.queries.any_task(task_id)
@@ -62,9 +62,9 @@ def show_task(task_id: str, as_json: bool) -> None:
 @click.argument("task_id")
 def delete_task(task_id: str) -> None:
     """Delete a task in any state; its events stay readable."""
+    from api.parts import Parts
     from domain.commands import DeleteTask
     from domain.refusals import NoSuchTask
-    from scripts.parts import Parts
 
     with Parts() as parts:
         found = parts.ledger.task(task_id)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from api.parts import Parts
 from domain.commands import CreateTask
 from domain.conditions import ExportConditions, OwnerId
 from domain.fact import Caller
 from scripts.cli import cli
-from scripts.parts import Parts
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts.parts import Parts
+from api.parts import Parts
 
 POLICY = '{"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["iotda:*:*"]}]}'
 

@@ -14,8 +14,8 @@ from time import monotonic, sleep
 
 import pytest
 
+from api.parts import Parts
 from scripts.group import command_line
-from scripts.parts import Parts
 from scripts.worker import HEAD_BYTES
 
 SOON = 60.0

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
+from api.parts import Parts
 from scripts.events import PAGE
 from scripts.group import command_line
-from scripts.parts import Parts
 
 ADA, BOB, LATE = "a" * 32, "b" * 32, "1" * 32
 

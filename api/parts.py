@@ -1,4 +1,4 @@
-"""Parts: what the settings name, opened as it is asked for, the same for every command."""
+"""Parts: what the settings name, opened as it is asked for; the one composition for all."""
 
 from __future__ import annotations
 
