@@ -54,7 +54,7 @@ class Task(Aggregate):
 
         `lease` is how many seconds of silence mean that the exporter is gone; `released` a
         hand-back, not to be taken up for `wait` seconds. `crashes` counts the leases lost so far,
-        `faults` the hand-backs in a row for a passing fault of source or result store.
+        `faults` the hand-backs so far for a passing fault of source or result store.
         """
 
         TOPIC: ClassVar[str] = "task.progressed"

@@ -82,6 +82,10 @@ def plain(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain(each)}" for name, each in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(plain, value)) or "-"
     text = value if isinstance(value, str) else _json(value, None).strip('"')
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()

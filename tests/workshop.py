@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 xlrd: Any = untyped_xlrd
 PAGE = 10
 PATIENCE = 20.0
+AWAY = OperationalError("away")
 
 
 class Watch:
@@ -166,7 +167,7 @@ class Workshop:
         found = (row for page in self.source.pages(batch) for row in page)
         return [[cell or "" for cell in row] for row in found]
 
-    def refuse(self, times: int, *, after: bool = False) -> None:
+    def refuse(self, times: int, error: Exception = AWAY, *, after: bool = False) -> None:
         """The event store fails the next writes, before they are made or (`after`) afterwards."""
         recorder = self.story.recorder
         insert, left = recorder.insert_events, times
@@ -177,7 +178,7 @@ class Workshop:
                 left -= 1
                 if after:
                     insert(stored, **more)
-                raise OperationalError("away")
+                raise error
             return insert(stored, **more)
 
         recorder.insert_events = insert_events  # type: ignore[method-assign, assignment]

@@ -115,6 +115,39 @@ def test_at_the_stop_an_unavailable_store_is_not_waited_for(shop: Workshop) -> N
     assert shop.now(task).held
 
 
+def test_the_hand_back_at_the_stop_is_said_again_until_it_is_on_record(shop: Workshop) -> None:
+    task = shop.create()
+    stop, stalled = Event(), Event()
+
+    def stall() -> None:
+        shop.refuse(1)
+        stop.set()
+        stalled.wait()
+
+    exporter = shop.exporter(results=shop.storing(stall))
+    running = aside(lambda: exporter.run(stop))
+    until(lambda: stop.is_set() and not shop.now(task).held, "the task is handed back")
+    stalled.set()
+    running.join()
+    assert shop.now(task).attempt == 1
+
+
+def test_a_fault_of_one_beat_does_not_end_the_heartbeat(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = shop.create()
+
+    def stall() -> None:
+        shop.refuse(1, RuntimeError("nobody foresaw this"))
+        shop.watch.pass_by(SHORT_LEASE)
+        until(lambda: "nobody foresaw this" in caplog.text, "the fault is logged")
+        shop.watch.pass_by(SHORT_LEASE)
+        until(renewed(shop, task, 1), "the lease is renewed")
+
+    shop.exporter(lease=SHORT_LEASE, results=shop.storing(stall)).step()
+    assert shop.now(task).status == "Success"
+
+
 def test_after_the_last_word_nothing_more_is_said(shop: Workshop) -> None:
     task = shop.create()
     claim = shop.story.claim(task)

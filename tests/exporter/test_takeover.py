@@ -17,11 +17,12 @@ from domain.task import Task
 from exporter.exporter import CRASHES_ALLOWED
 from exporter.sender import SHUTDOWN
 from exporter.sweeper import Sweeper, Swept
-from tests.facts import LEASE
+from tests.facts import BEN, LEASE
 from tests.workshop import PAGE, Crash, aside, until
 
 if TYPE_CHECKING:
     from exporter.exporter import Exporter
+    from projections.rows import TaskRow
     from tests.workshop import Workshop
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +159,23 @@ def test_of_two_exporters_that_want_one_task_one_gets_it_and_the_other_looks_on(
     assert second.step()
     assert [shop.now(task).status for task in tasks] == ["Success"] * 4
     assert all(shop.now(task).attempt == 1 for task in tasks)
+
+
+def test_after_a_lost_race_an_exporter_serves_whose_turn_it_is_then(shop: Workshop) -> None:
+    anns = [shop.create(), shop.create()]
+    bens = shop.create(owner=BEN)
+    other, look = shop.exporter("e2"), shop.queries.work
+
+    def look_slowly() -> list[TaskRow]:
+        work = look()
+        shop.queries.work = look  # type: ignore[method-assign]
+        other.step()
+        return work
+
+    shop.queries.work = look_slowly  # type: ignore[method-assign]
+    assert shop.exporter("e1").step()
+    statuses = [shop.now(task).status for task in (*anns, bens)]
+    assert (sorted(statuses[:2]), statuses[2]) == (["Processing", "Success"], "Success")
 
 
 # Removal
