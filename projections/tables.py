@@ -37,8 +37,7 @@ class ReadTables:
     @contextmanager
     def open(self) -> Iterator[Database]:
         """The current tables, made empty where there are none; in no transaction."""
-        name = self._present()
-        database = self._reuse(name) or connect(self.folder / name)
+        name, database = self._take()
         try:
             yield database
         except BaseException:
@@ -56,7 +55,7 @@ class ReadTables:
     def new(self) -> tuple[str, Database]:
         """An empty file beside the current one, with a name of its own."""
         name = f"{_PREFIX}{token_hex(8)}.sqlite"
-        database = connect(self.folder / name)
+        database = connect(self.folder / name, create=True)
         with database.atomic():
             schema.create(database)
         return name, database
@@ -77,12 +76,24 @@ class ReadTables:
         while self._idle:
             self._idle.pop()[1].conn.close()
 
+    def _take(self) -> tuple[str, Database]:
+        """A connection to the current file, which may be another one a moment later."""
+        while True:
+            name = self._present()
+            try:
+                return name, self._reuse(name) or connect(self.folder / name)
+            except sqlite3.OperationalError:
+                if self.current() == name:
+                    raise
+
     def _present(self) -> str:
         name = self.current()
         if name is None:
             return self._begin()
         if name.startswith(_PREFIX) and (self.folder / name).exists():
             return name
+        if name != self.current():
+            return self._present()
         name, database = self.new()
         database.conn.close()
         self.point_to(name)
@@ -112,10 +123,11 @@ class ReadTables:
         return None
 
 
-def connect(path: Path) -> Database:
+def connect(path: Path, *, create: bool = False) -> Database:
     """Opens read tables: losing the last of them to a power cut costs a catch-up, no more."""
     connection = sqlite3.connect(
-        path,
+        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+        uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         cached_statements=128,

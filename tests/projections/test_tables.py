@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
+from projections.rebuild import rebuild
 from projections.tables import ReadTables
 from tests.facts import ANN
 
@@ -32,3 +35,42 @@ def test_a_connection_that_failed_is_not_used_again(node):
     with pytest.raises(ZeroDivisionError), node.tables.open():
         raise ZeroDivisionError
     assert node.queries.tasks(ANN).count == 0
+
+
+@pytest.mark.parametrize("moment", ["between looking and opening", "between two looks"])
+def test_a_file_that_is_replaced_under_a_readers_eyes_is_not_made_again(
+    node, story, monkeypatch, moment
+):
+    story.create()
+    node.queries.tasks(ANN)
+    reader = ReadTables(node.tables.folder)
+    look = reader.current
+
+    def then_it_is_replaced():
+        name = look()
+        monkeypatch.setattr(reader, "current", look)
+        rebuild(node.log.recorder, node.tables)
+        if moment == "between looking and opening":
+            (node.tables.folder / name).touch()
+            monkeypatch.setattr(reader, "_reuse", lambda name: gone(name))
+        return name
+
+    def gone(name):
+        monkeypatch.undo()
+        node.tables.discard(name)
+
+    monkeypatch.setattr(reader, "current", then_it_is_replaced)
+    with reader.open() as database:
+        assert database.execute("SELECT count(*) FROM tasks").fetchone()[0] == 1
+    assert [path.name for path in reader.folder.glob("*.sqlite")] == [look()]
+    reader.close()
+
+
+def test_a_file_that_cannot_be_opened_is_said_to_be_so(node):
+    node.queries.tasks(ANN)
+    name = node.tables.current()
+    node.tables.close()
+    node.tables.discard(name)
+    (node.tables.folder / name).mkdir()
+    with pytest.raises(sqlite3.OperationalError), node.tables.open():
+        pass
