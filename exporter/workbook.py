@@ -36,6 +36,10 @@ REPAIRS_LISTED = 1_000
 SUMMARY = "summary"
 SUMMARY_HEADER = ("key", "value")
 
+WIDTHS = {"target": 28, "output": 48, "error_msg": 48, "key": 32, "value": 64}
+USUAL_WIDTH = 16
+"""Widths of columns by their title, in characters: what is usual in them fits."""
+
 FLUSH_ROWS = 1_024
 """Rows that are held as objects before they go to the sheet's temporary file."""
 
@@ -43,6 +47,7 @@ ZIP_CLOCK = (1980, 1, 1, 0, 0, 0)
 """The time on the entry of a zip, the earliest that the format has: equal files pack equally."""
 
 _ROW_BYTES, _CELL_BYTES = 20, 14
+_CHARACTER = 256
 
 # The library has no types.
 _open_writer: Any = Writer
@@ -177,6 +182,7 @@ class Workbook:
         self._page.row_tempfile = self._files.enter_context(rows)
         for column, title in enumerate(header):
             self._page.write(0, column, title, _BOLD)
+            self._page.col(column).width = _CHARACTER * WIDTHS.get(title, USUAL_WIDTH)
         self._sheet.current_row = 1
         self._page.panes_frozen = True
         self._page.horz_split_pos = 1

@@ -149,6 +149,15 @@ def test_the_header_is_bold_and_stays_in_sight(path: Path) -> None:
         assert (sheet.panes_are_frozen, sheet.horz_split_pos, sheet.vert_split_pos) == (1, 1, 0)
 
 
+def test_columns_are_as_wide_as_what_is_usual_in_them(path: Path) -> None:
+    book = Workbook(path, ("target", "status"))
+    book.close([])
+    with xlrd.open_workbook(path, formatting_info=True) as read:
+        widths = {n: read.sheet_by_name(n).colinfo_map for n in ("details", "summary")}
+    assert [widths["details"][column].width // 256 for column in (0, 1)] == [28, 16]
+    assert [widths["summary"][column].width // 256 for column in (0, 1)] == [32, 64]
+
+
 def test_rows_are_taken_one_by_one_as_the_source_gives_them(path: Path) -> None:
     book = Workbook(path, HEADER)
     seen = []
