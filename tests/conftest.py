@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
+
+# A run in the background may have been started deaf to Ctrl-C, and what it starts would be too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,13 @@ def test_nothing_that_steers_a_terminal_is_printed_for_people():
 
 
 def test_what_is_not_there_is_a_dash_and_truth_is_yes_or_no():
-    assert [plain(None), plain(True), plain(False), plain(0), plain([1, "a"])] == [
-        "-", "yes", "no", "0", '[1, "a"]',
-    ]  # fmt: skip
+    assert [plain(None), plain(True), plain(False), plain(0)] == ["-", "yes", "no", "0"]
+
+
+def test_several_stand_side_by_side():
+    assert plain([1, "a"]) == "1, a"
+    assert plain({"p1": "admin", "p2": None}) == "p1: admin, p2: -"
+    assert [plain([]), plain({})] == ["-", "-"]
 
 
 def test_times_are_printed_as_the_api_writes_them():
