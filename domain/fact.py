@@ -72,7 +72,7 @@ class Aggregate(BaseAggregate[UUID]):
     @classmethod
     def of(cls, id: UUID, facts: Iterable[Fact]) -> Self:
         """The aggregate after all of `facts`, its whole history; version 0 where there are none."""
-        aggregate = cls._shell(id, 0)
+        aggregate = cls.bare(id, 0)
         for fact in facts:
             fact.mutate(aggregate)
         return aggregate
@@ -80,13 +80,14 @@ class Aggregate(BaseAggregate[UUID]):
     @classmethod
     def after(cls, id: UUID, last: Fact | None) -> Self:
         """The aggregate after `last`, whose facts each carry the whole state."""
-        aggregate = cls._shell(id, last.originator_version - 1 if last else 0)
+        aggregate = cls.bare(id, last.originator_version - 1 if last else 0)
         if last:
             last.mutate(aggregate)
         return aggregate
 
     @classmethod
-    def _shell(cls, id: UUID, version: int) -> Self:
+    def bare(cls, id: UUID, version: int) -> Self:
+        """An aggregate of which no more is known than its version."""
         aggregate = cls.__new__(cls)
         aggregate.__base_init__(id, version, _BEFORE_ALL)
         aggregate.__init__()  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from random import SystemRandom
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 TRIES = 20
 LONGEST_PAUSE = 0.05
+
+_LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
 A = TypeVar("A", bound="Aggregate")
@@ -83,6 +86,19 @@ class Journal:
             Unavailable: the store does not answer.
         """
         return aggregate.of(stream, self._facts(stream))
+
+    def salvage(self, aggregate: type[A], stream: UUID) -> A:
+        """As `load`; but where the facts cannot be read, a bare one that can still be ended.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        stored = self._select(stream)
+        try:
+            return aggregate.of(stream, map(self._read, stored))
+        except Exception:
+            _LOGGER.exception("the stream %s cannot be read", stream)
+            return aggregate.bare(stream, stored[-1].originator_version)
 
     def latest(self, aggregate: type[A], stream: UUID) -> A:
         """An aggregate whose facts carry its whole state, after the last of them.
@@ -149,10 +165,10 @@ class Journal:
         return any(bytes(event.state) == last.state for event in found)
 
     def _facts(self, stream: UUID, **selection: Any) -> list[Fact]:
-        return [
-            cast("Fact", self._mapper.to_domain_event(stored))
-            for stored in self._select(stream, **selection)
-        ]
+        return [self._read(stored) for stored in self._select(stream, **selection)]
+
+    def _read(self, stored: StoredEvent) -> Fact:
+        return cast("Fact", self._mapper.to_domain_event(stored))
 
     def _select(self, stream: UUID | str, **selection: Any) -> list[StoredEvent]:
         try:

@@ -63,7 +63,7 @@ class Ledger:
             evicted = owner.admit(
                 command.owner, task_id, limits, self._is_unfinished, command.caller, now
             )
-            gone = [self._task(each) for each in evicted]
+            gone = [self._salvaged(each) for each in evicted]
             for each in filter(_is_kept, gone):
                 each.evict("kept_limit", task_id, command.caller, now)
             task = Task.of(task_stream(task_id), ())
@@ -80,15 +80,15 @@ class Ledger:
         """
 
         def decide(now: datetime) -> tuple[list[Aggregate], None]:
-            task = self._task_of(command.owner, command.task_id)
-            if task.evicted == "deleted":
-                return [], None
-            if task.evicted:
-                raise NoSuchTask
+            task = self._salvaged(command.task_id)
             owner = self._owner(command.owner)
-            task.evict("deleted", None, command.caller, now)
-            owner.release(command.owner, command.task_id, command.caller, now)
-            return [task, owner], None
+            if command.task_id in owner.kept:
+                task.evict("deleted", None, command.caller, now)
+                owner.release(command.owner, command.task_id, command.caller, now)
+                return [task, owner], None
+            if task.evicted == "deleted" and task.owner == command.owner:
+                return [], None
+            raise NoSuchTask
 
         self.journal.record(decide, command.owner)
 
@@ -99,7 +99,7 @@ class Ledger:
             owner = self._owner(owner_id)
             if owner.closed:
                 return [], None
-            tasks = [self._task(each) for each in owner.kept]
+            tasks = [self._salvaged(each) for each in owner.kept]
             for task in filter(_is_kept, tasks):
                 task.evict("deleted", None, caller, now)
             owner.close(owner_id, caller, now)
@@ -116,9 +116,9 @@ class Ledger:
         """
         began = 0.0
 
-        def decide(now: datetime) -> tuple[list[Aggregate], None]:
+        def decide(_: datetime) -> tuple[list[Aggregate], None]:
             nonlocal began
-            began = self._watch()
+            began, now = self._watch(), self.journal.clock()
             downloads = self._downloads(command.owner)
             downloads.grant(command, self.limits().download_interval, now)
             return [downloads], None
@@ -238,14 +238,12 @@ class Ledger:
     def _task(self, task_id: str) -> Task:
         return self.journal.load(Task, task_stream(task_id))
 
-    def _task_of(self, owner: OwnerId, task_id: str) -> Task:
-        task = self._task(task_id)
-        if not task.version or task.owner != owner:
-            raise NoSuchTask
-        return task
+    def _salvaged(self, task_id: str) -> Task:
+        """Of a task that cannot be read it is only sure that it can be removed."""
+        return self.journal.salvage(Task, task_stream(task_id))
 
     def _is_unfinished(self, task_id: str) -> bool:
-        return self._task(task_id).unfinished
+        return self._salvaged(task_id).unfinished
 
     def _owner(self, owner: OwnerId) -> Owner:
         return self.journal.latest(Owner, owner_stream(owner))

@@ -9,6 +9,7 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from domain.commands import Progress
 from domain.journal import utc_now
 from domain.refusals import TaskOver, Unavailable
 from exporter.attempt import Attempt
@@ -130,7 +131,14 @@ class Exporter:
         return task, claim
 
     def _attempt(self, task: Task, claim: Claim, stop: Event) -> None:
-        sender = Sender(self._ledger, claim, self._lease, stop=stop, clock=self._seconds)
+        sender = Sender(
+            self._ledger,
+            claim,
+            self._lease,
+            stop=stop,
+            clock=self._seconds,
+            progress=Progress(total=task.total),
+        )
         Attempt(
             task,
             sender,

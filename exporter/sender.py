@@ -57,12 +57,13 @@ class Sender:
         *,
         stop: Event,
         clock: Callable[[], float] = monotonic,
+        progress: Progress | None = None,
     ) -> None:
         self._ledger, self.claim, self._lease = ledger, claim, lease
         self._stop, self._clock = stop, clock
         self._saving = Lock()
         self._over: TaskOver | None = None
-        self._latest = self._told = Progress()
+        self._latest = self._told = progress or Progress()
         self._tried_at = clock()
 
     @contextmanager

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.journal import utc_now
+from domain.refusals import Refusal
 from exporter.results import parse_key
 
 if TYPE_CHECKING:
@@ -95,7 +96,13 @@ class Sweeper:
 
     def _fate_of_unkept(self, task_id: str) -> Fate:
         """Tables hold kept tasks alone: whether a task was removed or never was, the log tells."""
-        task = self._ledger.task(task_id)
+        try:
+            task = self._ledger.task(task_id)
+        except Refusal:
+            raise
+        except Exception:
+            log.exception("task %s cannot be read; its files stay", task_id)
+            return Fate.UNKNOWN
         return Fate.DELETED if task and task.evicted else Fate.UNKNOWN
 
 

@@ -43,6 +43,16 @@ class Changes:
         """No row with this key any more."""
         self.rows[table, key] = None
 
+    def check(self) -> None:
+        """Refuses what the tables would not store.
+
+        Raises:
+            TypeError, UnicodeEncodeError: a value that does not fit its column.
+        """
+        for (table, _), row in self.rows.items():
+            for column, kind in TABLES[table].columns.items() if row else ():
+                _check(table, column, kind, row[column] if row else None)
+
     def take(self, changes: Changes) -> None:
         """Makes another's changes, stacked on these, one's own."""
         self.rows.update(changes.rows)
@@ -84,3 +94,12 @@ def stored_in(database: Database) -> Find:
 
 def _matches(table: str) -> str:
     return " AND ".join(f"{column} = ?" for column in TABLES[table].key)
+
+
+def _check(table: str, column: str, kind: type, value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, kind):
+        raise TypeError(f"{table}.{column} cannot be {value!r}")
+    if isinstance(value, str) and not value.isascii():
+        value.encode()

@@ -15,7 +15,7 @@ from domain.log import LOG_STREAM, Log
 from domain.refusals import Unavailable
 from projections.changes import Changes, stored_in
 from projections.position import Position, apply_page, news_since
-from projections.rebuild import rebuild
+from projections.rebuild import RebuildRunning, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,5 +110,8 @@ class Follower:
         log = Journal(self.recorder).latest(Log, LOG_STREAM)
         if log.incarnation == self.position().incarnation:
             raise LogAltered
-        with reading():
-            rebuild(self.recorder, self.tables)
+        try:
+            with reading():
+                rebuild(self.recorder, self.tables)
+        except RebuildRunning as running:
+            raise BehindLog from running

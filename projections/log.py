@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -166,12 +166,12 @@ class Turns:
     def __call__(self, owner: OwnerId) -> Iterator[None]:
         """Waits for the owner's turn, at most `TURN_SECONDS`."""
         stripe = blake2b("/".join(owner).encode(), digest_size=1).hexdigest()
-        descriptor = os.open(self._folder / stripe, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(descriptor)
+        with ExitStack() as held:
+            with suppress(OSError):  # a turn is fairness, not worth a refusal
+                descriptor = os.open(self._folder / stripe, os.O_RDWR | os.O_CREAT, 0o600)
+                held.callback(os.close, descriptor)
+                _lock(descriptor)
             yield
-        finally:
-            os.close(descriptor)
 
 
 def _lock(descriptor: int) -> None:

@@ -71,6 +71,7 @@ def apply(events: Sequence[Notification], changes: Changes) -> None:
         step = Changes(changes.get, event.id)
         try:
             fact = _apply_one(event, step)
+            step.check()
         except Exception as error:
             _LOGGER.exception("event %s (%s) cannot be applied", event.id, event.topic)
             step = Changes(changes.get)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 PAGE = 5000
 DIFFERENCES_SHOWN = 20
 _LOCK = "rebuild.lock"
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class RebuildRunning(Refusal):
@@ -71,16 +75,18 @@ def rebuild(
         RebuildRunning: another one of the same folder has not ended.
     """
     began = monotonic()
-    with _alone(tables.folder), tables.open() as live:
+    with _alone(tables.folder):
+        tables.tidy()
         name, database = tables.new()
         leftover = name
         try:
             rows = _fold(recorder, database, progress)
-            found = _compare(recorder, live, database)
+            found = _differences_from_live(recorder, tables, database)
             position = Position.read(Changes(stored_in(database)))
             if swap:
-                leftover = tables.current() or name
+                before = tables.current() or name
                 tables.point_to(name)
+                leftover = before
         finally:
             database.conn.close()
             tables.discard(leftover)
@@ -109,10 +115,29 @@ def _fold(
     return len(memory.rows)
 
 
-def _compare(recorder: ApplicationRecorder, live: Database, rebuilt: Database) -> list[Difference]:
-    """Brings both to the same event, and tells them apart; live tables of another log: nothing."""
-    while apply_page(recorder, live, PAGE):
-        pass
+def _differences_from_live(
+    recorder: ApplicationRecorder, tables: ReadTables, rebuilt: Database
+) -> list[Difference]:
+    """Brings both to the same event, and tells them apart.
+
+    Live tables of another log, or damaged ones, are none to compare with.
+    """
+    try:
+        with tables.open() as live:
+            while apply_page(recorder, live, PAGE):
+                pass
+            while (found := _compare(recorder, live, rebuilt)) is None:
+                pass
+            return found
+    except sqlite3.DatabaseError:
+        _LOGGER.exception("the live read tables are damaged")
+        return []
+
+
+def _compare(
+    recorder: ApplicationRecorder, live: Database, rebuilt: Database
+) -> list[Difference] | None:
+    """Compares without holding up those who write; None where the live tables went on meanwhile."""
     with immediate(live):
         at = Position.read(Changes(stored_in(live)))
         if news_since(recorder, at, 1) is None:
@@ -122,7 +147,13 @@ def _compare(recorder: ApplicationRecorder, live: Database, rebuilt: Database) -
             while events := _until(recorder, Position.read(changes), at):
                 apply(events, changes)
             changes.store(rebuilt)
+    live.conn.execute("BEGIN")
+    try:
+        if Position.read(Changes(stored_in(live))) != at:
+            return None
         return [each for table in TABLES for each in _differences(table, live, rebuilt)]
+    finally:
+        live.conn.rollback()
 
 
 def _until(recorder: ApplicationRecorder, position: Position, at: Position) -> list[Any]:

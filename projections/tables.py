@@ -7,6 +7,7 @@ import sqlite3
 from collections import deque
 from contextlib import contextmanager, suppress
 from secrets import token_hex
+from time import time
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_SECONDS = 5.0
+BEING_MADE_SECONDS = 3600.0
+"""A file that is not current is a rebuild's, unless it is older than this: then one was killed."""
+
 _POINTER = "current"
 _PREFIX = f"read-v{schema.VERSION}-"
 
@@ -54,6 +58,7 @@ class ReadTables:
 
     def new(self) -> tuple[str, Database]:
         """An empty file beside the current one, with a name of its own."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{_PREFIX}{token_hex(8)}.sqlite"
         database = connect(self.folder / name, create=True)
         with database.atomic():
@@ -70,6 +75,13 @@ class ReadTables:
         """Removes a file that is not current; whoever has it open goes on reading it."""
         for suffix in ("", "-wal", "-shm"):
             (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Removes files that are not current, and so old that nobody is just making them."""
+        current = self.current()
+        for path in self.folder.glob("read-*.sqlite"):
+            if path.name != current and time() - path.stat().st_mtime > BEING_MADE_SECONDS:
+                self.discard(path.name)
 
     def close(self) -> None:
         """Closes every connection that is not in use."""

@@ -104,3 +104,29 @@ def test_granted_again_it_stays_resumable_and_the_old_are_forgotten(story, task)
     story.clock.pass_by(minutes=11)
     story.grant(task, "e2")
     assert list(story.events()[-1].recent) == ["e2"]
+
+
+def test_a_pause_before_the_clock_is_read_takes_nothing_from_the_interval(story, task):
+    clock = story.clock
+
+    def paused():
+        story.journal.clock = clock
+        story.watch += 20
+        return clock()
+
+    story.journal.clock = paused
+    story.grant(task)
+    with pytest.raises(DownloadTooSoon):
+        story.grant(task)
+
+
+def test_a_pause_after_the_clock_is_read_sends_nothing(story, task):
+    latest = story.journal.latest
+
+    def paused(*arguments):
+        story.watch += 20
+        return latest(*arguments)
+
+    story.journal.latest = paused
+    with pytest.raises(TooSlow):
+        story.grant(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from domain.owner import Owner
 from domain.refusals import Invalid, NoSuchTask, OwnerClosed, UnfinishedLimitReached
@@ -191,3 +192,38 @@ def _fifty(story):
         tasks.append(story.create())
         story.complete(tasks[-1])
     return tasks
+
+
+def _make_unreadable(story, task):
+    version = len(story.ledger.history(task.task_id)) + 1
+    story.recorder.insert_events([StoredEvent(task.id, version, "task.unheard_of", b"{}")])
+
+
+def test_a_task_that_cannot_be_read_holds_its_slot_and_can_be_deleted(story):
+    story.limits(2, 2)
+    task, _ = story.create(), story.create()
+    _make_unreadable(story, task)
+    with pytest.raises(UnfinishedLimitReached):
+        story.create()
+    with pytest.raises(NoSuchTask):
+        story.delete(task, BEN)
+    story.delete(task)
+    assert story.create()
+
+
+def test_a_task_that_cannot_be_read_is_evicted_in_its_turn(story):
+    story.limits(2, 2)
+    task, other = story.create(), story.create()
+    story.complete(other)
+    _make_unreadable(story, task)
+    newest = story.create()
+    stored = list(story.recorder.select_events(task.id))
+    assert stored[-1].topic == "task.evicted"
+    assert newest.task_id in stored[-1].state.decode()
+
+
+def test_a_task_that_never_was_cannot_be_deleted(story):
+    task = story.create()
+    task.task_id = "0" * 24
+    with pytest.raises(NoSuchTask):
+        story.delete(task)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from domain.commands import Progress
 from domain.refusals import ClaimLost, Unavailable
 from domain.task import Task
 from exporter import sender as senders
@@ -187,3 +188,18 @@ def test_a_sender_without_the_task_says_so(shop: Workshop) -> None:
     shop.story.claim(task, "e2")
     with pytest.raises(ClaimLost):
         sender.fail("IOTDA.014706", "why")
+
+
+def test_a_renewal_before_the_first_page_keeps_what_was_known_of_the_total(shop: Workshop) -> None:
+    task = shop.create(shop.batch(2 * PAGE))
+    claim = shop.story.claim(task)
+    assert claim
+    shop.story.ledger.progress(claim, SHORT_LEASE, Progress(PAGE, 2 * PAGE, 45))
+    shop.story.ledger.hand_back(claim, "shutdown")
+    go_on = Event()
+    source = shop.pages(lambda page: go_on.wait())
+    running = aside(shop.exporter("e2", lease=SHORT_LEASE, watch=monotonic, source=source).step)
+    until(renewed(shop, task, 4), "the second attempt is claimed and renewed once")
+    go_on.set()
+    running.join()
+    assert {event.total for event in shop.progressed(task)[1:]} == {2 * PAGE}

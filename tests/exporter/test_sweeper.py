@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from domain.conditions import OwnerId
 from exporter.results import Listed, LocalResults
@@ -238,3 +239,17 @@ def test_what_is_exported_while_sweepers_sweep_stays(shop: Workshop) -> None:
     sweeping.sweep()
     assert [shop.now(each).status for each in (stale, task)] == ["Success", "Success"]
     assert len(shop.files()) == 2
+
+
+def test_the_file_of_a_task_that_cannot_be_read_stays_and_the_others_are_swept(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    unread, task = completed(shop), shop.create()
+    left = put(shop, task, 1)
+    shop.story.delete(unread)
+    failed(shop, task)
+    poison = StoredEvent(unread.id, len(shop.history(unread)) + 1, "task.unheard_of", b"{}")
+    shop.log.recorder.insert_events([poison])
+    assert sweep(shop) == Swept(deleted=1, kept=0, unknown=1)
+    assert left not in shop.files()
+    assert "cannot be read" in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 import sqlite3
 from threading import Thread
 
@@ -181,3 +183,35 @@ def test_a_result_whose_file_is_missing_is_quarantined(node, story):
     story.complete(second)
     (frozen,) = node.queries.quarantined()
     assert "current file" in frozen["error"]
+
+
+@pytest.mark.parametrize("exporter", ["5", '"\\ud800"', "[]", "{}"])
+def test_an_event_that_no_table_would_store_is_quarantined_too(node, story, exporter):
+    task, other = story.create(), story.create(BEN)
+    story.claim(task)
+    (stored,) = node.log.recorder.select_events(task.id, gt=1)
+    state = stored.state.replace(b'"exporter":"e1"', b'"exporter":' + exporter.encode())
+    assert state != stored.state
+    node.log.recorder.insert_events([StoredEvent(task.id, 3, stored.topic, state)])
+    assert node.queries.task(BEN, other.task_id)
+    assert len(node.queries.quarantined()) == 1
+
+
+def test_a_node_that_another_process_rebuilds_is_behind_not_broken(node, story):
+    story.ledger.begin(OPERATOR)
+    story.create()
+    assert node.queries.tasks(ANN).count == 1
+    empty(node)
+    story.ledger.begin(OPERATOR)
+    with (node.tables.folder / "rebuild.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BehindLog):
+            node.queries.tasks(ANN)
+    assert node.queries.tasks(ANN).count == 0
+
+
+def test_a_read_folder_that_is_removed_under_a_running_process_is_made_again(node, story):
+    story.create()
+    assert node.queries.tasks(ANN).count == 1
+    shutil.rmtree(node.tables.folder)
+    assert node.queries.tasks(ANN).count == 1

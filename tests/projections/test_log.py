@@ -125,3 +125,10 @@ def test_a_failed_write_gives_its_lock_back_at_once(node, tmp_path):
     other.close()
     assert error
     assert node.log.recorder.max_notification_id() is None
+
+
+def test_a_turn_that_cannot_be_had_refuses_nobody(tmp_path):
+    turns = Turns(tmp_path / "turns")
+    (tmp_path / "turns").rmdir()
+    with turns(ANN):
+        pass

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import os
 
 import pytest
 
+from domain.refusals import Unavailable
+from projections import rebuild as rebuild_module
 from projections.position import immediate
 from projections.rebuild import RebuildRunning, rebuild
 from projections.schema import TABLES
@@ -131,3 +134,70 @@ def test_what_happens_between_the_fold_and_the_comparison_is_compared_too(node, 
     done = rebuild(node.log.recorder, node.tables)
     assert (done.different, done.position) == (0, story.head())
     assert node.follower.position().position == story.head()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all, and long enough to tell" * 99])
+def test_damaged_live_tables_are_replaced(node, story, history, damage, caplog):
+    before = node.rows("tasks")
+    node.tables.close()
+    for suffix in ("-wal", "-shm"):
+        (node.tables.folder / f"{node.tables.current()}{suffix}").unlink(missing_ok=True)
+    (node.tables.folder / node.tables.current()).write_bytes(damage)
+    with pytest.raises(Unavailable):
+        node.queries.tasks(ANN)
+    assert rebuild(node.log.recorder, node.tables).swapped
+    assert "damaged" in caplog.text
+    assert node.rows("tasks") == before
+
+
+def test_a_swap_that_fails_leaves_the_live_tables(node, history, monkeypatch):
+    before = node.rows("tasks")
+    current = node.tables.current()
+
+    def full(name):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(node.tables, "point_to", full)
+    with pytest.raises(OSError, match="no space"):
+        rebuild(node.log.recorder, node.tables)
+    assert [path.name for path in node.tables.folder.glob("read-*.sqlite")] == [current]
+    assert node.rows("tasks") == before
+
+
+def test_what_a_killed_rebuild_left_goes_with_the_next_once_it_is_old(node, history):
+    node.queries.tasks(ANN)
+    (old, database), (young, another) = node.tables.new(), node.tables.new()
+    database.conn.close(), another.conn.close()
+    os.utime(node.tables.folder / old, (0, 0))
+    rebuild(node.log.recorder, node.tables)
+    files = {path.name for path in node.tables.folder.glob("read-*.sqlite")}
+    assert files == {young, node.tables.current()}
+
+
+def test_live_tables_that_go_on_during_the_comparison_are_compared_anew(node, story, history):
+    compare, runs = rebuild_module._compare, []
+
+    def once_behind(recorder, live, rebuilt):
+        runs.append(1)
+        if len(runs) > 1:
+            return compare(recorder, live, rebuilt)
+        read = rebuild_module._until
+
+        def meanwhile(*arguments):
+            rebuild_module._until = read
+            found = read(*arguments)
+            live.conn.commit()
+            story.create(BEN)
+            node.queries.tasks(BEN)
+            live.conn.execute("BEGIN IMMEDIATE")
+            return found
+
+        rebuild_module._until = meanwhile
+        return compare(recorder, live, rebuilt)
+
+    rebuild_module._compare = once_behind
+    try:
+        done = rebuild(node.log.recorder, node.tables)
+    finally:
+        rebuild_module._compare = compare
+    assert (done.different, len(runs)) == (0, 2)
