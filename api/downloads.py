@@ -43,6 +43,7 @@ def download(asked: Asked) -> Response:
     if is_unchanged(validators, none_match, since):
         return Response(None, 304, {k: headers[k] for k in ("etag", "last-modified", *_CACHE)})
     if asked.request.method == "HEAD":
+        _open(asked, file).close()
         return Response(None, 200, headers | {"content-length": str(file.size)})
     part = _part(asked, file, validators.etag)
     opened = _open(asked, file)

@@ -47,7 +47,8 @@ class OpenLog:
         self.turns = Turns(path.with_name(path.name + "-turns"))
 
     def create(self) -> None:
-        """Makes the tables where they are missing."""
+        """Makes the file, for its owner alone, and the tables, where they are missing."""
+        self.path.touch(mode=0o600)
         self.recorder.create_table()
 
     def close(self) -> None:
@@ -82,24 +83,27 @@ class SQLiteStore(SQLiteDatastore):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
         self._path = path
-        self._idle: deque[SQLiteConnection] = deque()
+        self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
         self._writing = Lock()
+        super().__init__(str(path))
 
     @contextmanager
     def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
         """A connection of this call's alone; `commit` is the library's word for writing."""
         del commit
-        connection = self._idle.pop() if self._idle else self._connect()
+        file = self._file()
+        connection = self._reuse(file) or self._connect()
         try:
             yield connection
+            if self._file() != file:
+                raise OperationalError("another file was put in the event store's place")
         except BaseException:
             # At once: an error that is kept would keep the connection's cursor, and its lock.
             connection.rollback()
             connection.close()
             raise
-        self._idle.append(connection)
+        self._idle.append((file, connection))
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
@@ -119,16 +123,31 @@ class SQLiteStore(SQLiteDatastore):
         finally:
             self._writing.release()
 
+    def _file(self) -> tuple[int, int]:
+        """Which file is at the path: what an unlinked one holds, nobody finds again."""
+        with _translated():
+            status = self._path.stat()
+        return status.st_dev, status.st_ino
+
+    def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
+        while self._idle:
+            known, connection = self._idle.pop()
+            if known == file:
+                return connection
+            connection.close()
+        return None
+
     def close(self) -> None:
         """Closes every connection that is not in use."""
-        while getattr(self, "_idle", None):
-            self._idle.pop().close()
+        while self._idle:
+            self._idle.pop()[1].close()
         super().close()
 
     def _connect(self) -> SQLiteConnection:
         with _translated():
             raw = sqlite3.connect(
-                self._path,
+                f"{self._path.absolute().as_uri()}?mode=rw",
+                uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
                 cached_statements=128,
@@ -147,7 +166,7 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.IntegrityError as error:
         raise IntegrityError(error) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise OperationalError(error) from error
 
 

@@ -48,13 +48,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did; `differences` holds the first few, `different` counts them all."""
+    """What a rebuild did; `differences` holds the first few, `different` counts them all.
+
+    `compared` is false where the live tables were damaged, or of another log.
+    """
 
     events: int
     rows: int
     position: int
     seconds: float
     swapped: bool
+    compared: bool
     different: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -96,8 +100,9 @@ def rebuild(
         position=position.position,
         seconds=monotonic() - began,
         swapped=swap,
-        different=len(found),
-        differences=found[:DIFFERENCES_SHOWN],
+        compared=found is not None,
+        different=len(found or ()),
+        differences=(found or [])[:DIFFERENCES_SHOWN],
     )
 
 
@@ -117,31 +122,29 @@ def _fold(
 
 def _differences_from_live(
     recorder: ApplicationRecorder, tables: ReadTables, rebuilt: Database
-) -> list[Difference]:
+) -> list[Difference] | None:
     """Brings both to the same event, and tells them apart.
 
-    Live tables of another log, or damaged ones, are none to compare with.
+    None where the live tables are damaged or of another log: there is nothing to compare with.
     """
     try:
         with tables.open() as live:
             while apply_page(recorder, live, PAGE):
                 pass
-            while (found := _compare(recorder, live, rebuilt)) is None:
-                pass
-            return found
+            return _compare(recorder, live, rebuilt)
     except sqlite3.DatabaseError:
         _LOGGER.exception("the live read tables are damaged")
-        return []
+        return None
 
 
 def _compare(
     recorder: ApplicationRecorder, live: Database, rebuilt: Database
 ) -> list[Difference] | None:
-    """Compares without holding up those who write; None where the live tables went on meanwhile."""
+    """Compares without holding up those who write; anew where the live tables went on meanwhile."""
     with immediate(live):
         at = Position.read(Changes(stored_in(live)))
         if news_since(recorder, at, 1) is None:
-            return []
+            return None
         with immediate(rebuilt):
             changes = Changes(stored_in(rebuilt))
             while events := _until(recorder, Position.read(changes), at):
@@ -149,11 +152,11 @@ def _compare(
             changes.store(rebuilt)
     live.conn.execute("BEGIN")
     try:
-        if Position.read(Changes(stored_in(live))) != at:
-            return None
-        return [each for table in TABLES for each in _differences(table, live, rebuilt)]
+        if Position.read(Changes(stored_in(live))) == at:
+            return [each for table in TABLES for each in _differences(table, live, rebuilt)]
     finally:
         live.conn.rollback()
+    return _compare(recorder, live, rebuilt)
 
 
 def _until(recorder: ApplicationRecorder, position: Position, at: Position) -> list[Any]:

@@ -6,14 +6,18 @@ import logging
 import os
 import signal
 import socket
+from secrets import token_hex
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.envelope import ALWAYS
 from api.parts import Parts
+from api.problems import UNREADABLE, Rejected
+from api.problems import answer as refusal
 from domain.refusals import Refusal
 from exporter.results import ResultsFailed
 from scripts.group import READY
@@ -55,6 +59,15 @@ class BoundedHead(HttpToolsProtocol):
             if self._head > HEAD_BYTES + len(data):
                 return self.send_400_response("Request line and headers are too large.")
         return super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP as the application answers whatever else is wrong."""
+        answer = Rejected(UNREADABLE, msg.rstrip(".") + ".")
+        response = refusal(answer)
+        response.headers.update({**ALWAYS, "x-request-id": token_hex(16), "connection": "close"})
+        lines = [b"%b: %b\r\n" % header for header in response.raw_headers]
+        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", response.body]))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """A new request: its head begins."""

@@ -26,7 +26,7 @@ from exporter.sources.sql import BY_STATUS, SqlSource, sqlite_path
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from exporter.sources import Detail
@@ -108,6 +108,7 @@ class Batches:
         app_id: str | None = None,
         format: Format = "jsonl",
         progress: Watcher | None = None,
+        apps: Container[str] | None = None,
         **unsaid: str,
     ) -> str:
         """Takes in a batch task with all its details, and returns its id.
@@ -115,7 +116,8 @@ class Batches:
         JSON Lines: the first line is the batch task, each further line a detail. CSV: a header,
         then details. What the file leaves out is taken from `unsaid` (`task_id`, `task_name`,
         `task_type`, `status`, `create_time`); a status that nobody says is told by the details,
-        and a CSV that nobody names has its file's name.
+        and a CSV that nobody names has its file's name. `apps` are the project's: another is
+        refused.
         """
         place = checked({"project_id": project_id, "app_id": app_id}, Place)
         defaults = checked(unsaid, BatchLine)
@@ -123,6 +125,8 @@ class Batches:
         named = BatchLine(task_name=defaults.task_name or _name_of(lines))
         said = batch_line(rows) if format == "jsonl" else named
         task = self._task(place, said, defaults)
+        if apps is not None and task.app_id is not None and task.app_id not in apps:
+            raise BatchRefused(f"The app '{task.app_id}' of the project does not exist.")
         status = said.status or defaults.status
         self._add(task, details(rows, format), progress, lambda counts: status or told(counts))
         return task.task_id

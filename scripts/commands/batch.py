@@ -45,7 +45,12 @@ def import_(file: BinaryIO, project: str, app: str | None, format: Any, as_json:
     with Parts() as parts, progress("importing") as advance:
         parts.must_have(project, app)
         task_id = parts.batches.import_(
-            file, project_id=project, app_id=app, format=format, progress=advance
+            file,
+            project_id=project,
+            app_id=app,
+            format=format,
+            progress=advance,
+            apps={each.app_id for each in parts.queries.apps(project)},
         )
     show({"task_id": task_id}, as_json)
 

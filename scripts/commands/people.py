@@ -152,6 +152,8 @@ def revoke(access_key: str) -> None:
 def _rights(admin: bool, policy: TextIO | None) -> tuple[bool, str | None]:
     if admin == (policy is not None):
         raise click.UsageError("Give either --admin or --policy FILE.")
+    if policy:
+        say("Policies are kept, but not judged yet: until they are, the user may do nothing.")
     return admin, policy.read() if policy else None
 
 

@@ -211,6 +211,7 @@ def test_a_success_without_its_bytes_is_an_alarm_and_no_grant(service, ann, capl
     refused(answer, 503, "IOTDA.000007")
     assert answer.headers["retry-after"]
     assert task_id in caplog.text
+    assert ann.download(task_id, method="HEAD").status_code == 503
     assert grants(service) == 0
 
 

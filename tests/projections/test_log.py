@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from domain.refusals import Unavailable
 from projections import log as log_module
 from projections.log import CannotOpen, Turns, open_log
-from tests.facts import ANN, Story
+from tests.facts import ANN, OPERATOR, Story
 
 if TYPE_CHECKING:
     from domain.conditions import OwnerId
@@ -132,3 +132,49 @@ def test_a_turn_that_cannot_be_had_refuses_nobody(tmp_path):
     (tmp_path / "turns").rmdir()
     with turns(ANN):
         pass
+
+
+def test_a_store_that_is_removed_under_a_running_service_is_unavailable(node, story, tmp_path):
+    story.create()
+    for path in tmp_path.glob("events.sqlite*"):
+        if path.is_file():
+            path.unlink()
+    for ask in (story.create, lambda: node.queries.tasks(ANN)):
+        with pytest.raises(Unavailable):
+            ask()
+    assert not (tmp_path / "events.sqlite").exists()
+
+
+def test_a_store_that_another_takes_the_place_of_acknowledges_nothing(node, story, tmp_path):
+    story.ledger.begin(OPERATOR)
+    story.create()
+    assert node.queries.tasks(ANN).count == 1
+    other = open_log(f"sqlite:///{tmp_path}/other.sqlite")
+    insert = node.log.recorder._insert_events
+
+    def then_it_is_replaced(*arguments, **more):
+        done = insert(*arguments, **more)
+        (tmp_path / "other.sqlite").replace(tmp_path / "events.sqlite")
+        node.log.recorder._insert_events = insert
+        return done
+
+    node.log.recorder._insert_events = then_it_is_replaced
+    with pytest.raises(Unavailable):
+        story.create()
+    assert node.log.recorder.select_notifications(None, 10) == []
+    other.close()
+
+
+def test_the_store_is_its_owners_alone(tmp_path):
+    open_log(f"sqlite:///{tmp_path}/events.sqlite").close()
+    assert (tmp_path / "events.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_store_replaced_between_two_questions_is_read_anew(node, story, tmp_path):
+    story.create()
+    other = open_log(f"sqlite:///{tmp_path}/other.sqlite")
+    other.close()
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"events.sqlite{suffix}").unlink()
+    (tmp_path / "other.sqlite").replace(tmp_path / "events.sqlite")
+    assert node.log.recorder.select_notifications(None, 10) == []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import contextmanager
 
 import pytest
 
 from domain.refusals import Unavailable
-from projections import rebuild as rebuild_module
 from projections.position import immediate
 from projections.rebuild import RebuildRunning, rebuild
 from projections.schema import TABLES
@@ -174,30 +174,21 @@ def test_what_a_killed_rebuild_left_goes_with_the_next_once_it_is_old(node, hist
     assert files == {young, node.tables.current()}
 
 
-def test_live_tables_that_go_on_during_the_comparison_are_compared_anew(node, story, history):
-    compare, runs = rebuild_module._compare, []
+def test_live_tables_that_go_on_before_the_comparison_are_compared_anew(
+    node, story, history, monkeypatch
+):
+    ended = []
 
-    def once_behind(recorder, live, rebuilt):
-        runs.append(1)
-        if len(runs) > 1:
-            return compare(recorder, live, rebuilt)
-        read = rebuild_module._until
-
-        def meanwhile(*arguments):
-            rebuild_module._until = read
-            found = read(*arguments)
-            live.conn.commit()
+    @contextmanager
+    def then_they_go_on(database):
+        with immediate(database):
+            yield
+        ended.append(database)
+        if len(ended) == 3:
             story.create(BEN)
             node.queries.tasks(BEN)
-            live.conn.execute("BEGIN IMMEDIATE")
-            return found
 
-        rebuild_module._until = meanwhile
-        return compare(recorder, live, rebuilt)
-
-    rebuild_module._compare = once_behind
-    try:
-        done = rebuild(node.log.recorder, node.tables)
-    finally:
-        rebuild_module._compare = compare
-    assert (done.different, len(runs)) == (0, 2)
+    monkeypatch.setattr("projections.rebuild.immediate", then_they_go_on)
+    done = rebuild(node.log.recorder, node.tables)
+    assert (done.different, done.compared, len(ended)) == (0, True, 5)
+    assert done.position == story.head()

@@ -86,3 +86,10 @@ def test_a_generated_one_is_listed_shown_and_removed(command, begun):
 def test_no_rows_is_a_batch_task_too(command, begun):
     command("batch", "generate", "--project", "plant-1", "--rows", "0")
     command("batch", "generate", "--project", "plant-1", "--rows", "-1", exit_code=2)
+
+
+def test_an_app_that_the_file_names_must_be_the_projects(command, begun):
+    line = '{"task_name": "n", "app_id": "%s"}\n'
+    told = command.refused("batch", "import", "-", "--project", "plant-1", given=line % "nosuch")
+    assert "The app 'nosuch' of the project does not exist." in told
+    command("batch", "import", "-", "--project", "plant-1", given=line % "default")

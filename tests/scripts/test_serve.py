@@ -227,6 +227,18 @@ def test_headers_that_go_on_and_on_are_refused(running):
             assert client.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("line", [b"FOO / HTTP/1.1", b"GET / HTTP/3.0", b"no request at all"])
+def test_what_is_no_http_is_answered_as_every_problem_is(running, line):
+    host, port = running.endpoint().removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as client:
+        client.sendall(line + b"\r\nHost: here\r\n\r\n")
+        head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"x-request-id: " in head
+    assert b"x-content-type-options: nosniff" in head
+    assert json.loads(body)["error_code"] == "IOTDA.000008"
+
+
 def test_a_long_head_within_the_limit_is_answered(running):
     request = urllib.request.Request(f"{running.endpoint()}/livez")
     request.add_header("X-Long", "x" * (HEAD_BYTES // 2))
