@@ -153,8 +153,12 @@ class SQLiteStore(SQLiteDatastore):
                 cached_statements=128,
                 check_same_thread=False,
             )
-            raw.execute("PRAGMA journal_mode=WAL")
-            raw.execute("PRAGMA synchronous=FULL")
+            try:
+                raw.execute("PRAGMA journal_mode=WAL")
+                raw.execute("PRAGMA synchronous=FULL")
+            except sqlite3.Error:
+                raw.close()
+                raise
             raw.row_factory = sqlite3.Row
         return SQLiteConnection(raw, max_age=None)
 

@@ -43,7 +43,9 @@ def test_nothing_new_writes_nothing(node, story):
     node.queries.tasks(ANN)
     with node.tables.open() as database:
         before = database.execute("PRAGMA data_version").fetchone()[0]
-        Queries(Follower(node.log.recorder, ReadTables(node.tables.folder))).tasks(ANN)
+        second = ReadTables(node.tables.folder)
+        Queries(Follower(node.log.recorder, second)).tasks(ANN)
+        second.close()
         assert database.execute("PRAGMA data_version").fetchone()[0] == before
 
 
@@ -110,7 +112,7 @@ def test_a_log_that_cannot_be_read_is_unavailable(node, story, monkeypatch):
         raise sqlite3.OperationalError("gone")
 
     monkeypatch.setattr(node.log.recorder.datastore, "_connect", gone)
-    node.log.recorder.datastore._idle.clear()
+    node.log.close()
     with pytest.raises(Unavailable):
         node.queries.tasks(ANN)
 

@@ -54,7 +54,7 @@ def test_a_store_that_stays_locked_is_unavailable(node, story, tmp_path, monkeyp
     monkeypatch.setattr(log_module, "BUSY_SECONDS", 0.1)
     locker = sqlite3.connect(tmp_path / "events.sqlite", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
-    node.log.recorder.datastore._idle.clear()
+    node.log.close()
     with pytest.raises(Unavailable):
         story.create()
     locker.close()
