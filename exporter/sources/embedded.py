@@ -58,7 +58,11 @@ class Embedded:
             raise BatchRefused(f"The source's folder: {error.strerror}.") from error
         with refusing():
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Closes the file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -65,9 +67,9 @@ class View(SQLiteTrackingRecorder):
 
     def construct_create_table_statements(self) -> list[str]:
         """The tracking table, and ours."""
-        memory = Database(memory=True)
-        schema.create(memory)
-        ours = memory.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        with closing(sqlite3.connect(":memory:")) as memory:
+            schema.create(Database(memory))
+            ours = memory.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
         return [*super().construct_create_table_statements(), *(row[0] for row in ours)]
 
     def apply(self, event: Fact, tracking: Tracking) -> None:
@@ -106,6 +108,7 @@ def project_all(log: Path, view: Path, head: int) -> None:
     ) as runner:
         while runner.view.applied < head:
             runner.run_forever(GLANCE_SECONDS)
+    runner.view.datastore.close()
 
 
 def _stored_in(cursor: SQLiteCursor) -> Any:
