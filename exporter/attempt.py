@@ -194,7 +194,7 @@ class Attempt:
             yield
         finally:
             try:
-                for suffix in {BOOK, self._suffix}:
+                for suffix in dict.fromkeys((BOOK, self._suffix)):
                     self._results.delete(self._key(suffix), spool=True)
             except ResultsFailed as error:
                 log.warning("attempt %d of task %s leaves a spool: %s", *self._who, error)

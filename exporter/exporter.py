@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from domain.commands import Claim
     from domain.ledger import Ledger
+    from domain.owner import Chance
     from domain.task import Task
     from exporter.results import Results
     from exporter.sources import Source
@@ -48,7 +49,8 @@ class Exporter:
 
     `name` tells it apart in events, `lease` is how many seconds of its silence mean that it is
     gone, `download` is `xls`, or `zip` to pack every file. `clock` tells the time, `watch` seconds
-    for leases, and `nonce` draws what tells one attempt's keys from another's.
+    for leases, `nonce` draws what tells one attempt's keys from another's, and `chance` how long
+    to idle.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Exporter:
         clock: Callable[[], datetime] = utc_now,
         watch: Callable[[], float] = monotonic,
         nonce: Callable[[], str] = lambda: token_hex(NONCE_BYTES),
+        chance: Chance | None = None,
     ) -> None:
         self._ledger, self._queries = ledger, queries
         self._source, self._results = source, results
@@ -72,7 +75,7 @@ class Exporter:
         self._suffix = f".{download}"
         self._clock, self._seconds, self._nonce = clock, watch, nonce
         self._watch = Watch(watch)
-        self._chance = SystemRandom()
+        self._chance = chance or SystemRandom()
 
     def run(self, stop: Event) -> None:
         """Works until `stop` is set; a running attempt is then handed back.

@@ -67,8 +67,7 @@ class Changes:
             else:
                 kept.setdefault(table, []).append(row)
         for table, rows in kept.items():
-            key_columns = TABLES[table].key
-            database.table(table).upsert_all(rows, pk=key_columns)
+            database.conn.executemany(_replacing(table), rows)
         for table, keys in gone.items():
             statement = f"DELETE FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
             database.conn.executemany(statement, keys)
@@ -90,6 +89,14 @@ def stored_in(database: Database) -> Find:
         return dict(row) if row else None
 
     return find
+
+
+@cache
+def _replacing(table: str) -> str:
+    """Writes whole rows. (An upsert of `sqlite-utils` reads the schema anew at every call.)"""
+    columns = TABLES[table].columns
+    values = ", ".join(f":{column}" for column in columns)
+    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608
 
 
 def _matches(table: str) -> str:
