@@ -1,0 +1,110 @@
+"""Chaos: what happens to nodes and installation in time, apart from faults at calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.commands import SetLimits
+from domain.refusals import Unavailable
+from tests.simulation.kernel import Dead
+
+if TYPE_CHECKING:
+    from tests.simulation.kernel import Process
+    from tests.simulation.node import Node
+    from tests.simulation.world import World
+
+JUMP_SECONDS = 2.0
+
+
+class Chaos:
+    """Each kind of mishap comes at times of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.chance = world, world.chance
+
+    def start(self) -> None:
+        """Begins to happen."""
+        for kind, mean in self.world.options.spells.items():
+            happen = getattr(self, "_" + kind.replace(" ", "_"))
+            self.world.kernel.spawn(
+                self.world.outside, f"chaos: {kind}", lambda kind=kind, h=happen, m=mean: self._live(kind, h, m)
+            )
+
+    def _live(self, kind: str, happen, mean: float) -> None:
+        world = self.world
+        while True:
+            world.kernel.sleep(self.chance.expovariate(1 / mean))
+            if not world.faulty:
+                return
+            world.faults[kind] += 1
+            world.tell(f"chaos: {kind}")
+            happen()
+
+    def _process(self) -> Process:
+        return self.chance.choice(self._node().parts).process
+
+    def _node(self) -> Node:
+        return self.chance.choice(self.world.nodes)
+
+    def _kill(self) -> None:
+        self._process().kill()
+
+    def _power_loss(self) -> None:
+        self._node().kill()
+
+    def _stop(self) -> None:
+        """SIGTERM to an exporter."""
+        node = self._node()
+        if node.stop_exporter:
+            node.stop_exporter.set()
+
+    def _freeze(self) -> None:
+        """SIGSTOP to any process, often for longer than a lease."""
+        self._process().freeze(self.chance.random() * 3 * self.world.options.lease)
+
+    def _clock(self) -> None:
+        """A clock jumps, or runs wrong from now on."""
+        options = self.world.options
+        self._node().skew = self.chance.choice((-1, 1, 0)) * self.chance.random() * options.skew
+
+    def _limits(self) -> None:
+        options, world = self.world.options, self.world
+        unfinished = self.chance.randint(1, options.unfinished)
+        kept = self.chance.randint(unfinished, max(unfinished, options.kept))
+        self._order(SetLimits(unfinished, kept, options.interval, world.operator()))
+
+    def _order(self, command: SetLimits) -> None:
+        """An operator's command, in the API's process for want of one of its own."""
+        api, actor = self._node().api, self.world.kernel.current
+        assert actor
+        if api.process.dead:
+            return
+        home, actor.process = actor.process, api.process
+        try:
+            api.ledger.set_limits(command)
+        except (Unavailable, Dead):
+            self.world.met("an operator's command fails")
+        finally:
+            actor.process = home
+
+    def _close(self) -> None:
+        """A user is removed."""
+        world, api, actor = self.world, self._node().api, self.world.kernel.current
+        assert actor
+        if api.process.dead:
+            return
+        home, actor.process = actor.process, api.process
+        try:
+            api.ledger.close(self.chance.choice(world.owners), world.operator())
+        except (Unavailable, Dead):
+            world.met("an operator's command fails")
+        finally:
+            actor.process = home
+
+    def _backup(self) -> None:
+        self.world.back_up()
+
+    def _restore(self) -> None:
+        if self.world.backups:
+            self.world.restore(*self.chance.choice(self.world.backups))
+            self.world.met("an older backup is restored")

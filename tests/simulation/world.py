@@ -1,0 +1,322 @@
+"""World: one schedule: nodes with their processes over shared stores, faults, and what is seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from eventsourcing.popo import POPOApplicationRecorder
+
+from domain.fact import Caller
+from domain.journal import Journal
+from domain.ledger import Ledger
+from exporter.sources import BatchTask
+from tests.facts import NOON
+from tests.judge import Judge, told
+from tests.simulation.kernel import Dead, Kernel, Process
+from tests.simulation.node import Node
+from tests.simulation.threads import use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eventsourcing.persistence import ApplicationRecorder, StoredEvent
+
+    from domain.conditions import OwnerId
+    from tests.simulation.options import Options
+    from tests.simulation.stores import Spool, Stored
+
+PAUSE_LEASES = 2.0
+"""A pause lasts up to so many leases."""
+
+SLOW_SECONDS = 2.0
+FULL_SECONDS = 5.0
+RESTART_SECONDS = 1.0
+
+
+class Broken(Exception):
+    """A rule does not hold; what and when."""
+
+
+class World:
+    """The installation, its users, and the judge who sees every event as it is stored."""
+
+    def __init__(
+        self,
+        options: Options,
+        log: Callable[[], ApplicationRecorder] = POPOApplicationRecorder,
+        tell: Callable[[str], object] | None = None,
+    ) -> None:
+        self.options, self._new_log, self._tell = options, log, tell
+        self.kernel = Kernel()
+        use(self.kernel)
+        self.over = False
+        self.chance = Random(f"schedule {options.seed}")
+        self.product_chance = Random(f"product {options.seed}")
+        self.log = log()
+        self.judge = Judge(behind=1000)
+        self.situations: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.calls = 0
+        self.faulty = bool(options.rates or options.spells)
+        self.objects: dict[str, Stored] = {}
+        self.spools: dict[str, Spool] = {}
+        self.marker: str | None = None
+        self.open_files = 0
+        self.full_until = 0.0
+        self.superseded: dict[str, float] = {}
+        self.current_history: dict[Any, list[tuple[int, str | None]]] = {}
+        self.acked: dict[str, tuple[str, OwnerId]] = {}
+        self.deleted_tasks: dict[str, OwnerId] = {}
+        self.clients = 0
+        self.sha256: dict[str, str] = {}
+        self.granted: set[str] = set()
+        self.undone_requests: dict[str, str] = {}
+        self.backups: list[tuple[int, dict[str, Stored]]] = []
+        self.batches = {
+            f"b{number}": BatchTask(
+                task_id=f"b{number}",
+                project_id="p1",
+                app_id=None,
+                task_name="n",
+                task_type="t",
+                status="Processing" if number == 2 else "Success",
+                create_time="2026-11-24T00:00:00.000Z",
+                total=options.rows,
+            )
+            for number in range(options.batches)
+        }
+        self._rates = list(options.rates.items())
+        self._by_kinds: dict[tuple[str, ...], list[tuple[str, float]]] = {}
+        self._at: list[float] = []
+        self.outside = Process(self.kernel, "outside")
+        self.nodes = [Node(self, f"n{number}") for number in range(options.nodes)]
+        self.requests = 0
+
+    # Time
+
+    def true_time(self) -> datetime:
+        """The time that nobody in the simulation sees."""
+        return NOON + timedelta(seconds=self.kernel.now)
+
+    # Calls of stores
+
+    def call(self, process: Process, what: str, kinds: tuple[str, ...]) -> str | None:
+        """A call on its way to a store; which of `kinds` of faults it meets, or none.
+
+        Raises:
+            Dead: the process died on the way.
+        """
+        self.calls += 1
+        self.kernel.sleep(self.chance.random() * self.options.latency)
+        if process.dead:
+            raise Dead
+        if not self.faulty:
+            return None
+        if self.kernel.now < self.full_until and "disk full" in kinds:
+            self.faults["disk full"] += 1
+            return "disk full"
+        fault = self._fault((*kinds, "death before", "pause", "slow answer"))
+        if fault is None:
+            return None
+        self.faults[fault] += 1
+        if self._tell:
+            self.tell(f"{process.name}: {what}: {fault}")
+        if fault == "death before":
+            self.die(process)
+        elif fault == "pause":
+            process.freeze(self.chance.random() * PAUSE_LEASES * self.options.lease)
+            self.kernel.sleep(0.0)
+        elif fault == "slow answer":
+            self.kernel.sleep(self.chance.random() * SLOW_SECONDS)
+        elif fault == "disk full":
+            self.full_until = self.kernel.now + self.chance.random() * FULL_SECONDS
+            return fault
+        else:
+            return fault
+        return None
+
+    def undone(self, process: Process, fault: str, stored: Sequence[StoredEvent]) -> None:
+        """What was asked is done, and nobody hears of it."""
+        for event in stored:
+            self.undone_requests[told(event).fields["request_id"]] = fault
+        if fault == "death after":
+            self.die(process)
+
+    def tear(self) -> None:
+        """A transaction of read tables is about to be committed: or its process dies in it."""
+        rate = self.options.rates.get("torn page", 0.0)
+        if self.faulty and rate and self.chance.random() < rate:
+            self.faults["torn page"] += 1
+            actor = self.kernel.current
+            assert actor
+            self.die(actor.process)
+
+    def die(self, process: Process) -> None:
+        """The process dies, in the midst of what it does."""
+        process.kill()
+        raise Dead
+
+    def _fault(self, kinds: tuple[str, ...]) -> str | None:
+        rates = self._by_kinds.get(kinds)
+        if rates is None:
+            rates = [(name, rate) for name, rate in self._rates if name in kinds]
+            self._by_kinds[kinds] = rates
+        drawn = self.chance.random()
+        for name, rate in rates:
+            drawn -= rate
+            if drawn < 0:
+                return name
+        return None
+
+    # What is seen
+
+    def met(self, situation: str) -> None:
+        """A situation that the log alone does not show."""
+        self.situations[situation] += 1
+
+    def tell(self, text: str) -> None:
+        """A line of the story."""
+        if self._tell:
+            self._tell(f"{self.kernel.now:10.4f}  {text}")
+
+    def hear(self, stored: Sequence[StoredEvent]) -> None:
+        """Events are in the log, this moment."""
+        for event in stored:
+            self._hear(event, self.kernel.now)
+        if self.judge.wrongs:
+            raise Broken("; ".join(self.judge.wrongs))
+
+    def _hear(self, event: StoredEvent, at: float) -> None:
+        heard = told(event)
+        judge = self.judge
+        judge.hear(heard, at)
+        self._at.append(at)
+        if self._tell:
+            self.tell(f"event {judge.heard}: {heard.topic} {_brief(heard.fields)}")
+        if heard.topic == "task.completed":
+            self.sha256[heard.fields["file"]] = heard.fields["sha256"]
+            self._must_be_stored(heard.fields)
+        if heard.topic in ("task.completed", "task.evicted"):
+            self._current_may_change(heard.stream)
+        if heard.topic == "downloads.granted":
+            self.granted.add(heard.fields["request_id"])
+
+    def _current_may_change(self, stream: str) -> None:
+        judge = self.judge
+        conditions = judge._of_stream[stream].conditions
+        file = judge.current.get(conditions)
+        history = self.current_history.setdefault(conditions, [(0, None)])
+        before, after = history[-1][1], file.key if file else None
+        if before != after:
+            history.append((judge.heard, after))
+            if before:
+                self.superseded[before] = self.kernel.now
+
+    def _must_be_stored(self, fields: dict[str, Any]) -> None:
+        stored = self.objects.get(fields["file"])
+        if stored is None:
+            raise Broken(f"completed with {fields['file']}, which is not in the store")
+        if (stored.sha256, len(stored.content)) != (fields["sha256"], fields["size"]):
+            raise Broken(f"completed with {fields['file']}, which has other bytes")
+
+    def deleted(self, key: str) -> None:
+        """A result is deleted; may it be?"""
+        if any(file.key == key for file in self.judge.current.values()):
+            raise Broken(f"{key} is deleted, which is current")
+        task = self.judge.tasks.get(key.partition("/")[0])
+        if task and task.status == "Processing" and not task.evicted:
+            attempt = int(key.partition("/")[2].partition("-")[0])
+            if attempt >= task.attempt:
+                raise Broken(f"{key} is deleted, whose attempt may still complete")
+        if task and task.file and task.file.key == key and not task.evicted:
+            self._may_go(key)
+        else:
+            self.met("a dead file is swept")
+        del self.objects[key]
+
+    def _may_go(self, key: str) -> None:
+        self.met("a superseded file is swept")
+        age = self.kernel.now - self.superseded.get(key, -1e9)
+        if self.options.skew == 0.0 and age < self.options.sweep_after - 1e-6:
+            raise Broken(f"{key} is deleted {age} s after it was superseded")
+
+    # Restored backups
+
+    def back_up(self) -> None:
+        """A copy of the log, then of the files."""
+        self.backups.append((self.log.max_notification_id() or 0, dict(self.objects)))
+
+    def restore(self, count: int, objects: dict[str, Stored]) -> None:
+        """An older backup is put back, as `restore` does, and everything started again."""
+        for node in self.nodes:
+            node.kill()
+        events = self.log.select_notifications(1, count)
+        times = self._at[:count]
+        self.log, self.judge = self._new_log(), Judge(behind=1000)
+        self._at, self.current_history, self.superseded = [], {}, {}
+        if events:
+            self.log.insert_events(events)
+        for event, at in zip(events, times, strict=True):
+            self._hear(event, at)
+        self.objects, self.spools = dict(objects), {}
+        self.backups = [each for each in self.backups if each[0] <= count]
+        tasks = self.judge.tasks
+        self.acked = {k: v for k, v in self.acked.items() if v[0] in tasks}
+        self.deleted_tasks = {k: v for k, v in self.deleted_tasks.items() if tasks_gone(tasks, k)}
+        journal = self.journal(_Direct(self), self.true_time)
+        Ledger(journal).begin_anew(count, self.operator())
+
+    # Parts
+
+    def journal(self, recorder: Any, clock: Callable[[], datetime]) -> Journal:
+        """A journal with the schedule's time, chance and waiting."""
+        return Journal(
+            recorder, clock=clock, chance=self.product_chance, pause=self.kernel.sleep
+        )
+
+    def operator(self) -> Caller:
+        """An operator's request."""
+        return Caller("system", self.request_id())
+
+    def request_id(self) -> str:
+        """A request's own id."""
+        self.requests += 1
+        return f"r{self.requests}"
+
+    def nonce(self) -> str:
+        """What tells attempts' keys apart."""
+        return f"{self.product_chance.getrandbits(64):016x}"
+
+    def digest(self) -> str:
+        """What the log holds, as one number: equal for equal logs."""
+        found = hashlib.sha256()
+        for event in self.log.select_notifications(1, 1_000_000):
+            found.update(f"{event.originator_id}{event.originator_version}{event.topic}".encode())
+            found.update(event.state)
+        return found.hexdigest()
+
+
+def tasks_gone(tasks: dict[str, Any], task_id: str) -> bool:
+    """Is the task known, and removed?"""
+    return task_id in tasks and tasks[task_id].evicted is not None
+
+
+class _Direct:
+    """The event log without the network: what an operator's command does on a stopped service."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.select_events = world.log.select_events
+
+    def insert_events(self, stored: Sequence[StoredEvent]) -> None:
+        self._world.log.insert_events(stored)
+        self._world.hear(stored)
+
+
+def _brief(fields: dict[str, Any]) -> str:
+    left = {k: v for k, v in fields.items() if k not in ("key", "address", "timestamp")}
+    return " ".join(f"{name}={value}" for name, value in left.items())
