@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.commands import SetLimits
@@ -9,11 +10,14 @@ from domain.refusals import Unavailable
 from tests.simulation.kernel import Dead
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from domain.ledger import Ledger
     from tests.simulation.kernel import Process
     from tests.simulation.node import Node
     from tests.simulation.world import World
 
-JUMP_SECONDS = 2.0
+RESTORE_SECONDS = 3.0
 
 
 class Chaos:
@@ -26,11 +30,10 @@ class Chaos:
         """Begins to happen."""
         for kind, mean in self.world.options.spells.items():
             happen = getattr(self, "_" + kind.replace(" ", "_"))
-            self.world.kernel.spawn(
-                self.world.outside, f"chaos: {kind}", lambda kind=kind, h=happen, m=mean: self._live(kind, h, m)
-            )
+            live = partial(self._live, kind, happen, mean)
+            self.world.kernel.spawn(self.world.outside, f"chaos: {kind}", live)
 
-    def _live(self, kind: str, happen, mean: float) -> None:
+    def _live(self, kind: str, happen: Callable[[], None], mean: float) -> None:
         world = self.world
         while True:
             world.kernel.sleep(self.chance.expovariate(1 / mean))
@@ -74,30 +77,24 @@ class Chaos:
         self._order(SetLimits(unfinished, kept, options.interval, world.operator()))
 
     def _order(self, command: SetLimits) -> None:
-        """An operator's command, in the API's process for want of one of its own."""
+        self._operate(lambda ledger: ledger.set_limits(command))
+
+    def _close(self) -> None:
+        """A user is removed."""
+        owner = self.chance.choice(self.world.owners)
+        self._operate(lambda ledger: ledger.close(owner, self.world.operator()))
+
+    def _operate(self, command: Callable[[Ledger], None]) -> None:
+        """An operator's command, in an API's process for want of one of its own."""
         api, actor = self._node().api, self.world.kernel.current
         assert actor
         if api.process.dead:
             return
         home, actor.process = actor.process, api.process
         try:
-            api.ledger.set_limits(command)
+            command(api.ledger)
         except (Unavailable, Dead):
             self.world.met("an operator's command fails")
-        finally:
-            actor.process = home
-
-    def _close(self) -> None:
-        """A user is removed."""
-        world, api, actor = self.world, self._node().api, self.world.kernel.current
-        assert actor
-        if api.process.dead:
-            return
-        home, actor.process = actor.process, api.process
-        try:
-            api.ledger.close(self.chance.choice(world.owners), world.operator())
-        except (Unavailable, Dead):
-            world.met("an operator's command fails")
         finally:
             actor.process = home
 
@@ -105,6 +102,9 @@ class Chaos:
         self.world.back_up()
 
     def _restore(self) -> None:
-        if self.world.backups:
+        """A disaster: all that is left is a backup, taken some time before."""
+        self._backup()
+        self.world.kernel.sleep(self.chance.expovariate(1 / RESTORE_SECONDS))
+        if self.world.faulty:
             self.world.restore(*self.chance.choice(self.world.backups))
             self.world.met("an older backup is restored")

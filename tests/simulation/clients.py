@@ -23,6 +23,7 @@ from domain.refusals import (
     Unavailable,
     UnfinishedLimitReached,
 )
+from exporter.disk import ResultsFailed
 from tests.judge import OwnerSeen, between
 from tests.simulation.kernel import Dead, Process
 from tests.simulation.world import Broken
@@ -58,6 +59,8 @@ class Client:
         asks = {name: getattr(self, f"_{name}") for name in weights}
         try:
             for _ in range(world.options.operations):
+                if world.calls >= world.options.calls:
+                    return
                 world.kernel.sleep(world.options.think * world.chance.random())
                 (what,) = world.chance.choices(list(weights), list(weights.values()))
                 self._request(what, asks[what])
@@ -86,6 +89,8 @@ class Client:
             world.met(f"{type(refusal).__name__} is answered")
         except Rejected as refusal:
             world.met(f"a download is refused with {refusal.problem.status}")
+        except ResultsFailed:
+            world.met("the result store fails a download")
         finally:
             process.actors.remove(actor)
             actor.process = self._process
@@ -173,6 +178,9 @@ class Client:
 
     def _download(self, asking: Asking) -> None:
         world, task_id = self.world, self._some_task()
+        done = [each for each in asking.owner.kept if world.judge.tasks[each].file]
+        if done and world.chance.random() < 0.8:
+            task_id = world.chance.choice(done)
         resumed = None
         if self._etags and world.chance.random() < 0.3:
             task_id, resumed = world.chance.choice(self._etags)

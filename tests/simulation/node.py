@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.world import World
 
-CATCH_UP_SECONDS = 1.0
+CATCH_UP_SECONDS = 4.0
 RESTART_SECONDS = 1.0
 MONOTONIC = 1000.0
 

@@ -17,9 +17,12 @@ AT_A_CALL: dict[str, tuple[float, float]] = {
     "pause": (0.001, 0.02),
     "slow answer": (0.005, 0.05),
     "torn page": (0.002, 0.03),
+    "read tables fail": (0.001, 0.02),
     "source failed": (0.01, 0.3),
     "disk full": (0.01, 0.1),
 }
+
+STORM = 0.95
 
 # What happens to a node or to the installation, with the mean seconds between two of them.
 IN_TIME: dict[str, tuple[float, float]] = {
@@ -44,6 +47,7 @@ class Options:
     owners: int
     clients: int
     operations: int
+    calls: int
     think: float
     weights: dict[str, float]
     batches: int
@@ -75,17 +79,18 @@ class Options:
             seed=seed,
             nodes=2,
             owners=3,
-            clients=chance.choice((1, 2, 2, 3)),
-            operations=chance.randint(8, 20),
+            clients=chance.choice((1, 1, 2)),
+            operations=chance.randint(20, 40),
+            calls=chance.randint(280, 360),
             think=chance.choice((0.0, 0.1, 0.5, 1.0)),
             weights={
-                "create": chance.choice((2, 4, 8)),
-                "list": chance.choice((0, 1, 2)),
-                "show": chance.choice((0, 1, 2)),
+                "create": chance.choice((4, 8, 12)),
+                "list": chance.choice((0, 1, 1)),
+                "show": chance.choice((0, 1, 1)),
                 "download": chance.choice((0, 2, 4)),
-                "delete": chance.choice((0, 1, 2, 4)),
+                "delete": chance.choice((0, 2, 4, 8)),
                 "quota": chance.choice((0, 1)),
-                "history": chance.choice((0, 1)),
+                "history": chance.choice((0, 1, 2)),
             },
             batches=chance.choice((1, 1, 2, 3)),
             rows=chance.choice((0, 2, 5)),
@@ -94,17 +99,17 @@ class Options:
             interval=chance.choice((0.0, 1.0, 5.0, 30.0)),
             lease=chance.choice((1.0, 2.0, 4.0)),
             attempts=chance.choice((1, 2, 3, 3)),
-            idle=chance.choice((0.25, 0.5, 1.0)),
+            idle=chance.choice((0.5, 1.0, 2.0, 3.0)),
             latency=chance.choice((0.002, 0.01, 0.05, 0.2)),
             page=chance.choice((1, 1, 2, 5, 1000)),
             turns=chance.random() < 0.5,
             zip=chance.random() < 0.2,
-            sweep_every=chance.choice((0.5, 2.0, 5.0)),
+            sweep_every=chance.choice((5.0, 10.0, 30.0)),
             sweep_after=chance.choice((1.0, 10.0, 60.0)),
-            rates=_swarm(chance, AT_A_CALL, 0.6) if faulty else {},
+            rates=_rates(chance) if faulty else {},
             spells=_swarm(chance, IN_TIME, 0.3) if faulty else {},
             skew=chance.choice((0.0, 1.0, 600.0)),
-            calm=chance.random() < 0.4,
+            calm=chance.random() < 0.25,
         )
 
     def told(self) -> str:
@@ -117,6 +122,12 @@ class Options:
         if unknown := set(changes) - known:
             raise ValueError(f"no such option: {', '.join(sorted(unknown))}")
         return replace(self, **changes)
+
+
+def _rates(chance: Random) -> dict[str, float]:
+    """Faults at calls; now and then a storm of conflicts that outlasts every retry."""
+    rates = _swarm(chance, AT_A_CALL, 0.6)
+    return rates | {"conflict": STORM} if chance.random() < 0.02 else rates
 
 
 def _swarm(

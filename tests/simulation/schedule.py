@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -49,11 +50,13 @@ class Outcome:
 
 def play(
     options: Options,
-    log: Callable[[], ApplicationRecorder] = POPOApplicationRecorder,
+    log: Callable[[], ApplicationRecorder] | None = None,
     tell: Callable[[str], object] | None = None,
+    *,
+    digest: bool = False,
 ) -> Outcome:
     """Runs one schedule and judges it; to be called within `staged`."""
-    world = World(options, log, tell)
+    world = World(options, log or POPOApplicationRecorder, tell)
     wrong = None
     pace = patch.multiple(
         "exporter.exporter", IDLE_SECONDS=options.idle, AWAY_SECONDS=2 * options.idle
@@ -69,7 +72,7 @@ def play(
     except Exception as error:  # noqa: BLE001 (whatever the product lets out is a finding)
         wrong = f"crash: {type(error).__name__}: {error}"
         if tell:
-            raise
+            logging.getLogger("simulation").exception("crash")
     finally:
         logger.removeHandler(listener)
         world.over = True
@@ -77,8 +80,10 @@ def play(
         for node in world.nodes:
             node.tables.close()
     situations = world.situations + world.judge.situations
+    log_digest = world.digest() if tell or log or digest else ""
+    world.release()
     return Outcome(
-        options.seed, wrong, world.calls, world.judge.heard, world.faults, situations, world.digest()
+        options.seed, wrong, world.calls, world.judge.heard, world.faults, situations, log_digest
     )
 
 
@@ -90,7 +95,7 @@ class Listener(logging.Handler):
         self._world = world
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._world.met(f"said: {record.msg}")
+        self._world.said(str(record.msg), record.args or ())  # type: ignore[arg-type]
         if self._world._tell:
             self._world.tell(f"says: {record.getMessage()}")
 
@@ -193,7 +198,9 @@ def _files_are_those_of_the_log(world: World) -> None:
         stored = world.objects.get(key)
         if stored is None or stored.sha256 != file.sha256:
             raise Broken(f"the current file {key} is gone, or another")
-    left = [key for key in world.objects if key not in current and _known(world, key)]
+    lately = world.true_time() - timedelta(seconds=world.options.sweep_after)
+    young = {key for key, at in world.superseded.items() if at > lately}
+    left = [key for key in world.objects if key not in current and key not in young and _known(world, key)]
     spools = [key for key in world.spools if _known(world, key)]
     if left or spools:
         raise Broken(f"not swept: {left} {spools}")

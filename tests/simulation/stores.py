@@ -299,6 +299,8 @@ class SimConnection(sqlite3.Connection):
             finally:
                 if me in self._waiting:
                     self._waiting.remove(me)
+        if self.world.strikes("read tables fail"):
+            raise sqlite3.OperationalError("disk I/O error")
         self._holder = me
 
     def _unlock(self) -> None:

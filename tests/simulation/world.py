@@ -13,6 +13,7 @@ from eventsourcing.popo import POPOApplicationRecorder
 from domain.fact import Caller
 from domain.journal import Journal
 from domain.ledger import Ledger
+from domain.refusals import ClaimLost
 from exporter.sources import BatchTask
 from tests.facts import NOON
 from tests.judge import Judge, told
@@ -37,8 +38,12 @@ FULL_SECONDS = 5.0
 RESTART_SECONDS = 1.0
 
 
-class Broken(Exception):
-    """A rule does not hold; what and when."""
+STOPS = "attempt %d of task %s stops: %s"
+"""What an exporter logs when it finds its task over, or in other hands."""
+
+
+class Broken(BaseException):
+    """A rule does not hold; what and when. No part of the product may catch it."""
 
 
 class World:
@@ -67,7 +72,7 @@ class World:
         self.marker: str | None = None
         self.open_files = 0
         self.full_until = 0.0
-        self.superseded: dict[str, float] = {}
+        self.superseded: dict[str, datetime] = {}
         self.current_history: dict[Any, list[tuple[int, str | None]]] = {}
         self.acked: dict[str, tuple[str, OwnerId]] = {}
         self.deleted_tasks: dict[str, OwnerId] = {}
@@ -75,6 +80,7 @@ class World:
         self.sha256: dict[str, str] = {}
         self.granted: set[str] = set()
         self.undone_requests: dict[str, str] = {}
+        self.unheard: set[tuple[int, str]] = set()
         self.backups: list[tuple[int, dict[str, Stored]]] = []
         self.batches = {
             f"b{number}": BatchTask(
@@ -142,18 +148,29 @@ class World:
     def undone(self, process: Process, fault: str, stored: Sequence[StoredEvent]) -> None:
         """What was asked is done, and nobody hears of it."""
         for event in stored:
-            self.undone_requests[told(event).fields["request_id"]] = fault
+            heard = told(event)
+            self.undone_requests[heard.fields["request_id"]] = fault
+            if heard.topic == "task.completed" and fault != "death after":
+                self.met("a completion's answer is lost")
+                self.unheard.add((heard.fields["attempt"], heard.fields["file"][:24]))
         if fault == "death after":
             self.die(process)
 
     def tear(self) -> None:
         """A transaction of read tables is about to be committed: or its process dies in it."""
-        rate = self.options.rates.get("torn page", 0.0)
-        if self.faulty and rate and self.chance.random() < rate:
-            self.faults["torn page"] += 1
+        if self.strikes("torn page"):
             actor = self.kernel.current
             assert actor
             self.die(actor.process)
+
+    def strikes(self, fault: str) -> bool:
+        """Does a fault come that is not one of a call of a store?"""
+        rate = self.options.rates.get(fault, 0.0)
+        if not self.faulty or not rate or self.chance.random() >= rate:
+            return False
+        self.faults[fault] += 1
+        self.tell(fault)
+        return True
 
     def die(self, process: Process) -> None:
         """The process dies, in the midst of what it does."""
@@ -178,6 +195,16 @@ class World:
         """A situation that the log alone does not show."""
         self.situations[situation] += 1
 
+    def said(self, message: str, arguments: tuple[Any, ...]) -> None:
+        """What an exporter or a keeper logs."""
+        self.situations[f"said: {message}"] += 1
+        if message == STOPS:
+            attempt, task_id, why = arguments
+            if isinstance(why, ClaimLost):
+                self.met("a woken zombie is refused")
+            if (attempt, task_id) in self.unheard:
+                raise Broken(f"attempt {attempt} of {task_id} completed it, and does not know")
+
     def tell(self, text: str) -> None:
         """A line of the story."""
         if self._tell:
@@ -200,12 +227,13 @@ class World:
         if heard.topic == "task.completed":
             self.sha256[heard.fields["file"]] = heard.fields["sha256"]
             self._must_be_stored(heard.fields)
+            self.superseded[heard.fields["file"]] = heard.fields["timestamp"]
         if heard.topic in ("task.completed", "task.evicted"):
-            self._current_may_change(heard.stream)
+            self._current_may_change(heard.stream, heard.fields["timestamp"])
         if heard.topic == "downloads.granted":
             self.granted.add(heard.fields["request_id"])
 
-    def _current_may_change(self, stream: str) -> None:
+    def _current_may_change(self, stream: str, at: datetime) -> None:
         judge = self.judge
         conditions = judge._of_stream[stream].conditions
         file = judge.current.get(conditions)
@@ -214,7 +242,7 @@ class World:
         if before != after:
             history.append((judge.heard, after))
             if before:
-                self.superseded[before] = self.kernel.now
+                self.superseded[before] = at
 
     def _must_be_stored(self, fields: dict[str, Any]) -> None:
         stored = self.objects.get(fields["file"])
@@ -240,8 +268,8 @@ class World:
 
     def _may_go(self, key: str) -> None:
         self.met("a superseded file is swept")
-        age = self.kernel.now - self.superseded.get(key, -1e9)
-        if self.options.skew == 0.0 and age < self.options.sweep_after - 1e-6:
+        age = (self.true_time() - self.superseded[key]).total_seconds()
+        if self.options.skew == 0.0 and age < self.options.sweep_after:
             raise Broken(f"{key} is deleted {age} s after it was superseded")
 
     # Restored backups
@@ -256,6 +284,7 @@ class World:
             node.kill()
         events = self.log.select_notifications(1, count)
         times = self._at[:count]
+        self.release()
         self.log, self.judge = self._new_log(), Judge(behind=1000)
         self._at, self.current_history, self.superseded = [], {}, {}
         if events:
@@ -290,6 +319,10 @@ class World:
     def nonce(self) -> str:
         """What tells attempts' keys apart."""
         return f"{self.product_chance.getrandbits(64):016x}"
+
+    def release(self) -> None:
+        """Lets go of what the log holds on the disk, if it does."""
+        getattr(self.log, "release", lambda: None)()
 
     def digest(self) -> str:
         """What the log holds, as one number: equal for equal logs."""
