@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from random import Random
 
+from domain.commands import GrantDownload
 from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import Refusal
 from projections.log import open_log
-from tests.facts import Story
+from tests.facts import ANN, Story
 
 ROUNDS = 60
 
@@ -21,10 +22,16 @@ def main(seed: int, url: str) -> None:
     story.journal = Journal(log.recorder, turns=log.turns)
     story.ledger = Ledger(story.journal)
     story.requests = seed * 1_000_000
-    chance, tasks = Random(seed), []
+    chance, tasks, files = Random(seed), [], []
 
     def finish() -> None:
-        story.complete(tasks.pop(), exporter=f"e{seed}")
+        task = tasks.pop()
+        files.append((task, story.complete(task, exporter=f"e{seed}")))
+
+    def download() -> None:
+        task, file = files[-1]
+        caller = story.caller()
+        story.ledger.grant_download(GrantDownload(ANN, task.task_id, file.key, "e", caller))
 
     def act() -> None:
         what = chance.random()
@@ -33,8 +40,9 @@ def main(seed: int, url: str) -> None:
         elif what < 0.4 and tasks:
             finish()
         else:
-            tasks.append(story.create())
-            story.grant(tasks[-1])
+            tasks.append(story.create(batch=f"{story.requests:x}"))
+            if files:
+                download()
 
     for _ in range(ROUNDS):
         try:

@@ -41,6 +41,8 @@ RESTART_SECONDS = 1.0
 STOPS = "attempt %d of task %s stops: %s"
 """What an exporter logs when it finds its task over, or in other hands."""
 
+TRIES_AGAIN = "task %s cannot be ended: %s"
+
 
 class Broken(BaseException):
     """A rule does not hold; what and when. No part of the product may catch it."""
@@ -198,6 +200,8 @@ class World:
     def said(self, message: str, arguments: tuple[Any, ...]) -> None:
         """What an exporter or a keeper logs."""
         self.situations[f"said: {message}"] += 1
+        if message == TRIES_AGAIN:  # what it said may be on record, and it could not look
+            self.unheard = {each for each in self.unheard if each[1] != arguments[0]}
         if message == STOPS:
             attempt, task_id, why = arguments
             if isinstance(why, ClaimLost):
@@ -214,6 +218,8 @@ class World:
         """Events are in the log, this moment."""
         for event in stored:
             self._hear(event, self.kernel.now)
+            if event.topic == "task.completed":
+                self._must_be_stored(told(event).fields["file"])
         if self.judge.wrongs:
             raise Broken("; ".join(self.judge.wrongs))
 
@@ -226,7 +232,6 @@ class World:
             self.tell(f"event {judge.heard}: {heard.topic} {_brief(heard.fields)}")
         if heard.topic == "task.completed":
             self.sha256[heard.fields["file"]] = heard.fields["sha256"]
-            self._must_be_stored(heard.fields)
             self.superseded[heard.fields["file"]] = heard.fields["timestamp"]
         if heard.topic in ("task.completed", "task.evicted"):
             self._current_may_change(heard.stream, heard.fields["timestamp"])
@@ -244,12 +249,12 @@ class World:
             if before:
                 self.superseded[before] = at
 
-    def _must_be_stored(self, fields: dict[str, Any]) -> None:
-        stored = self.objects.get(fields["file"])
+    def _must_be_stored(self, key: str) -> None:
+        stored = self.objects.get(key)
         if stored is None:
-            raise Broken(f"completed with {fields['file']}, which is not in the store")
-        if (stored.sha256, len(stored.content)) != (fields["sha256"], fields["size"]):
-            raise Broken(f"completed with {fields['file']}, which has other bytes")
+            raise Broken(f"{key} is a result, and is not in the store")
+        if stored.sha256 != self.sha256[key]:
+            raise Broken(f"{key} is a result, and has other bytes in the store")
 
     def deleted(self, key: str) -> None:
         """A result is deleted; may it be?"""
@@ -292,6 +297,8 @@ class World:
         for event, at in zip(events, times, strict=True):
             self._hear(event, at)
         self.objects, self.spools = dict(objects), {}
+        for file in self.judge.current.values():
+            self._must_be_stored(file.key)
         self.backups = [each for each in self.backups if each[0] <= count]
         tasks = self.judge.tasks
         self.acked = {k: v for k, v in self.acked.items() if v[0] in tasks}
