@@ -25,6 +25,8 @@ PREFIX = "EXPORT_TASKS_"
 OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
+KEY_FILE = "secret.key"
+
 LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
 ATTEMPTS_MOST = 100
 SWEEP_AFTER_MOST = 366 * 86_400.0
@@ -162,13 +164,18 @@ class Settings:
         """
         if self.given_secret_key is not None:
             return self.given_secret_key
-        path = self.home / "secret.key"
+        path = self.secret_file
         try:
             if not path.exists():
                 _make_secret(path)
             return values.secret(path.read_text("ascii").strip())
         except (OSError, ValueError) as error:
             raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
+
+    @property
+    def secret_file(self) -> Path:
+        """Where the installation's secret is kept, unless it is given."""
+        return self.home / KEY_FILE
 
     def environment(self) -> dict[str, str]:
         """This process's environment, changed so that a child reads these very settings."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID, uuid5
 
@@ -18,6 +19,7 @@ _STREAMS = UUID("5b8e2d2e-7f0c-5c55-9d3a-1f6a0c9e4b71")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=4096)
 def stream_id(kind: str, *names: str) -> UUID:
     """The id of the stream about `names`; none of them may hold a slash."""
     return uuid5(_STREAMS, "/".join((kind, *names)))

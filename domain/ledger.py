@@ -214,6 +214,20 @@ class Ledger:
 
         return self.journal.record(decide)
 
+    def begin_anew(self, count: int, caller: Caller) -> Log:
+        """Makes a log of `count` events, just put back from a backup, a new incarnation.
+
+        Positions and attempts' numbers of the old one may be given again: by the new id whoever
+        has read further knows that what it read may be gone. The results stay the log's.
+        """
+
+        def decide(now: datetime) -> tuple[list[Aggregate], Log]:
+            log = self.journal.latest(Log, LOG_STREAM)
+            log.begin(self._draw(), log.results or self._draw(), caller, now, count)
+            return [log], log
+
+        return self.journal.record(decide)
+
     def task(self, task_id: str) -> Task | None:
         """The task as its events say, removed or not; None where it never was."""
         task = self._task(task_id)

@@ -30,15 +30,25 @@ class Log(Aggregate):
         previous_root: str | None
         results: str
 
-    def begin(self, incarnation: str, results: str, caller: Caller, now: datetime) -> None:
-        """The log starts; `results` is the id that its result store is marked with."""
+    def begin(
+        self,
+        incarnation: str,
+        results: str,
+        caller: Caller,
+        now: datetime,
+        count: int | None = None,
+    ) -> None:
+        """The log starts, or goes on from a backup that held `count` events.
+
+        `results` is the id that its result store is marked with.
+        """
         self.record(
             self.Begun,
             caller,
             now,
             incarnation=incarnation,
-            previous=None,
-            previous_count=None,
+            previous=self.incarnation,
+            previous_count=count,
             previous_root=None,
             results=results,
         )

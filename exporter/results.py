@@ -15,9 +15,11 @@ from urllib.parse import unquote
 from exporter.disk import ResultsFailed as ResultsFailed
 from exporter.disk import copy, create_folder, create_private, link, names, storing, sync
 from exporter.disk import hash_file as hash_file
+from exporter.hold import Hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 CHUNK_BYTES = 64 * 1024
 """Bytes that a download reads at a time."""
@@ -27,6 +29,9 @@ MARKER = ".export-tasks"
 
 SPOOL = ".spool"
 """The folder in which attempts write; on the file system of the results, so that a link will do."""
+
+HOLD = ".hold"
+"""The file that a backup locks, so that no result is deleted meanwhile."""
 
 _KEY = re.compile(r"([0-9a-f]{24})/([1-9][0-9]{0,8})-([0-9a-z]{1,32})\.(xls|zip)")
 
@@ -41,6 +46,10 @@ class ResultExists(Exception):
 
 class ResultsClaimed(Exception):
     """The place belongs to another log; its id is the argument."""
+
+
+class ResultsHeld(Exception):
+    """A backup runs: the result may be deleted when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,18 @@ class Results(Protocol):
         ...
 
     def delete(self, key: str, *, spool: bool = False) -> None:
-        """Removes the result, or the spool, of the key; nothing happens where it is gone."""
+        """Removes the result, or the spool, of the key; nothing happens where it is gone.
+
+        ResultsHeld where a backup holds the results; spools are no part of one.
+        """
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Inside, no result is deleted, by whichever process; for backups."""
+        ...
+
+    def where(self, key: str, *, spool: bool = False) -> str:
+        """The result's own address, in an operator's terms."""
         ...
 
     def marker(self) -> str | None:
@@ -136,6 +156,7 @@ class LocalResults:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._hold = Hold(folder / HOLD)
 
     def put(self, key: str, source: Path) -> None:
         final = self._path(key)
@@ -172,8 +193,16 @@ class LocalResults:
 
     def delete(self, key: str, *, spool: bool = False) -> None:
         path = self._path(key, spool=spool)
+        if not spool and self._hold.is_held():
+            raise ResultsHeld(key)
         with storing():
             path.unlink(missing_ok=True)
+
+    def hold(self) -> AbstractContextManager[None]:
+        return self._hold.held()
+
+    def where(self, key: str, *, spool: bool = False) -> str:
+        return str(self._path(key, spool=spool))
 
     def marker(self) -> str | None:
         with storing():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain.journal import utc_now
 from domain.refusals import Refusal
-from exporter.results import parse_key
+from exporter.results import ResultsHeld, parse_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +70,18 @@ class Sweeper:
         for listed in list(self._results.list()):
             fate = self._fate(listed)
             if fate is Fate.DELETED:
-                self._results.delete(listed.key, spool=listed.spool)
+                fate = self._delete(listed)
             counts[fate] += 1
         swept = Swept(*counts.values())
         log.log(logging.INFO if swept.deleted else logging.DEBUG, "%s", swept)
         return swept
+
+    def _delete(self, listed: Listed) -> Fate:
+        try:
+            self._results.delete(listed.key, spool=listed.spool)
+        except ResultsHeld:
+            return Fate.KEPT
+        return Fate.DELETED
 
     def _fate(self, listed: Listed) -> Fate:
         parsed = parse_key(listed.key)

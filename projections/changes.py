@@ -81,14 +81,20 @@ def nothing(table: str, *key: Any) -> Row | None:
 
 def stored_in(database: Database) -> Find:
     """Finds rows as they stand in the tables; each is read once, so keep it for one transaction."""
+    found: dict[tuple[str, Key], Row | None] = {}
 
-    @cache
     def find(table: str, *key: Any) -> Row | None:
-        query = f"SELECT * FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
-        row = database.conn.execute(query, key).fetchone()
-        return dict(row) if row else None
+        if (table, key) not in found:
+            row = database.conn.execute(_selecting(table), key).fetchone()
+            found[table, key] = dict(row) if row else None
+        return found[table, key]
 
     return find
+
+
+@cache
+def _selecting(table: str) -> str:
+    return f"SELECT * FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
 
 
 @cache

@@ -13,7 +13,6 @@ from eventsourcing.persistence import PersistenceError
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from domain.refusals import Unavailable
-from projections.changes import Changes, stored_in
 from projections.position import Position, apply_page, news_since
 from projections.rebuild import RebuildRunning, rebuild
 
@@ -89,11 +88,11 @@ class Follower:
             Unavailable: the tables cannot be read.
         """
         with reading(), self.tables.open() as database:
-            return Position.read(Changes(stored_in(database)))
+            return Position.stored(database)
 
     def _catch_up(self, database: Database, until: float) -> bool:
         """Applies what is new; False where the log is not the one that the tables know."""
-        news = news_since(self.recorder, Position.read(Changes(stored_in(database))), 1)
+        news = news_since(self.recorder, Position.stored(database), 1)
         if not news:
             return news is not None
         if not self._applying.acquire(timeout=max(0.0, until - self._watch())):

@@ -62,9 +62,7 @@ def open_log(url: str) -> OpenLog:
     Raises:
         CannotOpen: another kind of URL, or a file that cannot be made or read.
     """
-    if not url.startswith(_SCHEME):
-        raise CannotOpen(f"The event store '{url}' is not of a known kind: use sqlite:///PATH.")
-    path = Path(url.removeprefix(_SCHEME))
+    path = event_file(url)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = OpenLog(path)
@@ -74,16 +72,29 @@ def open_log(url: str) -> OpenLog:
     return log
 
 
+def event_file(url: str) -> Path:
+    """The file of an event store, which need not be there.
+
+    Raises:
+        CannotOpen: another kind of URL.
+    """
+    if not url.startswith(_SCHEME):
+        raise CannotOpen(f"The event store '{url}' is not of a known kind: use sqlite:///PATH.")
+    return Path(url.removeprefix(_SCHEME))
+
+
 class SQLiteStore(SQLiteDatastore):
     """The library's datastore with connections of our own making.
 
     The library's pool hands out reading connections through the semaphore that writers wait at,
     and caches a single statement. Here readers never wait, and a writer takes the write lock at
-    once, so that its transaction cannot fail half-way for another's.
+    once, so that its transaction cannot fail half-way for another's. With `read_only` nothing can
+    be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
         self._writing = Lock()
         super().__init__(str(path))
@@ -146,7 +157,7 @@ class SQLiteStore(SQLiteDatastore):
     def _connect(self) -> SQLiteConnection:
         with _translated():
             raw = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=rw",
+                f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
@@ -154,8 +165,9 @@ class SQLiteStore(SQLiteDatastore):
                 check_same_thread=False,
             )
             try:
-                raw.execute("PRAGMA journal_mode=WAL")
-                raw.execute("PRAGMA synchronous=FULL")
+                if not self._read_only:
+                    raw.execute("PRAGMA journal_mode=WAL")
+                    raw.execute("PRAGMA synchronous=FULL")
             except sqlite3.Error:
                 raw.close()
                 raise

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
+from domain.fact import values_of
 from domain.log import Log
 from domain.stored import event_mapper
 from projections import schema
@@ -44,19 +45,28 @@ class Position:
 
     @classmethod
     def read(cls, changes: Changes) -> Position:
-        """What the tables say."""
+        """What the tables say, as changed so far."""
         row = changes.get("position", 1)
         if row is None:
             return cls()
         return cls(**{name: row[name] for name in cls.__slots__})
 
+    @classmethod
+    def stored(cls, database: Database) -> Position:
+        """What the tables say."""
+        row = database.conn.execute(_STORED).fetchone()
+        return cls(*row) if row else cls()
+
     def write(self, changes: Changes) -> None:
         """Makes the tables say so."""
-        changes.put("position", {"id": 1, "schema": schema.VERSION, **asdict(self)})
+        changes.put("position", {"id": 1, "schema": schema.VERSION, **values_of(self)})
 
     def is_at(self, event: Notification) -> bool:
         """Is this the event that was applied last?"""
         return (self.position, self.stream, self.version, self.digest) == _identity(event)
+
+
+_STORED = f"SELECT {', '.join(Position.__slots__)} FROM position"  # noqa: S608 (names are ours)
 
 
 def apply(events: Sequence[Notification], changes: Changes) -> None:

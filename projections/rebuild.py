@@ -86,7 +86,7 @@ def rebuild(
         try:
             rows = _fold(recorder, database, progress)
             found = _differences_from_live(recorder, tables, database)
-            position = Position.read(Changes(stored_in(database)))
+            position = Position.stored(database)
             if swap:
                 before = tables.current() or name
                 tables.point_to(name)
@@ -142,7 +142,7 @@ def _compare(
 ) -> list[Difference] | None:
     """Compares without holding up those who write; anew where the live tables went on meanwhile."""
     with immediate(live):
-        at = Position.read(Changes(stored_in(live)))
+        at = Position.stored(live)
         if news_since(recorder, at, 1) is None:
             return None
         with immediate(rebuilt):
@@ -152,7 +152,7 @@ def _compare(
             changes.store(rebuilt)
     live.conn.execute("BEGIN")
     try:
-        if Position.read(Changes(stored_in(live))) == at:
+        if Position.stored(live) == at:
             return [each for table in TABLES for each in _differences(table, live, rebuilt)]
     finally:
         live.conn.rollback()

@@ -56,6 +56,11 @@ class ReadTables:
         except FileNotFoundError:
             return None
 
+    @staticmethod
+    def is_ours(name: str) -> bool:
+        """Is it the name of a file with the tables of this version?"""
+        return name.startswith(_PREFIX)
+
     def new(self) -> tuple[str, Database]:
         """An empty file beside the current one, with a name of its own."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,7 +107,7 @@ class ReadTables:
         name = self.current()
         if name is None:
             return self._begin()
-        if name.startswith(_PREFIX) and (self.folder / name).exists():
+        if self.is_ours(name) and (self.folder / name).exists():
             return name
         if name != self.current():
             return self._present()

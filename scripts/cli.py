@@ -28,6 +28,9 @@ _COMMANDS = {
     "task": "task",
     "event": "event",
     "rebuild": "rebuild",
+    "backup": "backup",
+    "restore": "backup",
+    "doctor": "doctor",
     "config": "config",
     "worker": "serve",
 }

@@ -17,7 +17,7 @@ from domain.refusals import AlreadyThere, NotThere, Unavailable
 from projections.log import open_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from eventsourcing.sqlite import SQLiteCursor
 
@@ -214,8 +214,7 @@ class Vault:
         return row
 
     def _seal_in(self, row: Any) -> Seal:
-        place = f"people.person_key/{row['user_id']}"
-        return Seal(self._master.unseal(row["person_key"], place))
+        return _persons_seal(self._master, row)
 
     def _digest(self, name: str) -> bytes:
         folded = normalize("NFC", name.casefold()).encode(errors="surrogatepass")
@@ -241,6 +240,22 @@ class Vault:
     def _writing(self) -> Iterator[SQLiteCursor]:
         with _answering(), self._log.recorder.datastore.transaction(commit=True) as cursor:
             yield cursor
+
+
+def check_secret_key(people: Iterable[Any], secret_key: bytes) -> None:
+    """Tries the key on rows of the table `people`; for who only looks at a vault.
+
+    Raises:
+        CannotUnseal: one was sealed under another key.
+        ValueError: the secret key is too short.
+    """
+    master = Seal(derive(secret_key, "vault"))
+    for row in people:
+        _persons_seal(master, row)
+
+
+def _persons_seal(master: Seal, row: Any) -> Seal:
+    return Seal(master.unseal(row["person_key"], f"people.person_key/{row['user_id']}"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -126,7 +127,7 @@ class _Reading:
         try:
             found = self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise _failure(error) from error
+            raise self._failure(error) from error
         if self._identity() != self._file:
             raise SourceFailed("The source was replaced while it was read.", passing=False)
         return found
@@ -144,9 +145,25 @@ class _Reading:
                 check_same_thread=False,
             )
         except sqlite3.Error as error:
-            raise _failure(error) from error
+            raise self._failure(error) from error
         connection.text_factory = _text
         return connection
+
+    def _failure(self, error: sqlite3.Error) -> SourceFailed:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code == sqlite3.SQLITE_CANTOPEN and self._may_be_opened():
+            # This process has no free descriptor, or the disk no room for what goes with the file.
+            return SourceFailed("The source cannot be opened just now.", passing=True)
+        # What SQLite says of a statement names tables and columns, never files.
+        reason = _PASSING.get(code) or _LASTING.get(code) or str(error)
+        return SourceFailed(f"The source cannot be read: {reason}.", passing=code in _PASSING)
+
+    def _may_be_opened(self) -> bool:
+        """Is it nobody's permission that is wanting? A reader opens files beside it, too."""
+        folder = self._path.parent
+        return (
+            self._path.is_file() and os.access(self._path, os.R_OK) and os.access(folder, os.W_OK)
+        )
 
     def _identity(self) -> tuple[int, int]:
         try:
@@ -162,13 +179,6 @@ class _Reading:
 
 def _text(stored: bytes) -> str:
     return stored.decode("utf-8", "replace")
-
-
-def _failure(error: sqlite3.Error) -> SourceFailed:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    # What SQLite says of a statement names tables and columns, never files.
-    reason = _PASSING.get(code) or _LASTING.get(code) or str(error)
-    return SourceFailed(f"The source cannot be read: {reason}.", passing=code in _PASSING)
 
 
 def _count(reading: _Reading, task_id: str) -> int:

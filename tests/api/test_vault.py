@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from api.access.sealing import SECRET_KEY_SHORTEST, CannotUnseal, Seal, derive
-from api.access.vault import Secret, Vault
+from api.access.vault import Secret, Vault, check_secret_key
 from domain.refusals import AlreadyThere, NotThere, Unavailable
 from projections.log import CannotOpen
 from tests.household import SECRET_KEY
@@ -250,3 +251,15 @@ def test_a_store_that_does_not_answer_is_unavailable(filled, tmp_path):
         filled.secret_of(KEY)
     with pytest.raises(Unavailable):
         filled.keep_secret(OTHER_KEY, ANN, SECRET)
+
+
+def test_a_secret_key_can_be_tried_on_rows_alone(filled, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "events.sqlite")) as database:
+        database.row_factory = sqlite3.Row
+        people = database.execute("SELECT * FROM people").fetchall()
+    check_secret_key(people, SECRET_KEY)
+    check_secret_key([], b"w" * 32)
+    with pytest.raises(CannotUnseal, match="another key"):
+        check_secret_key(people, b"w" * 32)
+    with pytest.raises(ValueError, match="at least"):
+        check_secret_key(people, b"short")

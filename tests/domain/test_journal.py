@@ -126,6 +126,46 @@ def test_a_log_begins_once_and_says_what_it_is(story):
     assert event.results != event.incarnation
 
 
+def test_a_restored_log_begins_anew_and_remembers_the_incarnation_before_it(story):
+    old = story.ledger.begin(OPERATOR)
+    story.create()
+    new = story.ledger.begin_anew(3, OPERATOR)
+    event = story.events()[-1]
+    assert isinstance(event, Log.Begun)
+    assert event.incarnation == new.incarnation != old.incarnation
+    assert (event.previous, event.previous_count) == (old.incarnation, 3)
+    assert event.previous_root is None
+    assert event.results == new.results == old.results
+    assert story.ledger.begin(OPERATOR).incarnation == new.incarnation
+
+
+def test_a_log_that_begins_anew_twice_has_three_incarnations_in_a_row(story):
+    first = story.ledger.begin(OPERATOR)
+    second, third = (story.ledger.begin_anew(count, OPERATOR) for count in (1, 2))
+    assert [event.previous for event in story.events()] == [
+        None, first.incarnation, second.incarnation,
+    ]  # fmt: skip
+    assert third.version == 3
+    assert len({each.incarnation for each in (first, second, third)}) == 3
+
+
+def test_a_restored_log_that_never_began_begins(story):
+    log = story.ledger.begin_anew(0, OPERATOR)
+    (event,) = story.events()
+    assert (event.incarnation, event.previous) == (log.incarnation, None)
+    assert (event.previous_count, event.results) == (0, log.results)
+    assert log.results not in (None, log.incarnation)
+
+
+@pytest.mark.parametrize("error", [IntegrityError, OperationalError])
+def test_an_incarnation_whose_answer_was_lost_is_begun_once(story, error):
+    story.ledger.begin(OPERATOR)
+    Faults(story, ("after", error()))
+    log = story.ledger.begin_anew(1, OPERATOR)
+    assert story.told() == ["log.begun", "log.begun"]
+    assert story.events()[-1].incarnation == log.incarnation
+
+
 def test_the_clock_of_the_machine_knows_its_zone():
     assert utc_now().utcoffset().total_seconds() == 0
 

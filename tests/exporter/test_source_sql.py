@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import sqlite3
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -248,6 +251,40 @@ def test_a_locked_source_is_a_passing_failure(
     failure = failure_of(source)
     assert "locked" in str(failure)
     assert failure.passing
+
+
+@contextmanager
+def no_free_descriptor() -> Iterator[None]:
+    """This process may open nothing more."""
+    kept, taken = resource.getrlimit(resource.RLIMIT_NOFILE), []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, kept[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, kept)
+
+
+def test_a_reader_without_a_free_descriptor_meets_a_passing_failure(source: Source) -> None:
+    with no_free_descriptor():
+        failure = failure_of(source)
+    assert "cannot be opened just now" in str(failure)
+    assert failure.passing
+    assert list(source.pages("a1")) == []
+
+
+def test_a_source_that_may_not_be_read_is_a_lasting_failure(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    with no_free_descriptor():
+        failure = failure_of(source)
+    assert "does not let it be opened" in str(failure)
+    assert not failure.passing
 
 
 @pytest.mark.parametrize("replaced", [True, False])

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from eventsourcing.persistence import IntegrityError, OperationalError
+from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from domain.refusals import Unavailable
 from projections import log as log_module
-from projections.log import CannotOpen, Turns, open_log
+from projections.log import CannotOpen, SQLiteStore, Turns, event_file, open_log
 from tests.facts import ANN, OPERATOR, Story
 
 if TYPE_CHECKING:
@@ -34,6 +35,21 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotOpen, match="cannot be opened"):
         open_log(f"sqlite:///{tmp_path}/file/events.sqlite")
+
+
+def test_the_file_of_a_store_is_told_without_making_it(tmp_path):
+    assert event_file(f"sqlite:///{tmp_path}/events.sqlite") == tmp_path / "events.sqlite"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_store_reads_and_never_writes(node, story):
+    story.create()
+    store = SQLiteStore(node.log.path, read_only=True)
+    recorder = SQLiteApplicationRecorder(store)
+    assert recorder.max_notification_id() == 2
+    with pytest.raises(OperationalError, match="readonly"):
+        recorder.insert_events(recorder.select_notifications(1, 1))
+    store.close()
 
 
 def test_every_commit_is_on_disk(node):

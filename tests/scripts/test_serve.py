@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -180,6 +181,23 @@ def test_a_child_that_is_killed_is_started_again(running, kind):
     os.kill(killed, signal.SIGKILL)
     eventually(lambda: len(running.children(kind) - {killed}) == len(before))
     eventually(lambda: answers(f"{running.endpoint()}/livez"))
+
+
+def test_a_worker_without_a_free_descriptor_says_so_once_a_second_and_goes_on(begun, serve):
+    service = serve("--port", "0")
+    host, port = service.endpoint().removeprefix("http://").split(":")
+    (worker,) = service.children("api")
+    kept = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (4, kept[1]))
+    with socket.create_connection((host, int(port)), timeout=30):
+        eventually(lambda: "no descriptor is free" in service.text())
+        sleep(2.5)
+        said = [line for line in service.text().splitlines() if "descriptor" in line]
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, kept)
+    eventually(lambda: answers(f"{service.endpoint()}/livez"))
+    assert 1 <= len(said) <= 5
+    assert service.stop() == 0
+    assert "Traceback" not in service.text()
 
 
 def answers(url: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tests.simulation.campaign import Campaign, report
+from tests.simulation.exhaustive import explore
 from tests.simulation.options import Options
 from tests.simulation.schedule import play, staged
 from tests.simulation.sqlite import fresh_log
@@ -24,6 +25,7 @@ from tests.simulation.sqlite import fresh_log
 @click.option("--sqlite", is_flag=True, help="Over SQLite's recorder instead of the one in memory.")
 @click.option("--compare-stores", is_flag=True, help="Over both, and demand equal logs.")
 @click.option("--go-on", is_flag=True, help="Do not stop at the first broken rule.")
+@click.option("--exhaustive", type=int, metavar="K", help="Every order of a small scene instead.")
 @click.option("--full", is_flag=True, help="Demand that every situation was met 100 times.")
 def main(
     minutes: float | None,
@@ -35,6 +37,7 @@ def main(
     sqlite: bool,
     compare_stores: bool,
     go_on: bool,
+    exhaustive: int | None,
     full: bool,
 ) -> None:
     """Plays the product's own code under a seeded scheduler, with faults, and judges the log.
@@ -46,6 +49,8 @@ def main(
     set_ = _values(changes)
     if seed is not None:
         sys.exit(_story(seed, set_, sqlite))
+    if exhaustive is not None:
+        sys.exit(_exhaustive(exhaustive))
     limit = minutes if minutes is not None or schedules is not None else 0.5
     until = monotonic() + limit * 60 if limit is not None else None
     campaign = Campaign(first_seed, schedules, until, set_, sqlite, compare_stores, go_on)
@@ -61,6 +66,18 @@ def _story(seed: int, changes: dict[str, Any], sqlite: bool) -> int:
     print(f"{outcome.calls} calls, {outcome.events} events, log {outcome.digest}")
     print(outcome.wrong or "no rule was broken")
     return 1 if outcome.wrong else 0
+
+
+def _exhaustive(preemptions: int) -> int:
+    count, wrongs = 0, 0
+    with staged():
+        for choices, wrong in explore(preemptions):
+            count += 1
+            if wrong:
+                wrongs += 1
+                print(f"BROKEN by the choices {choices}: {wrong}")
+    print(f"{count:,} interleavings with at most {preemptions} preemptions, {wrongs:,} broken")
+    return 1 if wrongs else 0
 
 
 def _values(changes: tuple[str, ...]) -> dict[str, Any]:

@@ -53,6 +53,10 @@ class Client:
         self.world.clients += 1
         self._actor = self.world.kernel.spawn(self._process, self.name, self._live)
 
+    def act(self, process: Process, work: Callable[[], None]) -> None:
+        """Does one thing alone, in a server's process."""
+        self._actor = self.world.kernel.spawn(process, self.name, work)
+
     def _live(self) -> None:
         world = self.world
         weights = world.options.weights

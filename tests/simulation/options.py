@@ -59,6 +59,7 @@ class Options:
     attempts: int
     idle: float
     latency: float
+    reading: float
     page: int
     turns: bool
     zip: bool
@@ -101,6 +102,7 @@ class Options:
             attempts=chance.choice((1, 2, 3, 3)),
             idle=chance.choice((0.5, 1.0, 2.0, 3.0)),
             latency=chance.choice((0.002, 0.01, 0.05, 0.2)),
+            reading=chance.choice((0.1, 0.3, 0.6)),
             page=chance.choice((1, 1, 2, 5, 1000)),
             turns=chance.random() < 0.5,
             zip=chance.random() < 0.2,

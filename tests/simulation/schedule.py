@@ -22,7 +22,7 @@ from tests.simulation.clients import Client
 from tests.simulation.kernel import OutOfSteps
 from tests.simulation.stores import Book, hash_spool
 from tests.simulation.threads import simulated
-from tests.simulation.world import Broken, World, _Direct
+from tests.simulation.world import Broken, World, Direct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +128,7 @@ def _packed(path: Any) -> Any:
 def _run(world: World) -> None:
     options = world.options
     world.owners = [OwnerId("p1", f"u{number}") for number in range(options.owners)]
-    ledger = Ledger(world.journal(_Direct(world), world.true_time))
+    ledger = Ledger(world.journal(Direct(world), world.true_time))
     ledger.begin(world.operator())
     ledger.set_limits(
         SetLimits(options.unfinished, options.kept, options.interval, world.operator())
@@ -170,7 +170,7 @@ def _settle(world: World) -> None:
     world.met("all at rest")
     _nothing_lost(world)
     _files_are_those_of_the_log(world)
-    _tables_are_the_fold(world)
+    check_tables(world)
 
 
 def _runs(task: Any) -> bool:
@@ -210,7 +210,7 @@ def _known(world: World, key: str) -> bool:
     return key.partition("/")[0] in world.judge.tasks
 
 
-def _tables_are_the_fold(world: World) -> None:
+def check_tables(world: World) -> None:
     """On every node: the tables, a fold of the whole log, and what the judge saw are the same."""
     fold = Changes(nothing)
     events = world.log.select_notifications(1, 1_000_000)

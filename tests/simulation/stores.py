@@ -235,7 +235,8 @@ class SimSource:
         """Nothing is held."""
 
     def _ask(self, what: str) -> None:
-        self._world.kernel.sleep(self._world.chance.random() * self._world.options.lease / 3)
+        options = self._world.options
+        self._world.kernel.sleep(self._world.chance.random() * options.reading * options.lease)
         if self._world.call(self._process, what, ("source failed",)) is not None:
             raise SourceFailed("The source did not answer.", passing=True)
 

@@ -35,7 +35,9 @@ PAUSE_LEASES = 2.0
 
 SLOW_SECONDS = 2.0
 FULL_SECONDS = 5.0
-RESTART_SECONDS = 1.0
+
+CHANGES_OF_LIMITS = 1000
+"""A paused create may go by limits that many changes have replaced since."""
 
 
 STOPS = "attempt %d of task %s stops: %s"
@@ -56,15 +58,16 @@ class World:
         options: Options,
         log: Callable[[], ApplicationRecorder] = POPOApplicationRecorder,
         tell: Callable[[str], object] | None = None,
+        kernel: Kernel | None = None,
     ) -> None:
         self.options, self._new_log, self._tell = options, log, tell
-        self.kernel = Kernel()
+        self.kernel = kernel or Kernel()
         use(self.kernel)
         self.over = False
         self.chance = Random(f"schedule {options.seed}")
         self.product_chance = Random(f"product {options.seed}")
         self.log = log()
-        self.judge = Judge(behind=1000)
+        self.judge = self._judge()
         self.situations: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.calls = 0
@@ -103,6 +106,9 @@ class World:
         self.outside = Process(self.kernel, "outside")
         self.nodes = [Node(self, f"n{number}") for number in range(options.nodes)]
         self.requests = 0
+
+    def _judge(self) -> Judge:
+        return Judge(behind=CHANGES_OF_LIMITS, crashes_allowed=self.options.attempts)
 
     # Time
 
@@ -290,7 +296,7 @@ class World:
         events = self.log.select_notifications(1, count)
         times = self._at[:count]
         self.release()
-        self.log, self.judge = self._new_log(), Judge(behind=1000)
+        self.log, self.judge = self._new_log(), self._judge()
         self._at, self.current_history, self.superseded = [], {}, {}
         if events:
             self.log.insert_events(events)
@@ -303,7 +309,7 @@ class World:
         tasks = self.judge.tasks
         self.acked = {k: v for k, v in self.acked.items() if v[0] in tasks}
         self.deleted_tasks = {k: v for k, v in self.deleted_tasks.items() if tasks_gone(tasks, k)}
-        journal = self.journal(_Direct(self), self.true_time)
+        journal = self.journal(Direct(self), self.true_time)
         Ledger(journal).begin_anew(count, self.operator())
 
     # Parts
@@ -345,7 +351,7 @@ def tasks_gone(tasks: dict[str, Any], task_id: str) -> bool:
     return task_id in tasks and tasks[task_id].evicted is not None
 
 
-class _Direct:
+class Direct:
     """The event log without the network: what an operator's command does on a stopped service."""
 
     def __init__(self, world: World) -> None:

@@ -1,0 +1,109 @@
+"""Doctor: an installation examined, everything against everything; nothing of it is changed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from eventsourcing.persistence import PersistenceError
+from eventsourcing.sqlite import SQLiteApplicationRecorder
+
+from api.settings import PREFIX, Settings, SettingsError
+from api.upkeep.findings import UNREACHABLE, Report
+from api.upkeep.fold import Fold
+from api.upkeep.log_checks import check_frozen, check_key, check_tables, check_whole, has_events
+from api.upkeep.place_checks import check_permissions, check_source, check_space
+from api.upkeep.restore import STAGING
+from api.upkeep.result_checks import check_results
+from domain.refusals import Unavailable
+from projections.log import CannotOpen, SQLiteStore, event_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    Tell = Callable[[str], object]
+
+NOTHING_THERE = (FileNotFoundError, NotADirectoryError)
+
+
+def examine(environment: Mapping[str, str] | None = None, *, deep: bool, tell: Tell) -> Report:
+    """Looks at settings, disks, event store, read tables, results and source.
+
+    With `deep` every current result file is read to its end. Where a setting is broken nothing else
+    is looked at: it may name another place than is meant.
+    """
+    report = Report()
+    settings = _settings(os.environ if environment is None else environment, report)
+    if settings:
+        check_space(settings, report)
+        check_permissions(settings, report)
+        check_source(settings, report)
+        _check_store(settings, report, deep, tell)
+    return report
+
+
+def _settings(environment: Mapping[str, str], report: Report) -> Settings | None:
+    """Each variable on its own, so that the first fault does not hide the others."""
+    told = {}
+    for variable in sorted(name for name in environment if name.startswith(PREFIX)):
+        alone = {variable, variable.removesuffix("_FILE"), variable + "_FILE"}
+        try:
+            Settings.read({name: environment[name] for name in alone & set(environment)})
+        except SettingsError as error:
+            told[str(error)] = variable
+    for what, variable in told.items():
+        report.find("broken_setting", what, f"unset {variable}; export-tasks config example")
+    return None if told else Settings.read(environment)
+
+
+def _check_store(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
+    try:
+        path = event_file(settings.events)
+        path.stat()
+    except NOTHING_THERE:
+        return _nothing_here(event_file(settings.events), report)
+    except (CannotOpen, OSError) as error:
+        return report.find(UNREACHABLE, str(error), "export-tasks config show")
+    try:
+        tell("reading the event store")
+        if not has_events(path):
+            _nothing_here(path, report)
+        elif check_whole(path, report):
+            with closing(SQLiteStore(path, read_only=True)) as store:
+                _check_log(settings, SQLiteApplicationRecorder(store), report, deep, tell)
+    except (sqlite3.Error, PersistenceError, Unavailable) as error:
+        report.find(UNREACHABLE, f"The event store {path}: {error}", "export-tasks doctor")
+    return None
+
+
+def _nothing_here(path: Path, report: Report) -> None:
+    """Where `serve` would say that the store is empty."""
+    if path.with_name(STAGING).exists():
+        return report.find(
+            "unfinished_restore",
+            f"A restore of {path} was cut off.",
+            "export-tasks restore FROM",
+        )
+    return report.find(
+        "nothing_here",
+        f"There is no event store at {path}.",
+        "export-tasks init (or: export-tasks restore FROM)",
+    )
+
+
+def _check_log(
+    settings: Settings,
+    recorder: SQLiteApplicationRecorder,
+    report: Report,
+    deep: bool,
+    tell: Tell,
+) -> None:
+    check_key(settings, event_file(settings.events), report)
+    fold = Fold(recorder)
+    check_tables(settings, fold, report)
+    tell("comparing the results with the log")
+    check_results(settings, fold, report, deep=deep)
+    check_frozen(fold, report)

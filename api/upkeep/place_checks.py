@@ -1,0 +1,83 @@
+"""Place checks: room on the disks, who may read the files, and does the source answer?"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from exporter.results import LocalResults, open_results
+from exporter.sources import SourceFailed, open_source
+from exporter.sources.sql import sqlite_path
+from projections.log import CannotOpen, event_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from api.settings import Settings
+    from api.upkeep.findings import Report
+
+MIB = 1024 * 1024
+FREE_LEAST = {"events": 64 * MIB, "read_dir": 64 * MIB, "results": 256 * MIB}
+"""Bytes that must be free where each setting's place is: below, a busy day may fill it."""
+
+OTHERS = 0o077
+"""What a file's mode grants to anybody but its owner."""
+
+
+def check_space(settings: Settings, report: Report) -> None:
+    """Is there room to go on? A place that is not there yet will be made where its parent is."""
+    for name, path in _places(settings):
+        there = next(each for each in (path, *path.parents) if each.exists())
+        free = shutil.disk_usage(there).free
+        if free < FREE_LEAST[name]:
+            report.find(
+                "disk_full",
+                f"EXPORT_TASKS_{name.upper()}: {free // MIB} MiB are free at {there}, "
+                f"less than {FREE_LEAST[name] // MIB}.",
+                f"free some room: df -h {there}",
+            )
+
+
+def check_permissions(settings: Settings, report: Report) -> None:
+    """Secrets are for their owner alone."""
+    for path in _private(settings):
+        if path.exists() and path.stat().st_mode & OTHERS:
+            report.find("readable_by_others", f"Others may use {path}.", f"chmod go= {path}")
+
+
+def check_source(settings: Settings, report: Report) -> None:
+    """Does the source answer? The embedded one is made when it is first used."""
+    try:
+        if settings.given["source"].origin == "default" and not _source_file(settings).exists():
+            return
+        open_source(settings.source).count("0")
+    except (SourceFailed, ValueError) as error:
+        report.find(
+            "source_unreachable",
+            f"EXPORT_TASKS_SOURCE ({settings.source}): {error}",
+            "export-tasks batch list",
+        )
+
+
+def _source_file(settings: Settings) -> Path:
+    return sqlite_path(settings.source)
+
+
+def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Those on this machine's disks; of the others, whoever opens them says what is wrong."""
+    with suppress(CannotOpen):
+        yield "events", event_file(settings.events).absolute().parent
+    yield "read_dir", settings.read_dir
+    with suppress(ValueError):
+        results = open_results(settings.results)
+        if isinstance(results, LocalResults):
+            yield "results", results.folder
+
+
+def _private(settings: Settings) -> Iterator[Path]:
+    if settings.given_secret_key is None:
+        yield settings.secret_file
+    with suppress(CannotOpen):
+        yield event_file(settings.events)

@@ -1,0 +1,239 @@
+"""Restore: an installation back from a backup, verified, under a new incarnation of its log."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api import values
+from api.parts import NotOurs, Parts
+from api.settings import KEY_FILE
+from api.upkeep.copies import (
+    BESIDE,
+    Measure,
+    alone_in,
+    chunks_of,
+    measure,
+    measure_chunks,
+    result_chunks,
+    settle,
+    write,
+)
+from api.upkeep.fold import Damaged, read_copy
+from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
+from domain.refusals import Refusal
+from exporter.disk import create_folder, link
+from exporter.results import LocalResults, ResultExists
+from exporter.sources.sql import sqlite_path
+from projections.log import event_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from api.settings import Settings
+
+    Tell = Callable[[str], object]
+
+STAGING = ".restoring"
+"""The folder beside the event store in which its copy becomes the store."""
+
+
+class NotEmpty(Refusal):
+    """Something is where a restored part should go; nothing is ever overwritten."""
+
+
+class NoSecretKey(Refusal):
+    """The backup has none, and none was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back, and the log's new incarnation."""
+
+    manifest: Manifest
+    incarnation: str
+
+
+def restore(settings: Settings, folder: Path, *, tell: Tell) -> Restored:
+    """Puts a backup into the empty places that the settings name.
+
+    Everything is verified before anything is put in place. The event store comes last, at once, its
+    new incarnation begun: before that there is nothing that `serve` would accept, and after it all
+    is there. A restore that was cut off is completed by the same one once more.
+
+    Raises:
+        NoBackup, Damaged: the folder holds no backup, or not what its manifest says.
+        NotEmpty, NotOurs: something is there already; the text names it.
+        NoSecretKey, WrongSecretKey: the key has to be given, or is not the one.
+        ResultsFailed, OSError: something cannot be read or written.
+    """
+    manifest = read_manifest(folder)
+    create_folder(settings.home)
+    with alone_in(settings.home, "Another restore"), Parts(settings) as parts:
+        _must_be_free(parts, manifest)
+        tell("verifying the backup")
+        _verify(folder, manifest)
+        return Restored(manifest, _put_back(parts, folder, manifest, tell))
+
+
+def _put_back(parts: Parts, folder: Path, manifest: Manifest, tell: Tell) -> str:
+    settings, events = parts.settings, event_file(parts.settings.events)
+    with _staged(events) as staged:
+        _copy(folder / EVENTS, staged, manifest.files[EVENTS])
+        tell(f"reading {manifest.events} events")
+        _check_log(staged, manifest)
+        secret = _secret(settings, folder, manifest)
+        incarnation = _begin_anew(settings, staged, secret, manifest)
+        tell(f"putting back {len(manifest.results)} result files")
+        _put_results(parts, folder, manifest)
+        if SOURCE in manifest.files:
+            _install(folder / SOURCE, sqlite_path(settings.source), manifest.files[SOURCE])
+        if settings.given_secret_key is None and not settings.secret_file.exists():
+            _install(folder / KEY_FILE, settings.secret_file, manifest.files[KEY_FILE])
+        _publish(staged, events)
+    return incarnation
+
+
+def _must_be_free(parts: Parts, manifest: Manifest) -> None:
+    """Only what this very backup put there, when it was cut off, may be there."""
+    settings, events = parts.settings, event_file(parts.settings.events)
+    for path in (events, *_beside(events)):
+        if path.exists():
+            raise NotEmpty(
+                f"EXPORT_TASKS_EVENTS: {path} is there already; restore into a new home."
+            )
+    if SOURCE in manifest.files:
+        _must_be_free_for_source(settings, manifest.files[SOURCE])
+    for listed in parts.results.list():
+        if not listed.spool and listed.key not in manifest.results:
+            raise NotEmpty(
+                f"EXPORT_TASKS_RESULTS ({settings.results}): {parts.results.where(listed.key)} is "
+                "there already; restore into an empty place."
+            )
+    if parts.results.marker() not in (None, manifest.results_id):
+        raise NotOurs(f"EXPORT_TASKS_RESULTS ({settings.results}) is another event log's.")
+
+
+def _must_be_free_for_source(settings: Settings, expected: Measure) -> None:
+    try:
+        path = sqlite_path(settings.source)
+    except ValueError as error:
+        raise NotEmpty(f"EXPORT_TASKS_SOURCE: {error}") from error
+    taken = measure(path) not in (None, expected)
+    if taken or any(each.exists() for each in _beside(path)):
+        raise NotEmpty(f"EXPORT_TASKS_SOURCE: {path} is there already; name another place.")
+
+
+def _beside(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in BESIDE]
+
+
+def _verify(folder: Path, manifest: Manifest) -> None:
+    copies = LocalResults(folder / RESULTS)
+    for name, expected in manifest.files.items():
+        _must_be(measure(folder / name), expected, str(folder / name))
+    for key, expected in manifest.results.items():
+        path = Path(copies.where(key))
+        _must_be(measure(path), expected, str(path))
+
+
+@contextmanager
+def _staged(events: Path) -> Iterator[Path]:
+    """Where the store is made ready: a folder of its own, on the same disk; gone afterwards."""
+    staging = events.with_name(STAGING)
+    shutil.rmtree(staging, ignore_errors=True)
+    create_folder(staging.absolute())
+    try:
+        yield staging / EVENTS
+    finally:
+        shutil.rmtree(staging)
+
+
+def _check_log(staged: Path, manifest: Manifest) -> None:
+    fold, log = read_copy(staged)
+    at = fold.position
+    told = (at.count, at.position, at.digest, at.incarnation, log.results)
+    said = (
+        manifest.events,
+        manifest.position,
+        manifest.last_event,
+        manifest.incarnation,
+        manifest.results_id,
+    )
+    if told != said or len(fold.rows("quarantine")) != manifest.frozen:
+        raise Damaged("The backup is damaged: its event store is not the one of its manifest.")
+    there = {*manifest.results, *(each.key for each in manifest.absent)}
+    if lost := set(fold.current_files()) - there:
+        raise Damaged(f"The backup is damaged: the current result {min(lost)} is not in it.")
+
+
+def _secret(settings: Settings, folder: Path, manifest: Manifest) -> bytes:
+    if settings.given_secret_key is not None or settings.secret_file.exists():
+        return settings.secret_key()
+    if KEY_FILE in manifest.files:
+        return values.secret((folder / KEY_FILE).read_text("ascii").strip())
+    raise NoSecretKey(
+        "The backup holds no secret key: give the one it was made under, by "
+        f"EXPORT_TASKS_SECRET_KEY_FILE or as {settings.secret_file}."
+    )
+
+
+def _begin_anew(settings: Settings, staged: Path, secret: bytes, manifest: Manifest) -> str:
+    """Tries the key on the vault, then begins the new incarnation; returns its id."""
+    there = replace(settings, events=f"sqlite:///{staged.absolute()}", given_secret_key=secret)
+    with Parts(there) as parts:
+        _ = parts.vault
+        log = parts.ledger.begin_anew(manifest.events, parts.operator())
+    settle(staged)
+    return log.incarnation or ""
+
+
+def _put_results(parts: Parts, folder: Path, manifest: Manifest) -> None:
+    copies, results = LocalResults(folder / RESULTS), parts.results
+    for key, expected in manifest.results.items():
+        spool = results.spool(key)
+        _must_be(write(result_chunks(copies, key), spool), expected, copies.where(key))
+        try:
+            results.put(key, spool)
+        except ResultExists:
+            spool.unlink()
+            if measure_chunks(result_chunks(results, key)) != expected:
+                raise NotEmpty(f"{results.where(key)} is there already, and another.") from None
+    if manifest.results_id:
+        results.claim(manifest.results_id)
+
+
+def _install(source: Path, target: Path, expected: Measure) -> None:
+    """A copy in place, whole and on the disk, or not at all."""
+    if measure(target) == expected:
+        return
+    create_folder(target.absolute().parent)
+    draft = target.with_name(f"{target.name}.draft")
+    _copy(source, draft, expected)
+    try:
+        link(draft, target)
+    except FileExistsError as error:
+        raise NotEmpty(f"{target} was made meanwhile; remove it.") from error
+    finally:
+        draft.unlink()
+
+
+def _copy(source: Path, target: Path, expected: Measure) -> None:
+    _must_be(write(chunks_of(source), target), expected, str(source))
+
+
+def _must_be(found: Measure | None, expected: Measure, what: str) -> None:
+    if found != expected:
+        how = "is missing" if found is None else "was altered"
+        raise Damaged(f"The backup is damaged: {what} {how}.")
+
+
+def _publish(staged: Path, events: Path) -> None:
+    """The store in its place: at once, and never over another."""
+    try:
+        link(staged, events)
+    except FileExistsError as error:
+        raise NotEmpty(f"EXPORT_TASKS_EVENTS: {events} was made meanwhile; remove it.") from error

@@ -1,0 +1,102 @@
+"""Result checks: every current file is there, and every file that is there is known."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from api.upkeep.copies import Measure, measure_chunks, result_chunks
+from domain.journal import Journal
+from domain.log import LOG_STREAM, Log
+from domain.task import task_stream
+from exporter.results import ResultMissing, ResultsFailed, open_results, parse_key
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+    from api.upkeep.findings import Report
+    from api.upkeep.fold import Fold
+    from exporter.results import Listed, Results
+    from projections.changes import Row
+
+
+def check_results(settings: Settings, fold: Fold, report: Report, *, deep: bool) -> None:
+    """Compares the place of the results with the log; the fold ends at the log's head."""
+    try:
+        results = open_results(settings.results)
+        # Listed before the log is read on: whoever made a file had its claim recorded before.
+        listed = list(results.list())
+        fold.advance()
+        if not _is_claimed(settings, results, fold, report):
+            _find_orphans(results, listed, fold, report)
+            _find_missing(results, fold, report, deep=deep)
+    except (ValueError, ResultsFailed) as error:
+        report.find(
+            "results_unreachable",
+            f"EXPORT_TASKS_RESULTS ({settings.results}): {error}.",
+            "export-tasks config show",
+        )
+
+
+def _is_claimed(settings: Settings, results: Results, fold: Fold, report: Report) -> bool:
+    ours = Journal(fold.recorder).latest(Log, LOG_STREAM).results
+    if results.marker() in (None, ours):
+        return False
+    report.find(
+        "results_claimed",
+        f"EXPORT_TASKS_RESULTS ({settings.results}) is filled by another event log.",
+        "set EXPORT_TASKS_RESULTS to this log's own place; export-tasks config show",
+    )
+    return True
+
+
+def _find_orphans(results: Results, listed: list[Listed], fold: Fold, report: Report) -> None:
+    """Files of tasks that the log never heard of: a sweep lets them lie, since it cannot judge."""
+    tasks = {row["task_id"]: row for row in fold.rows("tasks").values()}
+    known = {key for (key,) in fold.rows("files")}
+    dead = 0
+    for each in listed:
+        task_id, _ = parse_key(each.key) or ("", 0)
+        if task_id not in tasks and not _ever_was(task_id, fold):
+            where = results.where(each.key, spool=each.spool)
+            report.find(
+                "orphan_file", f"{where} is of a task that is not in the log.", f"rm {quote(where)}"
+            )
+        elif each.key not in known and tasks.get(task_id, {}).get("status") != "Processing":
+            dead += 1
+    if dead:
+        report.notes.append(f"{dead} files of ended attempts: the next sweep removes them.")
+
+
+def _find_missing(results: Results, fold: Fold, report: Report, *, deep: bool) -> None:
+    current = fold.current_files()
+    wrong = {key: why for key, row in current.items() if (why := _fault(results, key, row, deep))}
+    if wrong:
+        # A file may have been superseded, or its tasks deleted, and swept, since the log was read.
+        fold.advance()
+    for key in wrong.keys() & fold.current_files().keys():
+        where = results.where(key)
+        report.find(
+            "missing_result",
+            f"{where}, the file of task {current[key]['task_id']}, {wrong[key]}.",
+            f"cp BACKUP/results/{key.replace('/', '-')} {quote(where)} (or the user exports the "
+            "same again: the new file replaces it)",
+        )
+
+
+def _fault(results: Results, key: str, row: Row, deep: bool) -> str | None:
+    try:
+        if deep:
+            found = measure_chunks(result_chunks(results, key))
+            same = found == Measure(row["size"], row["sha256"])
+        else:
+            with closing(results.open(key)) as file:
+                same = file.size == row["size"]
+    except ResultMissing:
+        return "is not there"
+    return None if same else "is another file than was made"
+
+
+def _ever_was(task_id: str, fold: Fold) -> bool:
+    """Read tables hold kept tasks alone; of removed ones there are events."""
+    return bool(fold.recorder.select_events(task_stream(task_id), limit=1))
