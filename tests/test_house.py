@@ -22,6 +22,7 @@ ROOMS = ("domain", "projections", "exporter", "api", "scripts")
 
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+MUTATION_LOCK = "requirements-mutation.lock"
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\$", re.MULTILINE)
 
 
@@ -118,11 +119,12 @@ def test_every_module_says_in_a_docstring_what_it_is_for():
 
 def test_the_tests_mirror_the_rooms_and_are_no_packages():
     tests = ROOT / "tests"
-    assert {path.parent.name for path in tests.glob("*/test_*.py")} <= set(ROOMS)
+    rooms = {*ROOMS, "simulation", "planted", "torture", "mutation"}
+    assert {path.parent.name for path in tests.glob("*/test_*.py")} <= rooms
     assert list(tests.rglob("__init__.py")) == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, MUTATION_LOCK])
 def test_a_lock_pins_everything_with_hashes_and_holds_no_address(lock):
     text = (ROOT / lock).read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
@@ -137,6 +139,13 @@ def test_a_lock_pins_everything_with_hashes_and_holds_no_address(lock):
 def test_the_development_lock_holds_the_runtime_lock():
     runtime, development = map(pins, LOCKS)
     assert runtime.items() <= development.items()
+
+
+def test_the_mutation_lock_changes_nothing_that_development_has():
+    development, mutation = pins(LOCKS[1]), pins(MUTATION_LOCK)
+    assert names(project()["dependency-groups"]["mutation"]) <= mutation.keys()
+    shared = development.keys() & mutation.keys()
+    assert {each: mutation[each] for each in shared} == {each: development[each] for each in shared}
 
 
 def test_the_locks_hold_what_the_project_declares_and_nothing_of_development_at_run_time():

@@ -298,7 +298,7 @@ class Asking:
         return task.evicted_at is not None and task.evicted_at > self.since
 
     def full(self, caller: Caller) -> None:
-        """A create was refused for the slots: they were full at some moment, and nothing is made."""
+        """A create was refused for the slots: they were full at some moment; nothing is made."""
         judge = self.world.judge
         self.must(caller.request_id not in judge.requests, "refused, and made all the same")
         limits = between(judge.limits.history, self.since, self.now)
@@ -318,9 +318,7 @@ class Asking:
 class Request:
     """What the download handler asks of a request."""
 
-    def __init__(
-        self, owner: OwnerId, task_id: str, asking: Asking, resumed: str | None
-    ) -> None:
+    def __init__(self, owner: OwnerId, task_id: str, asking: Asking, resumed: str | None) -> None:
         self.owner, self._task_id, self._asking, self.resumed = owner, task_id, asking, resumed
         parts = asking.parts
         self.house = _House(parts)

@@ -18,7 +18,7 @@ from exporter.exporter import Exporter
 from tests.simulation.clients import Asking, Client
 from tests.simulation.kernel import Actor, Kernel
 from tests.simulation.options import Options
-from tests.simulation.schedule import check_tables
+from tests.simulation.rest import check_tables
 from tests.simulation.stores import SimSource, Stored
 from tests.simulation.world import Broken, Direct, World
 

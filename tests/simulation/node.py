@@ -1,8 +1,9 @@
-"""Node: a machine with an API process, an exporter and a keeper, each of the product's own parts."""
+"""Node: a machine with an API process, an exporter and a keeper, of the product's own parts."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.ledger import Ledger
@@ -74,7 +75,7 @@ class Node:
             while not world.over:
                 parts = Parts(self, role)
                 setattr(self, role, parts)
-                actor = world.kernel.spawn(parts.process, role, lambda: life(parts))
+                actor = world.kernel.spawn(parts.process, role, partial(life, parts))
                 actor.waiting.append(world.kernel.current)
                 world.kernel.sleep(float("inf"))
                 if not world.over:
@@ -143,9 +144,7 @@ class Parts:
         recorder = SimRecorder(world, self.process)
         self.journal = world.journal(recorder, node.clock)
         self.ledger = Ledger(self.journal, watch=node.watch)
-        self.follower = Follower(
-            recorder, node.tables, page=world.options.page, watch=node.watch
-        )
+        self.follower = Follower(recorder, node.tables, page=world.options.page, watch=node.watch)
         self.queries = Queries(self.follower)
         self.results = SimResults(world, self.process)
 

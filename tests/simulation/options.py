@@ -82,7 +82,7 @@ class Options:
             owners=3,
             clients=chance.choice((1, 1, 2)),
             operations=chance.randint(20, 40),
-            calls=chance.randint(280, 360),
+            calls=chance.randint(260, 330),
             think=chance.choice((0.0, 0.1, 0.5, 1.0)),
             weights={
                 "create": chance.choice((4, 8, 12)),
@@ -111,7 +111,7 @@ class Options:
             rates=_rates(chance) if faulty else {},
             spells=_swarm(chance, IN_TIME, 0.3) if faulty else {},
             skew=chance.choice((0.0, 1.0, 600.0)),
-            calm=chance.random() < 0.25,
+            calm=chance.random() < 0.2,
         )
 
     def told(self) -> str:
@@ -132,9 +132,7 @@ def _rates(chance: Random) -> dict[str, float]:
     return rates | {"conflict": STORM} if chance.random() < 0.02 else rates
 
 
-def _swarm(
-    chance: Random, kinds: dict[str, tuple[float, float]], share: float
-) -> dict[str, float]:
+def _swarm(chance: Random, kinds: dict[str, tuple[float, float]], share: float) -> dict[str, float]:
     """Some of the kinds, each as frequent as drawn."""
     chosen = {name: bounds for name, bounds in kinds.items() if chance.random() < share}
     return {name: low * (high / low) ** chance.random() for name, (low, high) in chosen.items()}

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.commands import SetLimits
-from domain.conditions import OwnerId
 from domain.ledger import Ledger
-from projections.changes import Changes, nothing
-from projections.position import Position, apply
-from projections.schema import TABLES
 from tests.simulation.chaos import Chaos
 from tests.simulation.clients import Client
 from tests.simulation.kernel import OutOfSteps
+from tests.simulation.rest import check_files, check_nothing_lost, check_tables, runs
 from tests.simulation.stores import Book, hash_spool
 from tests.simulation.threads import simulated
-from tests.simulation.world import Broken, World, Direct
+from tests.simulation.world import Broken, Direct, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +66,7 @@ def play(
             _run(world)
     except (Broken, OutOfSteps) as error:
         wrong = f"{type(error).__name__}: {error}"
-    except Exception as error:  # noqa: BLE001 (whatever the product lets out is a finding)
+    except Exception as error:  # whatever the product lets out is a finding
         wrong = f"crash: {type(error).__name__}: {error}"
         if tell:
             logging.getLogger("simulation").exception("crash")
@@ -96,38 +93,42 @@ class Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._world.said(str(record.msg), record.args or ())  # type: ignore[arg-type]
-        if self._world._tell:
+        if self._world.telling:
             self._world.tell(f"says: {record.getMessage()}")
 
 
-def staged():
-    """The product's threads and workbooks are the simulator's meanwhile."""
-    from contextlib import ExitStack
-
-    stack = ExitStack()
-    stack.enter_context(simulated())
-    for name, stand_in in (
-        ("exporter.attempt.Workbook", Book),
-        ("exporter.attempt.hash_file", hash_spool),
-        ("exporter.attempt.pack", lambda path, name: _packed(path)),
+@contextmanager
+def staged() -> Iterator[None]:
+    """The product's threads, workbooks and waits are the simulator's meanwhile."""
+    with (
+        simulated(),
+        patch("exporter.attempt.Workbook", Book),
+        patch("exporter.attempt.hash_file", hash_spool),
+        patch("exporter.attempt.pack", lambda path, name: path),
+        patch.multiple("exporter.failures", FIRST_WAIT=0.5, LONGEST_WAIT=4.0),
+        _heard("exporter", "projections", "domain", "api"),
     ):
-        stack.enter_context(patch(name, stand_in))
-    for name in ("exporter", "projections", "domain", "api"):
-        logging.getLogger(name).setLevel(logging.INFO)
-        logging.getLogger(name).propagate = False
-    stack.enter_context(
-        patch.multiple("exporter.failures", FIRST_WAIT=0.5, LONGEST_WAIT=4.0)
-    )
-    return stack
+        yield
 
 
-def _packed(path: Any) -> Any:
-    return path
+@contextmanager
+def _heard(*names: str) -> Iterator[None]:
+    """What these log is for the simulator alone."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.propagate = propagate
 
 
 def _run(world: World) -> None:
     options = world.options
-    world.owners = [OwnerId("p1", f"u{number}") for number in range(options.owners)]
     ledger = Ledger(world.journal(Direct(world), world.true_time))
     ledger.begin(world.operator())
     ledger.set_limits(
@@ -149,7 +150,7 @@ def _direct(world: World) -> None:
     while world.clients:
         kernel.sleep(0.5)
     world.judge.rest()
-    _nothing_lost(world)
+    check_nothing_lost(world)
     if world.options.calm:
         _settle(world)
     world.kernel.stop()
@@ -162,96 +163,12 @@ def _settle(world: World) -> None:
     for node in world.nodes:
         node.skew = 0.0
     until = world.kernel.now + SETTLING_SECONDS
-    while running := [t.task_id for t in world.judge.tasks.values() if _runs(t)]:
+    while running := [t.task_id for t in world.judge.tasks.values() if runs(t)]:
         if world.kernel.now > until:
             raise Broken(f"{running} do not end")
         world.kernel.sleep(world.options.lease / 4)
     world.kernel.sleep(world.options.sweep_after + 2 * world.options.sweep_every + 5)
     world.met("all at rest")
-    _nothing_lost(world)
-    _files_are_those_of_the_log(world)
+    check_nothing_lost(world)
+    check_files(world)
     check_tables(world)
-
-
-def _runs(task: Any) -> bool:
-    return task.status == "Processing" and task.evicted is None
-
-
-def _nothing_lost(world: World) -> None:
-    """Every acknowledged create is there, once; every acknowledged delete stays."""
-    tasks = world.judge.tasks
-    for request_id, (task_id, owner) in world.acked.items():
-        task = tasks.get(task_id)
-        if task is None or task.owner != tuple(owner) or task.request_id != request_id:
-            raise Broken(f"the acknowledged task {task_id} is not in the log")
-    for task_id in world.deleted_tasks:
-        if tasks[task_id].evicted is None:
-            raise Broken(f"the task {task_id}, whose delete was acknowledged, is there")
-    if world.open_files:
-        raise Broken(f"{world.open_files} files were not closed")
-
-
-def _files_are_those_of_the_log(world: World) -> None:
-    """The current files are there with their bytes, and nothing that should have been swept."""
-    current = {file.key: file for file in world.judge.current.values()}
-    for key, file in current.items():
-        stored = world.objects.get(key)
-        if stored is None or stored.sha256 != file.sha256:
-            raise Broken(f"the current file {key} is gone, or another")
-    lately = world.true_time() - timedelta(seconds=world.options.sweep_after)
-    young = {key for key, at in world.superseded.items() if at > lately}
-    left = [key for key in world.objects if key not in current and key not in young and _known(world, key)]
-    spools = [key for key in world.spools if _known(world, key)]
-    if left or spools:
-        raise Broken(f"not swept: {left} {spools}")
-
-
-def _known(world: World, key: str) -> bool:
-    return key.partition("/")[0] in world.judge.tasks
-
-
-def check_tables(world: World) -> None:
-    """On every node: the tables, a fold of the whole log, and what the judge saw are the same."""
-    fold = Changes(nothing)
-    events = world.log.select_notifications(1, 1_000_000)
-    apply(events, fold)
-    wanted: dict[str, dict[Any, Any]] = {table: {} for table in TABLES}
-    for (table, key), row in fold.rows.items():
-        if row is not None:
-            wanted[table][key] = row
-    for node in world.nodes:
-        if node.keeper.process.dead:
-            node.keeper.process.dead = False
-        actor = world.kernel.current
-        assert actor
-        home, actor.process = actor.process, node.keeper.process
-        try:
-            with node.keeper.follower.caught_up() as database:
-                for table, rows in wanted.items():
-                    columns = TABLES[table].key
-                    found = {
-                        tuple(row[column] for column in columns): dict(row)
-                        for row in database.conn.execute(f"SELECT * FROM {table}")
-                    }
-                    if found != rows:
-                        raise Broken(f"{node.name}: {table} is {found}, the fold says {rows}")
-        finally:
-            actor.process = home
-    _tables_are_what_the_judge_saw(world, wanted)
-
-
-def _tables_are_what_the_judge_saw(world: World, rows: dict[str, dict[Any, Any]]) -> None:
-    judge = world.judge
-    if rows["quarantine"]:
-        raise Broken(f"quarantined: {rows['quarantine']}")
-    kept = {t.task_id: t.status for t in judge.tasks.values() if t.evicted is None}
-    told = {row["task_id"]: row["status"] for row in rows["tasks"].values()}
-    if kept != told:
-        raise Broken(f"the tables hold {told}, the log {kept}")
-    current = sorted(file.key for file in judge.current.values())
-    if sorted(row["current"] for row in rows["results"].values()) != current:
-        raise Broken(f"the tables' current files are not {current}")
-    for owner in judge.owners.values():
-        row = rows["quotas"].get(owner.key, {"kept": 0, "unfinished": 0})
-        if (row["kept"], row["unfinished"]) != (len(owner.kept), len(owner.unfinished)):
-            raise Broken(f"the quota of {owner.key} is {row}")

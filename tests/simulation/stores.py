@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from projections import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from eventsourcing.persistence import Notification, StoredEvent
 
@@ -42,9 +42,7 @@ class SimRecorder(ApplicationRecorder):
     def __init__(self, world: World, process: Process) -> None:
         self._world, self._process = world, process
 
-    def insert_events(
-        self, stored_events: Sequence[StoredEvent], **_: Any
-    ) -> Sequence[int] | None:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         world, process = self._world, self._process
         fault = world.call(process, "append", _APPEND)
         if fault == "request lost":

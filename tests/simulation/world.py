@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventsourcing.popo import POPOApplicationRecorder
 
+from domain.conditions import OwnerId
 from domain.fact import Caller
 from domain.journal import Journal
 from domain.ledger import Ledger
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 
-    from domain.conditions import OwnerId
     from tests.simulation.options import Options
     from tests.simulation.stores import Spool, Stored
 
@@ -103,6 +103,7 @@ class World:
         self._rates = list(options.rates.items())
         self._by_kinds: dict[tuple[str, ...], list[tuple[str, float]]] = {}
         self._at: list[float] = []
+        self.owners = [OwnerId("p1", f"u{number}") for number in range(options.owners)]
         self.outside = Process(self.kernel, "outside")
         self.nodes = [Node(self, f"n{number}") for number in range(options.nodes)]
         self.requests = 0
@@ -215,6 +216,11 @@ class World:
             if (attempt, task_id) in self.unheard:
                 raise Broken(f"attempt {attempt} of {task_id} completed it, and does not know")
 
+    @property
+    def telling(self) -> bool:
+        """Does anybody listen to the story?"""
+        return self._tell is not None
+
     def tell(self, text: str) -> None:
         """A line of the story."""
         if self._tell:
@@ -316,9 +322,7 @@ class World:
 
     def journal(self, recorder: Any, clock: Callable[[], datetime]) -> Journal:
         """A journal with the schedule's time, chance and waiting."""
-        return Journal(
-            recorder, clock=clock, chance=self.product_chance, pause=self.kernel.sleep
-        )
+        return Journal(recorder, clock=clock, chance=self.product_chance, pause=self.kernel.sleep)
 
     def operator(self) -> Caller:
         """An operator's request."""
