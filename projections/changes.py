@@ -51,7 +51,9 @@ class Changes:
         """
         for (table, _), row in self.rows.items():
             for column, kind in TABLES[table].columns.items() if row else ():
-                _check(table, column, kind, row[column] if row else None)
+                value = row[column] if row else None
+                if type(value) is not kind or (kind is str and not value.isascii()):
+                    _check(table, column, kind, value)
 
     def take(self, changes: Changes) -> None:
         """Makes another's changes, stacked on these, one's own."""

@@ -73,7 +73,7 @@ class Chaos:
     def _limits(self) -> None:
         options, world = self.world.options, self.world
         unfinished = self.chance.randint(1, options.unfinished)
-        kept = self.chance.randint(unfinished, max(unfinished, options.kept))
+        kept = self.chance.choice((unfinished, max(unfinished, options.kept)))
         self._order(SetLimits(unfinished, kept, options.interval, world.operator()))
 
     def _order(self, command: SetLimits) -> None:

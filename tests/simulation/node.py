@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.world import World
 
-CATCH_UP_SECONDS = 4.0
+CATCH_UP_SECONDS = 10.0
 RESTART_SECONDS = 1.0
 MONOTONIC = 1000.0
 
