@@ -112,9 +112,6 @@ def _matches(table: str) -> str:
 
 
 def _check(table: str, column: str, kind: type, value: Any) -> None:
-    if value is None:
-        return
-    if not isinstance(value, kind):
+    if value is not None and not isinstance(value, kind):
         raise TypeError(f"{table}.{column} cannot be {value!r}")
-    if isinstance(value, str) and not value.isascii():
-        value.encode()
+    str(value).encode()  # half of a surrogate pair goes into no table
