@@ -80,9 +80,10 @@ class Ledger:
         """
 
         def decide(now: datetime) -> tuple[list[Aggregate], None]:
-            task = self._salvaged(command.task_id)
+            # In this order: what another delete did between the two is then seen at the task.
             owner = self._owner(command.owner)
-            if command.task_id in owner.kept:
+            task = self._salvaged(command.task_id)
+            if command.task_id in owner.kept and _is_kept(task):
                 task.evict("deleted", None, command.caller, now)
                 owner.release(command.owner, command.task_id, command.caller, now)
                 return [task, owner], None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import logging
 import os
 import signal
 import socket
+from contextlib import suppress
+from math import inf
 from secrets import token_hex
 from threading import Event, Thread
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -43,6 +47,8 @@ ORPHAN_SECONDS = 10
 
 CATCH_UP_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
+
+_STARVED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +89,27 @@ class BoundedHead(HttpToolsProtocol):
 class Announcing(Server):
     """A server that tells its parent when it takes requests."""
 
+    _starved_at = -inf
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, and says so."""
+        asyncio.get_running_loop().set_exception_handler(self._on_fault)
         await super().startup(sockets)
         _tell_ready()
+
+    def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Says once a second that there is no descriptor for a connection.
+
+        asyncio says it for each of the connections that it would take at once (two thousand), and
+        tries as often again a second later, even when the socket is closed by then.
+        """
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _STARVED:
+            if monotonic() - self._starved_at >= 1:
+                log.error("no descriptor is free for a connection: see ulimit -n")
+                self._starved_at = monotonic()
+        elif not (self.should_exit and isinstance(error, ValueError)):
+            loop.default_exception_handler(context)
 
 
 def serve_api(settings: Settings, descriptor: int) -> None:
@@ -176,5 +199,6 @@ def _watch_parent() -> None:
 
 def _tell_ready() -> None:
     """Once; what is printed to stdout from here on goes to stderr."""
-    os.write(1, READY)
+    with suppress(BrokenPipeError):  # the parent is gone, and whoever watches it ends this process
+        os.write(1, READY)
     os.dup2(2, 1)
