@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 REPORT_EVERY = 50
 """Schedules between two words of a process with its parent."""
 
-GARBAGE_EVERY = 200
+GARBAGE_EVERY = 50
 ENOUGH = 100
 """How often each situation must be met in a full run."""
 

@@ -132,12 +132,8 @@ class Client:
         except NoSuchTask:
             task = self.world.judge.tasks.get(task_id)
             mine = task is not None and task.owner == self.owner
-            gone = not mine or asking.ever(lambda kept: task_id not in kept)
-            asking.must(gone, f"{task_id} cannot be deleted, though it was there all the time")
-            asking.must(
-                not (task and mine and task.evicted == "deleted") or asking.deleted_now(task),
-                f"a repeated delete of {task_id} is refused",
-            )
+            known = task is not None and task.evicted != "kept_limit"
+            asking.must(not (mine and known), f"{task_id} is not to be deleted, nor was it")
             return self.world.met("a delete of what is not there")
         task = self.world.judge.tasks.get(task_id)
         asking.must(
@@ -292,10 +288,6 @@ class Asking:
         """How many events the task has."""
         task = self.world.judge.tasks.get(task_id)
         return task.version if task else 0
-
-    def deleted_now(self, task: Any) -> bool:
-        """Was the task deleted since the question?"""
-        return task.evicted_at is not None and task.evicted_at > self.since
 
     def full(self, caller: Caller) -> None:
         """A create was refused for the slots: they were full at some moment; nothing is made."""

@@ -8,14 +8,14 @@ from typing import Any
 
 # Faults at a call of a store, with the chance of each where a schedule has it at all.
 AT_A_CALL: dict[str, tuple[float, float]] = {
-    "request lost": (0.003, 0.05),
-    "answer lost": (0.005, 0.1),
-    "answer disguised as a conflict": (0.005, 0.1),
+    "request lost": (0.003, 0.08),
+    "answer lost": (0.01, 0.2),
+    "answer disguised as a conflict": (0.01, 0.2),
     "conflict": (0.005, 0.1),
-    "death before": (0.001, 0.008),
-    "death after": (0.001, 0.008),
-    "pause": (0.001, 0.02),
-    "slow answer": (0.005, 0.05),
+    "death before": (0.001, 0.012),
+    "death after": (0.005, 0.05),
+    "pause": (0.002, 0.03),
+    "slow answer": (0.01, 0.15),
     "torn page": (0.002, 0.03),
     "read tables fail": (0.001, 0.02),
     "source failed": (0.01, 0.3),
