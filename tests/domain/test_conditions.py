@@ -34,6 +34,16 @@ def test_a_removed_task_that_had_not_succeeded_changes_nothing():
     assert results.evicted("02") is results
 
 
+def test_a_completion_counts_once_however_often_it_is_told():
+    assert Results().completed(OLD).completed(OLD) == Results().completed(OLD)
+
+
+def test_apps_do_not_share_a_digest(story):
+    scopes = ("a1", "a2", "a3")
+    conditions = [story.creating(app_type="APP", scope=scope).conditions for scope in scopes]
+    assert len({each.digest(ANN) for each in conditions}) == 3
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -47,3 +57,4 @@ def test_different_conditions_have_different_digests(story, changes):
     assert story.creating(**changes).conditions.digest(ANN) != ours
     assert story.creating(app_id="a1").conditions.digest(ANN) == ours
     assert story.creating().conditions.digest(BEN) != ours
+    assert len(ours) == 32

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from domain.downloads import RESUMABLE_MOST
+from domain.downloads import Downloads, downloads_stream
 from domain.refusals import DownloadTooSoon, TooSlow
-from tests.facts import ANN, BEN
+from tests.facts import ANN, BEN, NOON
+
+RESUMABLE_MOST = 50
 
 
 @pytest.fixture
@@ -46,6 +48,15 @@ def test_at_the_interval_it_is_granted(story, task):
     assert story.told().count("downloads.granted") == 2
 
 
+def test_who_has_downloaded_nothing_or_long_ago_need_not_wait(story, task):
+    downloads = story.journal.latest(Downloads, downloads_stream(ANN))
+    assert downloads.seconds_to_next(30.0, NOON) == 0
+    assert story.ledger.seconds_to_next_download(ANN) == 0
+    story.grant(task)
+    story.clock.pass_by(minutes=5)
+    assert story.ledger.seconds_to_next_download(ANN) == 0
+
+
 def test_it_counts_over_all_of_the_owners_tasks_and_no_one_elses(story, task):
     story.grant(task)
     with pytest.raises(DownloadTooSoon):
@@ -67,16 +78,28 @@ def test_an_interval_of_zero_grants_at_once(story, task):
     story.grant(task)
 
 
-def test_a_grant_recorded_too_late_sends_nothing(story, task):
+def _record_slowly(story, seconds):
     insert = story.recorder.insert_events
 
     def slowly(*arguments, **more):
-        story.watch += 1.5
+        story.watch += seconds
         return insert(*arguments, **more)
 
     story.recorder.insert_events = slowly
+
+
+def test_a_grant_recorded_too_late_sends_nothing(story, task):
+    story.watch = 100.0
+    _record_slowly(story, 1.25)
     with pytest.raises(TooSlow):
         story.grant(task)
+
+
+def test_a_grant_recorded_within_a_second_is_in_time(story, task):
+    story.watch = 100.0
+    _record_slowly(story, 1.0)
+    story.grant(task)
+    assert story.told()[-1] == "downloads.granted"
 
 
 def test_what_was_granted_lately_may_be_resumed(story, task):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+from random import Random, SystemRandom
+
 import pytest
 from eventsourcing.persistence import IntegrityError, OperationalError
 
-from domain.commands import CreateTask
-from domain.journal import TRIES, utc_now
+from domain.commands import CreateTask, SetLimits
+from domain.fact import Caller
+from domain.journal import TRIES, Journal, utc_now
+from domain.ledger import Ledger
 from domain.log import Log
 from domain.refusals import Contended, Unavailable
 from tests.facts import ANN, OPERATOR
@@ -42,6 +48,77 @@ def test_a_conflict_is_decided_anew(story):
     Faults(story, ("before", IntegrityError("conflict")))
     story.create()
     assert story.told() == ["owner.admitted", "task.created"]
+
+
+@pytest.mark.parametrize("other", ["!", "~"])
+def test_what_another_appended_in_our_place_is_not_taken_for_ours(story, other):
+    insert = story.recorder.insert_events
+
+    def overtaken(stored, **more):
+        story.recorder.insert_events = insert
+        story.ledger.set_limits(SetLimits(9, 9, 9.0, Caller(other, "0")))
+        return insert(stored, **more)
+
+    story.recorder.insert_events = overtaken
+    story.limits(7, 7)
+    assert [event.kept for event in story.events()] == [9, 7]
+
+
+@pytest.mark.parametrize(
+    "faults", [(), [("after", IntegrityError("lost"))], [("after", OperationalError("lost"))]]
+)
+def test_what_is_in_the_log_is_not_waited_for(story, faults):
+    pauses = []
+    story.journal._pause = pauses.append
+    Faults(story, *faults)
+    assert story.create()
+    assert pauses == []
+
+
+def test_an_owners_writers_take_turns_at_every_try_and_nobody_else_does(story):
+    turns = []
+
+    def turn(owner):
+        turns.append(owner)
+        return nullcontext()
+
+    journal = Journal(story.recorder, turns=turn, pause=lambda seconds: None)
+    ledger = Ledger(journal)
+    ledger.set_limits(SetLimits(5, 5, 0.0, OPERATOR))
+    assert turns == []
+    Faults(story, ("before", IntegrityError("conflict")))
+    ledger.create(story.creating())
+    assert turns == [ANN, ANN]
+
+
+def test_chance_is_the_machines_or_what_is_passed_in(story):
+    chance = Random(5)
+    assert Journal(story.recorder, chance=chance).chance is chance
+    assert isinstance(Journal(story.recorder).chance, SystemRandom)
+
+
+def test_ids_are_of_thirty_two_digits(story):
+    class Highest(Random):
+        def getrandbits(self, k):
+            return (1 << k) - 1
+
+    story.journal.chance = Highest(1)
+    assert story.ledger.begin(OPERATOR).incarnation == "f" * 32
+
+
+def test_the_latest_state_is_read_from_one_event(story):
+    for kept in (5, 6, 7):
+        story.limits(kept=kept)
+    select, looks = story.recorder.select_events, []
+
+    def noted(stream, **selection):
+        found = list(select(stream, **selection))
+        looks.append(len(found))
+        return found
+
+    story.recorder.select_events = noted
+    assert story.ledger.limits().kept == 7
+    assert looks == [1]
 
 
 def test_an_append_that_lands_late_is_not_done_twice(story):
@@ -80,6 +157,40 @@ def test_contention_that_outlasts_the_tries_is_said(story):
     with pytest.raises(Contended):
         story.create()
     assert story.told() == []
+
+
+def test_between_tries_it_waits_longer_and_longer_by_chance_up_to_a_bound(story):
+    class Halfway(Random):
+        def random(self):
+            return 0.5
+
+    pauses = []
+    story.journal.chance, story.journal._pause = Halfway(1), pauses.append
+    Faults(story, *[("before", IntegrityError("conflict"))] * TRIES)
+    with pytest.raises(Contended):
+        story.create()
+    assert pauses == pytest.approx([0.00625, 0.0125, 0.01875, *[0.025] * 17])
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_to_find_a_lost_answer_one_event_is_read(story, version):
+    for _ in range(version - 1):
+        story.limits()
+    select, looks = story.recorder.select_events, []
+
+    def noted(stream, **selection):
+        found = [
+            replace(event, state=bytes(bytearray(event.state)))
+            for event in select(stream, **selection)
+        ]
+        looks.append((selection, [event.originator_version for event in found]))
+        return found
+
+    story.recorder.select_events = noted
+    Faults(story, ("after", OperationalError("lost")))
+    story.limits(2, 2)
+    assert looks[-1] == ({"gt": version - 1, "lte": version}, [version])
+    assert story.told() == ["limits.set"] * version
 
 
 def test_a_store_that_fails_is_unavailable(story):

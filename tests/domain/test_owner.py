@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
+from uuid import UUID
+
 import pytest
 from eventsourcing.persistence import StoredEvent
 
@@ -9,6 +12,8 @@ from domain.owner import Owner
 from domain.refusals import Invalid, NoSuchTask, OwnerClosed, UnfinishedLimitReached
 from domain.task import Task
 from tests.facts import ANN, BEN, NOON, OPERATOR
+
+NOON_MS = int(NOON.timestamp()) * 1000
 
 
 def test_a_create_is_the_owners_event_then_the_task(story):
@@ -119,8 +124,9 @@ def test_a_lowered_limit_evicts_the_excess_at_the_next_create(story):
     ],
 )
 def test_limits_have_limits(story, field, numbers):
-    with pytest.raises(Invalid, match=field):
+    with pytest.raises(Invalid) as refusal:
         story.limits(*numbers)
+    assert refusal.value.field == field
 
 
 @pytest.mark.parametrize("numbers", [(1, 1, 0), (5, 5, 30), (1000, 1000, 86_400)])
@@ -140,6 +146,35 @@ def test_ids_grow_whatever_the_clock_does(story):
     assert {len(each) for each in ids} == {24}
 
 
+@pytest.mark.parametrize(
+    ("last", "bits", "expected"),
+    [
+        ("0" * 24, 0xABC, f"{NOON_MS:012x}{0xABC:012x}"),
+        (f"{NOON_MS - 1:012x}{7:012x}", 0xABC, f"{NOON_MS:012x}{0xABC:012x}"),
+        (f"{NOON_MS:012x}{0xABC:012x}", 0xABC, f"{NOON_MS:012x}{0xABC + 1 + 0xABC:012x}"),
+        (f"{NOON_MS + 1:012x}{7:012x}", 0xABC, f"{NOON_MS + 1:012x}{7 + 1 + 0xABC:012x}"),
+    ],
+    ids=["the first", "after the last", "the same again", "the clock was set back"],
+)
+def test_an_id_is_milliseconds_and_chance_or_a_step_beyond_the_last(last, bits, expected):
+    drawn = []
+
+    class Drawing(Random):
+        def getrandbits(self, k):
+            drawn.append(k)
+            return bits
+
+    owner = Owner.bare(UUID(int=1), 0)
+    owner.last_id = last
+    assert owner.next_task_id(NOON, Drawing()) == expected
+    assert drawn == [48, 32]
+
+
+def test_an_owner_begins_with_nothing_and_is_open():
+    owner = Owner.bare(UUID(int=1), 0)
+    assert (owner.kept, owner.holders, owner.last_id, owner.closed) == ([], [], "0" * 24, False)
+
+
 def test_a_deleted_task_is_evicted_then_released(story):
     kept, task = story.create(), story.create()
     before = story.head()
@@ -148,6 +183,21 @@ def test_a_deleted_task_is_evicted_then_released(story):
     assert (evicted.reason, evicted.by_task, evicted.by) == ("deleted", None, "ann")
     assert released.kept == released.holders == [kept.task_id]
     assert released.last_id == task.task_id
+
+
+def test_of_three_tasks_the_one_in_the_middle_is_deleted(story):
+    first, task, last = story.create(), story.create(), story.create()
+    story.delete(task)
+    released = story.events()[-1]
+    assert released.kept == released.holders == [first.task_id, last.task_id]
+
+
+def test_more_unfinished_than_are_allowed_by_now_are_too_many(story):
+    for _ in range(4):
+        story.create()
+    story.limits(2, 50)
+    with pytest.raises(UnfinishedLimitReached, match="2 unfinished"):
+        story.create()
 
 
 def test_a_repeated_delete_changes_nothing(story):
@@ -167,10 +217,14 @@ def test_a_task_removed_by_the_limit_cannot_be_deleted(story):
         story.delete(first)
 
 
-def test_anothers_task_is_as_if_it_did_not_exist(story):
-    task = story.create(ANN)
+@pytest.mark.parametrize(("owner", "another"), [(ANN, BEN), (BEN, ANN)])
+@pytest.mark.parametrize("deleted", [False, True])
+def test_anothers_task_is_as_if_it_did_not_exist(story, owner, another, deleted):
+    task = story.create(owner)
+    if deleted:
+        story.delete(task, owner)
     with pytest.raises(NoSuchTask):
-        story.delete(task, BEN)
+        story.delete(task, another)
 
 
 def test_closing_an_owner_removes_every_task_and_admits_no_more(story):
@@ -209,6 +263,18 @@ def test_a_task_that_cannot_be_read_holds_its_slot_and_can_be_deleted(story):
         story.delete(task, BEN)
     story.delete(task)
     assert story.create()
+
+
+def test_a_task_that_cannot_be_read_after_a_long_history_can_be_deleted(story):
+    task = story.create()
+    story.claim(task)
+    story.claim(task)
+    _make_unreadable(story, task)
+    story.delete(task)
+    assert [event.topic for event in story.recorder.select_events(task.id)][3:] == [
+        "task.unheard_of",
+        "task.evicted",
+    ]
 
 
 def test_a_task_that_cannot_be_read_is_evicted_in_its_turn(story):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from domain.commands import Claim, CompleteTask, Progress
@@ -60,6 +62,53 @@ def test_a_claim_is_an_event(story):
     )
 
 
+def test_a_task_begins_with_nothing_done(story):
+    task = story.create()
+    assert (task.status, task.evicted, task.attempt, task.exporter) == ("Processing", None, 0, None)
+    assert (task.held, task.lease, task.crashes, task.faults) == (False, 0.0, 0, 0)
+    assert (task.rows, task.total, task.percent) == (0, None, 1)
+    assert (task.file, task.failure) == (None, None)
+
+
+def test_a_hand_back_is_an_event_that_keeps_how_far_it_came(story):
+    task = story.create()
+    claim = story.claim(task)
+    story.ledger.progress(claim, LEASE, Progress(500, 1000, 45))
+    story.ledger.hand_back(claim, "shutdown")
+    event = story.events()[-1]
+    assert event == Task.Progressed(
+        originator_id=task.id,
+        originator_version=4,
+        timestamp=NOON,
+        by="exporter",
+        request_id=event.request_id,
+        key=None,
+        address=None,
+        attempt=1,
+        exporter="e1",
+        lease=0.0,
+        rows=500,
+        total=1000,
+        progress=45,
+        released=True,
+        reason="shutdown",
+        wait=0.0,
+        crashes=0,
+        faults=0,
+    )
+    assert not story.ledger.task(task.task_id).held
+
+
+def test_the_next_attempt_begins_its_rows_anew_and_knows_the_total(story):
+    task = story.create()
+    claim = story.claim(task)
+    story.ledger.progress(claim, LEASE, Progress(500, 1000, 45))
+    story.ledger.hand_back(claim, "shutdown")
+    story.claim(task, "e2")
+    event = story.events()[-1]
+    assert (event.attempt, event.rows, event.total, event.progress) == (2, 0, 1000, 1)
+
+
 def test_of_two_claims_one_wins(story):
     task = story.create()
     story.ledger.claim(task.task_id, 1, "e1", LEASE, 3)
@@ -102,6 +151,51 @@ def test_an_exporter_whose_task_was_taken_over_is_refused(story):
     assert story.events()[-1].crashes == 1
 
 
+@pytest.mark.parametrize("wrong", [(1, "e2"), (3, "e2"), (2, "e1"), (2, "e3")])
+def test_a_claim_that_is_not_the_tasks_own_is_refused(story, wrong):
+    task = story.create()
+    story.claim(task, "e1")
+    story.claim(task, "e2")
+    before = story.head()
+    with pytest.raises(ClaimLost):
+        story.ledger.progress(Claim(task.task_id, *wrong), LEASE, Progress(1, 2, 3))
+    assert story.head() == before
+
+
+@pytest.mark.parametrize("version", [0, 1, 3, 1000])
+def test_a_claim_of_a_task_as_it_is_not_is_refused(story, version):
+    task = story.create()
+    story.claim(task)
+    with pytest.raises(ClaimLost):
+        story.ledger.claim(task.task_id, version, "e2", LEASE, 3)
+
+
+def test_a_task_with_a_long_history_is_claimed_as_any_other(story):
+    task = story.create()
+    story.claim(task)
+    (stored,) = story.recorder.select_events(task.id, gt=1)
+    story.recorder.insert_events(
+        [replace(stored, originator_version=version) for version in range(3, 1001)]
+    )
+    assert story.claim(task, "e2").attempt == 2
+
+
+def test_a_released_task_has_lost_no_exporter(story):
+    task = story.create()
+    story.claim(task, "e1")
+    story.ledger.hand_back(story.claim(task, "e2"), "shutdown")
+    story.claim(task, "e3")
+    assert [event.crashes for event in story.ledger.history(task.task_id)[1:]] == [0, 1, 1, 1]
+
+
+def test_a_task_with_more_crashes_than_are_allowed_by_now_fails(story):
+    task = story.create()
+    for exporter in ("e1", "e2", "e3"):
+        assert story.claim(task, exporter)
+    assert story.claim(task, "e4", crashes_allowed=1) is None
+    assert story.events()[-1].message == "Its exporters died 3 times."
+
+
 def test_a_task_whose_exporters_died_too_often_fails(story):
     task = story.create()
     for exporter in ("e1", "e2", "e3"):
@@ -140,13 +234,30 @@ def test_a_task_completes_once(story):
     assert (event.file, event.sha256, event.rows, event.total) == (file.key, "ab" * 32, 10, 10)
     with pytest.raises(TaskOver, match="Success"):
         story.ledger.complete(CompleteTask(claim, file, 10))
-    assert story.ledger.task(task.task_id).file == file
+    now = story.ledger.task(task.task_id)
+    assert (now.file, now.held, now.rows, now.total, now.percent) == (file, False, 10, 10, 100)
 
 
 def test_a_failed_task_takes_no_claim(story):
     task = story.create()
     story.ledger.fail(story.claim(task), "IOTDA.014705", "The batch task does not exist.")
-    assert story.ledger.task(task.task_id).failure[0] == "IOTDA.014705"
+    event = story.events()[-1]
+    assert event == Task.Failed(
+        originator_id=task.id,
+        originator_version=3,
+        timestamp=NOON,
+        by="exporter",
+        request_id=event.request_id,
+        key=None,
+        address=None,
+        attempt=1,
+        exporter="e1",
+        code="IOTDA.014705",
+        message="The batch task does not exist.",
+    )
+    now = story.ledger.task(task.task_id)
+    assert now.failure == ("IOTDA.014705", "The batch task does not exist.")
+    assert (now.status, now.held) == ("Failed", False)
     with pytest.raises(TaskOver, match="Failed"):
         story.claim(task)
 
@@ -157,6 +268,8 @@ def test_an_evicted_task_stops_its_exporter(story):
     story.delete(task)
     with pytest.raises(TaskOver, match="Evicted"):
         story.ledger.progress(claim, LEASE, Progress(1, 2, 3))
+    now = story.ledger.task(task.task_id)
+    assert (now.status, now.evicted, now.held) == ("Processing", "deleted", False)
 
 
 def test_a_removed_task_is_not_removed_again(story):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import zipfile
+from random import Random
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
 from domain.task import Task
+from exporter.exporter import Exporter
 from exporter.failures import FIRST_WAIT, LONGEST_WAIT, PASSING_FAULTS, wait_after
 from exporter.sender import PROGRESS_SECONDS
 from exporter.sources import DETAIL_COLUMNS, BatchTask, SourceFailed
 from exporter.sources.sql import SqlSource, sqlite_path
-from tests.facts import BEN
+from tests.facts import BEN, LEASE
 from tests.workshop import PAGE, lines_of, sheets
 
 if TYPE_CHECKING:
@@ -37,13 +41,34 @@ class Faulty(SqlSource):
 
 
 class Miscounting(SqlSource):
-    """The local source, which counts one row too many."""
+    """The local source, which counts one row too many, or so many."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: Workshop, by: int = 1) -> None:
         super().__init__(sqlite_path(shop.source_url))
+        self._by = by
 
     def count(self, task_id: str) -> int:
-        return super().count(task_id) + 1
+        return super().count(task_id) + self._by
+
+
+class Stop(Event):
+    """A stop that comes at the first wait, and notes how long that would have been."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        self.set()
+        return True
+
+
+class Drawing(Random):
+    """Chance that always draws the same."""
+
+    def random(self) -> float:
+        return 0.25
 
 
 def busy() -> SourceFailed:
@@ -157,6 +182,49 @@ def test_a_zip_holds_the_workbook_under_the_tasks_name(shop: Workshop) -> None:
     assert shop.files(spool=True) == []
 
 
+def test_by_default_a_lease_is_a_minute_and_a_third_crash_fails_the_task(shop: Workshop) -> None:
+    task = shop.create()
+    for number in range(3):
+        shop.story.claim(task, f"e{number}")
+    parts = (shop.story.ledger, shop.queries, shop.source, shop.results)
+    exporter = Exporter(*parts, name="last", watch=shop.watch)
+    assert not exporter.step()
+    shop.watch.pass_by(LEASE)
+    assert not exporter.step()
+    assert shop.now(task).failure == ("IOTDA.014709", "Its exporters died 3 times.")
+    next_task = shop.create()
+    assert exporter.step()
+    assert shop.now(next_task).lease == 60.0
+    (key,) = shop.files()
+    assert re.fullmatch(f"{next_task.task_id}/1-[0-9a-f]{{16}}.xls", key)
+
+
+def test_with_two_crashes_a_task_is_tried_once_more(shop: Workshop) -> None:
+    task = shop.create()
+    for number in range(2):
+        shop.story.claim(task, f"e{number}")
+    parts = (shop.story.ledger, shop.queries, shop.source, shop.results)
+    exporter = Exporter(*parts, name="last", watch=shop.watch)
+    assert not exporter.step()
+    shop.watch.pass_by(LEASE)
+    assert exporter.step()
+    assert shop.now(task).status == "Success"
+
+
+def test_between_looks_for_work_it_idles_by_chance(shop: Workshop) -> None:
+    stop = Stop()
+    shop.exporter(chance=Drawing(1)).run(stop)
+    assert stop.waits == [0.25 * 0.75]
+
+
+def test_while_the_store_is_away_it_waits_longer(shop: Workshop) -> None:
+    shop.create()
+    shop.refuse(1)
+    stop = Stop()
+    shop.exporter().run(stop)
+    assert stop.waits == [2.0]
+
+
 def test_nothing_to_do_is_said(shop: Workshop) -> None:
     assert not shop.exporter().step()
     shop.create()
@@ -187,6 +255,19 @@ def test_progress_is_told_now_and_then_and_leaves_room_for_saving(shop: Workshop
     assert percents[-1] <= 90
     assert all(event.total == 200 * PAGE for event in told)
     assert all(event.rows * 90 // event.total == event.progress for event in told if event.total)
+
+
+def test_reading_ends_at_ninety_percent_saving_at_ninety_five_storing_begins_at_ninety_nine(
+    shop: Workshop,
+) -> None:
+    def slow() -> float:
+        shop.watch.pass_by(2.0)
+        return shop.watch()
+
+    task = shop.create(shop.batch(25))
+    shop.exporter(watch=slow, lease=1e9, download="zip").step()
+    told = [(event.progress, event.rows, event.total) for event in shop.progressed(task)]
+    assert told == [(1, 0, None), (90, 25, 25), (95, 25, 25), (99, 25, 25)]
 
 
 @pytest.mark.parametrize(
@@ -235,12 +316,13 @@ def test_with_app_only_that_apps_batch_task_is_exported(shop: Workshop) -> None:
     assert shop.now(task).rows == 3
 
 
-def test_a_finished_batch_task_must_be_whole(shop: Workshop) -> None:
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_finished_batch_task_must_be_whole(shop: Workshop, by: int) -> None:
     task = shop.create(shop.batch(25))
-    shop.exporter(source=Miscounting(shop)).step()
+    shop.exporter(source=Miscounting(shop, by)).step()
     code, message = failure(shop, task)
     assert code == "IOTDA.014708"
-    assert "25 rows could be read, and the source counts 26" in message
+    assert f"25 rows could be read, and the source counts {25 + by}" in message
 
 
 def test_a_running_batch_task_may_have_more_rows_by_now_and_the_summary_says_so(

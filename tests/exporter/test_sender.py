@@ -24,12 +24,76 @@ if TYPE_CHECKING:
 SHORT_LEASE = 2.0
 
 
+class Stop(Event):
+    """A stop that nobody is told to wait for: it notes how long that would have been."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return self.is_set()
+
+
+@pytest.fixture
+def sender(shop: Workshop) -> Sender:
+    """The sender of a first attempt."""
+    claim = shop.story.claim(shop.create())
+    assert claim
+    return Sender(shop.story.ledger, claim, 60.0, stop=Stop(), clock=shop.watch)
+
+
 def renewed(shop: Workshop, task: Task, times: int) -> Callable[[], bool]:
     return lambda: len(shop.progressed(task)) > times
 
 
 def heartbeats() -> list[Thread]:
     return [thread for thread in threads() if thread.name.startswith("heartbeat")]
+
+
+def test_a_beat_is_short_and_the_heartbeat_rests_between_two() -> None:
+    assert 0.0 < senders.BEAT_SECONDS <= 0.5
+
+
+def test_the_heartbeat_ends_with_the_process_and_with_the_attempt(sender: Sender) -> None:
+    with sender.beating():
+        assert [thread.daemon for thread in heartbeats()] == [True]
+    assert heartbeats() == []
+
+
+@pytest.mark.parametrize(("seconds", "renewals"), [(14.999, 0), (15.0, 1), (60.0, 1)])
+def test_the_lease_is_renewed_after_a_quarter_of_it(
+    shop: Workshop, sender: Sender, seconds: float, renewals: int
+) -> None:
+    head = shop.story.head()
+    shop.watch.pass_by(seconds)
+    sender._look()
+    assert shop.story.told(head) == ["task.progressed"] * renewals
+    shop.watch.pass_by(14.999)
+    sender._look()
+    assert shop.story.told(head) == ["task.progressed"] * (1 if seconds < 60 else renewals)
+
+
+def test_progress_is_news_when_it_has_moved_by_two_percent_and_a_second_has_passed(
+    shop: Workshop, sender: Sender
+) -> None:
+    head = shop.story.head()
+    for percent, seconds in ((2, 10), (3, 10), (4, 10), (5, 0), (7, 0.75), (8, 0.25), (9, 10)):
+        shop.watch.pass_by(seconds)
+        sender.progress(Progress(percent, 100, percent))
+    told = shop.story.events(head)
+    assert [event.progress for event in told if isinstance(event, Task.Progressed)] == [3, 5, 8]
+
+
+def test_a_last_word_is_said_again_after_longer_and_longer_pauses(
+    shop: Workshop, sender: Sender
+) -> None:
+    shop.refuse(9)
+    sender.fail("IOTDA.014706", "why")
+    stop = sender._stop
+    assert isinstance(stop, Stop)
+    assert stop.waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0])
 
 
 @pytest.mark.parametrize("where", ["source", "results"])

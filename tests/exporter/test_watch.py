@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,21 @@ def test_every_new_event_begins_the_lease_anew(
     assert free(watch, shop) == []
     clock.pass_by(0.001)
     assert free(watch, shop) == [task.task_id]
+
+
+@pytest.mark.parametrize("version", ["999", "1001"])
+def test_a_task_seen_at_another_version_is_seen_anew_whether_it_is_newer_or_restored(
+    watch: Watch, shop: Workshop, clock: workshop.Watch, version: str
+) -> None:
+    shop.story.claim(shop.create())
+    (row,) = shop.queries.work()
+    watch.free([replace(row, version=int("1000"))])
+    clock.pass_by(LEASE)
+    assert watch.free([replace(row, version=int(version))]) == []
+    clock.pass_by(LEASE - 1)
+    watch.free([replace(row, version=int(version))])
+    clock.pass_by(1)
+    assert len(watch.free([replace(row, version=int(version))])) == 1
 
 
 def test_the_lease_is_the_one_that_the_holder_claimed_with(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import shutil
 import sqlite3
+from dataclasses import replace
 from threading import Thread
 
 import pytest
 from eventsourcing.persistence import StoredEvent
 
+from domain.limits import LIMITS_STREAM
 from domain.refusals import Unavailable
 from projections.follower import BehindLog, Follower, LogAltered
 from projections.queries import Queries
@@ -80,7 +82,7 @@ def test_many_threads_read_their_own_writes(node, story):
 def test_a_follower_that_cannot_catch_up_in_time_says_so(node, story, tmp_path):
     for _ in range(5):
         story.create()
-    times = iter(range(100))
+    times = iter(range(100, 300))
     slow = Follower(
         node.log.recorder, ReadTables(tmp_path / "slow"), page=1, watch=lambda: next(times)
     )
@@ -89,6 +91,29 @@ def test_a_follower_that_cannot_catch_up_in_time_says_so(node, story, tmp_path):
     with slow.caught_up(seconds=50):
         assert slow.position() == node_position(node)
     slow.tables.close()
+
+
+@pytest.mark.parametrize("then", [102, 103])
+def test_a_page_that_ends_with_the_time_is_not_taken_for_the_last(node, story, tmp_path, then):
+    story.create()
+    times = iter([100, 100, then, then])
+    tables = ReadTables(tmp_path / "slow")
+    slow = Follower(node.log.recorder, tables, page=2, watch=lambda: next(times))
+    with pytest.raises(BehindLog), slow.caught_up(seconds=2):
+        pass
+    tables.close()
+
+
+def test_pages_that_are_full_follow_one_another_however_big_they_are(node, story, tmp_path):
+    story.limits()
+    (first,) = node.log.recorder.select_events(LIMITS_STREAM)
+    more = [replace(first, originator_version=version) for version in range(2, 603)]
+    node.log.recorder.insert_events(more)
+    tables = ReadTables(tmp_path / "big")
+    follower = Follower(node.log.recorder, tables, page=300)
+    with follower.caught_up():
+        assert follower.position().count == 602
+    tables.close()
 
 
 def node_position(node):
@@ -103,6 +128,22 @@ def test_a_follower_that_another_thread_holds_up_says_so(node, story):
     with pytest.raises(BehindLog), node.follower.caught_up(seconds=0.01):
         pass
     node.follower._applying.release()
+
+
+@pytest.mark.parametrize(("now", "patience"), [(103.0, 2.0), (105.0, 0.0), (110.0, 0.0)])
+def test_it_waits_for_another_thread_as_long_as_its_time_lasts(node, story, now, patience):
+    class Held:
+        def acquire(self, timeout):
+            self.timeout = timeout
+            return False
+
+    story.create()
+    times = iter([100.0, now])
+    follower = Follower(node.log.recorder, node.tables, watch=lambda: next(times))
+    follower._applying = Held()
+    with pytest.raises(BehindLog), follower.caught_up(seconds=5.0):
+        pass
+    assert follower._applying.timeout == patience
 
 
 def test_a_log_that_cannot_be_read_is_unavailable(node, story, monkeypatch):
@@ -128,8 +169,45 @@ def test_a_log_restored_under_a_new_incarnation_is_read_anew(node, story):
     assert node.queries.tasks(BEN).count == 1
 
 
+def test_a_log_restored_time_and_again_is_read_anew_whatever_its_incarnations_are(node, story):
+    for owner in (ANN, BEN) * 4:
+        story.ledger.begin(OPERATOR)
+        story.create(owner)
+        assert node.queries.tasks(owner).count == 1
+        assert node.queries.tasks(BEN if owner is ANN else ANN).count == 0
+        empty(node)
+
+
+def test_a_log_restored_between_the_look_and_the_page_is_read_anew(node, story):
+    story.ledger.begin(OPERATOR)
+    story.create()
+    assert node.queries.tasks(ANN).count == 1
+    story.create()
+    select = node.log.recorder.select_notifications
+
+    def restored_after(*arguments, **more):
+        node.log.recorder.select_notifications = select
+        found = select(*arguments, **more)
+        empty(node)
+        story.ledger.begin(OPERATOR)
+        story.create(BEN)
+        return found
+
+    node.log.recorder.select_notifications = restored_after
+    assert node.queries.tasks(ANN).count == 0
+    assert node.queries.tasks(BEN).count == 1
+
+
 @pytest.mark.parametrize(
-    "cut", ["DELETE FROM stored_events", "UPDATE stored_events SET state='{}'"]
+    "cut",
+    [
+        "DELETE FROM stored_events",
+        *(f"UPDATE stored_events SET state=CAST('{{\"a\":{n}}}' AS BLOB)" for n in range(6)),
+        "UPDATE stored_events SET state='text'",
+        "UPDATE stored_events SET originator_version=7",
+        "UPDATE stored_events SET originator_id='00000000000000000000000000000001'",
+        "UPDATE stored_events SET originator_id='ffffffffffffffffffffffffffffffff'",
+    ],
 )
 def test_a_log_altered_under_the_same_incarnation_stops_the_node(node, story, cut):
     story.ledger.begin(OPERATOR)

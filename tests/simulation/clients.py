@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 AGAIN_SECONDS = 0.5
 NOBODY = "f" * 24
 
+BATCH = b"b"
+"""What each row of a simulated file begins with; no line of the summary does."""
+
 
 class Client:
     """One of an owner's programs; each request goes to either node."""
@@ -190,8 +193,7 @@ class Client:
         except (NoSuchTask, NoFile) as refusal:
             return self._no_file(asking, task_id, refusal)
         except DownloadTooSoon as refusal:
-            asking.must(refusal.retry_after > 0, "a wait of nothing")
-            return world.met("a download too soon")
+            return asking.too_soon(refusal)
         except TooSlow:
             return world.met("a grant that took too long")
         opened = response._opened  # type: ignore[attr-defined]
@@ -223,6 +225,8 @@ class Client:
         history = world.current_history[task.conditions]
         currents = between(history, asking.since, asking.now)
         keys = [key for key in currents if key and world.sha256[key] == stored.sha256]
+        rows = stored.content.count(b"\n" + BATCH) + stored.content.startswith(BATCH)
+        asking.must(rows == world.options.rows, f"{rows} rows in the file")
         asking.must(bool(keys), f"the file got is not among {currents}")
         granted = request.request_id in world.granted
         if not granted:
@@ -258,7 +262,7 @@ class Asking:
     def __init__(self, client: Client, node: Node) -> None:
         self.client, self.world = client, client.world
         self.parts: Parts = node.api
-        self.since = self.world.judge.heard
+        self.since, self.began = self.world.judge.heard, self.world.kernel.now
 
     @property
     def now(self) -> int:
@@ -298,6 +302,21 @@ class Asking:
         most = self.owner.most_unfinished_between(self.since, self.now)
         self.must(most >= least, f"refused with {most} of {least} slots in use")
         self.world.met("slots full at a create")
+
+    def too_soon(self, refusal: DownloadTooSoon) -> None:
+        """A download was refused: there was one, and where clocks are right it was not long ago."""
+        last, limits = self.owner.last_grant, self.world.judge.limits
+        self.must(last is not None, "refused for a download that never was")
+        assert last is not None
+        ago = (self.world.true_time() - last).total_seconds()
+        right = self.world.options.skew > 0 or ago - self.took() <= limits.download_interval
+        self.must(right, f"refused {ago} s after the last download")
+        self.must(0 < refusal.retry_after, "told to wait for nothing")
+        self.world.met("a download too soon")
+
+    def took(self) -> float:
+        """Seconds since the question."""
+        return self.world.kernel.now - self.began
 
     def true_status(self, row: Any) -> None:
         """The row's status and numbers were true since the question."""
