@@ -422,6 +422,16 @@ def test_too_many_passing_faults_fail_the_task(shop: Workshop, faults: int, stat
         assert failure(shop, task) == ("IOTDA.014706", str(busy()))
 
 
+def test_a_task_with_more_passing_faults_than_are_allowed_by_now_fails(shop: Workshop) -> None:
+    task = shop.create()
+    for _ in range(PASSING_FAULTS):
+        claim = shop.story.claim(task)
+        assert claim
+        shop.story.ledger.hand_back(claim, "why", fault=True)
+    shop.exporter(source=Faulty(shop, busy())).step()
+    assert failure(shop, task) == ("IOTDA.014706", str(busy()))
+
+
 def test_the_wait_doubles_up_to_the_longest() -> None:
     waits = [wait_after(faults) for faults in range(PASSING_FAULTS)]
     assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]

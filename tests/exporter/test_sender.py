@@ -36,12 +36,17 @@ class Stop(Event):
         return self.is_set()
 
 
+def sender_of(shop: Workshop, lease: float) -> Sender:
+    claim = shop.story.claim(shop.create())
+    assert claim
+    shop.watch.now = 10.0
+    return Sender(shop.story.ledger, claim, lease, stop=Stop(), clock=shop.watch)
+
+
 @pytest.fixture
 def sender(shop: Workshop) -> Sender:
     """The sender of a first attempt."""
-    claim = shop.story.claim(shop.create())
-    assert claim
-    return Sender(shop.story.ledger, claim, 60.0, stop=Stop(), clock=shop.watch)
+    return sender_of(shop, 60.0)
 
 
 def renewed(shop: Workshop, task: Task, times: int) -> Callable[[], bool]:
@@ -62,17 +67,13 @@ def test_the_heartbeat_ends_with_the_process_and_with_the_attempt(sender: Sender
     assert heartbeats() == []
 
 
-@pytest.mark.parametrize(("seconds", "renewals"), [(14.999, 0), (15.0, 1), (60.0, 1)])
-def test_the_lease_is_renewed_after_a_quarter_of_it(
-    shop: Workshop, sender: Sender, seconds: float, renewals: int
-) -> None:
-    head = shop.story.head()
-    shop.watch.pass_by(seconds)
-    sender._look()
-    assert shop.story.told(head) == ["task.progressed"] * renewals
-    shop.watch.pass_by(14.999)
-    sender._look()
-    assert shop.story.told(head) == ["task.progressed"] * (1 if seconds < 60 else renewals)
+@pytest.mark.parametrize("lease", [60.0, 6.0])
+def test_the_lease_is_renewed_after_a_quarter_of_it(shop: Workshop, lease: float) -> None:
+    sender, head = sender_of(shop, lease), shop.story.head()
+    for seconds, renewals in ((15 / 64, 0), (1 / 64, 1), (15 / 64, 1), (1 / 64, 2), (1.0, 3)):
+        shop.watch.pass_by(seconds * lease)
+        sender._look()
+        assert shop.story.told(head) == ["task.progressed"] * renewals
 
 
 def test_progress_is_news_when_it_has_moved_by_two_percent_and_a_second_has_passed(
