@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 TRIES = 20
 LONGEST_PAUSE = 0.05
 
+_LATEST = {"desc": True, "limit": 1}
+
 _LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -87,15 +89,18 @@ class Journal:
         """
         return aggregate.of(stream, self._facts(stream))
 
-    def salvage(self, aggregate: type[A], stream: UUID) -> A:
-        """As `load`; but where the facts cannot be read, a bare one that can still be ended.
+    def salvage(self, aggregate: type[A], stream: UUID, *, latest: bool = False) -> A:
+        """As `load` or `latest`; but where the facts cannot be read, a bare one that can be ended.
 
         Raises:
             Unavailable: the store does not answer.
         """
-        stored = self._select(stream)
+        stored = self._select(stream, **(_LATEST if latest else {}))
         try:
-            return aggregate.of(stream, map(self._read, stored))
+            facts = [self._read(each) for each in stored]
+            if latest:
+                return aggregate.after(stream, facts[0] if facts else None)
+            return aggregate.of(stream, facts)
         except Exception:
             _LOGGER.exception("the stream %s cannot be read", stream)
             return aggregate.bare(stream, stored[-1].originator_version)
@@ -106,7 +111,7 @@ class Journal:
         Raises:
             Unavailable: the store does not answer.
         """
-        last = self._facts(stream, desc=True, limit=1)
+        last = self._facts(stream, **_LATEST)
         return aggregate.after(stream, last[0] if last else None)
 
     def record(

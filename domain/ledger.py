@@ -63,7 +63,7 @@ class Ledger:
             evicted = owner.admit(
                 command.owner, task_id, limits, self._is_unfinished, command.caller, now
             )
-            gone = [self._salvaged(each) for each in evicted]
+            gone = [self._standing(each) for each in evicted]
             for each in filter(_is_kept, gone):
                 each.evict("kept_limit", task_id, command.caller, now)
             task = Task.of(task_stream(task_id), ())
@@ -100,7 +100,7 @@ class Ledger:
             owner = self._owner(owner_id)
             if owner.closed:
                 return [], None
-            tasks = [self._salvaged(each) for each in owner.kept]
+            tasks = [self._standing(each) for each in owner.kept]
             for task in filter(_is_kept, tasks):
                 task.evict("deleted", None, caller, now)
             owner.close(owner_id, caller, now)
@@ -257,8 +257,12 @@ class Ledger:
         """Of a task that cannot be read it is only sure that it can be removed."""
         return self.journal.salvage(Task, task_stream(task_id))
 
+    def _standing(self, task_id: str) -> Task:
+        """Whether the task is unfinished, or gone: its last fact tells, however long its story."""
+        return self.journal.salvage(Task, task_stream(task_id), latest=True)
+
     def _is_unfinished(self, task_id: str) -> bool:
-        return self._salvaged(task_id).unfinished
+        return self._standing(task_id).unfinished
 
     def _owner(self, owner: OwnerId) -> Owner:
         return self.journal.latest(Owner, owner_stream(owner))

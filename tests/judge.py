@@ -30,7 +30,10 @@ TOLERANCE = 1e-6
 TASK_ID = re.compile(r"[0-9a-f]{24}")
 BEFORE_ALL = "0" * 24
 DIED_TOO_OFTEN = "IOTDA.014709"
+MAY_PASS = ("IOTDA.014706", "IOTDA.014710")
 CODES = {f"IOTDA.0147{number:02}" for number in range(5, 11)} | {"IOTDA.000001"}
+RESUMABLE = 600.0
+RESUMABLE_MOST = 50
 
 SITUATIONS = (
     *("created", "all slots in use", "several evicted by one create", "owner closed"),
@@ -209,10 +212,19 @@ class Judge:
 
     Limits are read before the append that they judge, so a create or a grant may go by older
     ones: by those that the last `behind` changes replaced, no older. A claim while
-    `crashes_allowed` leases were lost, or a task failed for fewer, is wrong where that is given.
+    `crashes_allowed` leases were lost, or a task failed for fewer, is wrong where that is given;
+    so is one failed for what may pass, after fewer than `faults_allowed` faults. A download of
+    the last `resumable` seconds may be resumed.
     """
 
-    def __init__(self, *, behind: int = 1, crashes_allowed: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        behind: int = 1,
+        crashes_allowed: int | None = None,
+        faults_allowed: int | None = None,
+        resumable: float = RESUMABLE,
+    ) -> None:
         self.wrongs: list[str] = []
         self.heard = 0
         self.situations: Counter[str] = Counter()
@@ -223,6 +235,7 @@ class Judge:
         self.limits = LimitsSeen()
         self.incarnations: list[str] = []
         self._behind, self._crashes_allowed = behind, crashes_allowed
+        self._faults_allowed, self._resumable = faults_allowed, resumable
         self._topic = ""  # of the event being heard, as its true time:
         self._at: float | None = None
         self._streams: defaultdict[str, StreamSeen] = defaultdict(StreamSeen)
@@ -346,6 +359,8 @@ class Judge:
         self._must(told, "section 2.3: those it evicts do not stand directly before it")
         slots = len(owner.unfinished) + sum(task.status == "Processing" for task in gone)
         self._must(slots < most, "section 2.2: {} of {} unfinished before evicting", slots, most)
+        holders = len(fields["holders"])
+        self._must(holders <= most, "section 2.2: {} holders of {} slots", holders, most)
         enough = not gone or len(owner.kept) + 1 == room
         self._must(enough, "section 2.3: only {} are kept of {}", len(owner.kept) + 1, room)
         self._agrees(fields, [*owner.kept, task_id], owner.unfinished | {task_id}, task_id)
@@ -463,6 +478,8 @@ class Judge:
         self._must(who == task.held, "handed back by {}, held by {}", who, task.held)
         fault = fields["faults"] > task.faults
         self._counted(task, fields, faults=fault)
+        at_stop = fields["reason"] == "shutdown"
+        self._must(not (fault and at_stop), "section 7: a stop counts as a fault")
         self._met("handed back for a fault" if fault else "handed back at a stop")
 
     def _counted(self, task: TaskSeen, fields: Fields, crashes: int = 0, faults: int = 0) -> None:
@@ -503,6 +520,9 @@ class Judge:
             self._died_too_often(task, who)
         else:
             self._must(who == task.held, "failed by {}, held by {}", who, task.held)
+        if task.code in MAY_PASS and self._faults_allowed is not None:
+            enough = task.faults + 1 >= self._faults_allowed
+            self._must(enough, "section 7: given up at fault {}", task.faults + 1)
         self._met(f"failed with {task.code}")
         self._ended(task, "Failed")
 
@@ -578,4 +598,13 @@ class Judge:
         owner.grants[fields["etag"]] = timestamp.isoformat()
         true = all(owner.grants.get(etag) == when for etag, when in fields["recent"].items())
         self._must(true, "section 2.5: recent names a download that was never granted")
+        self._must(self._recent_is_whole(owner, event), "section 2.5: recent misses a download")
         self._met("download granted")
+
+    def _recent_is_whole(self, owner: OwnerSeen, granted: Told) -> bool:
+        recent, now = granted.fields["recent"], granted.fields["timestamp"]
+        if len(recent) >= RESUMABLE_MOST:
+            return True
+        missing = [when for etag, when in owner.grants.items() if etag not in recent]
+        ages = ((now - datetime.fromisoformat(when)).total_seconds() for when in missing)
+        return all(age > self._resumable for age in ages)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 RESTORE_SECONDS = 3.0
+NEWER_FILES = 0.3
+OFF_MEANWHILE = 0.3
+OFF_SECONDS = 20.0
 
 
 class Chaos:
@@ -103,8 +106,17 @@ class Chaos:
 
     def _restore(self) -> None:
         """A disaster: all that is left is a backup, taken some time before."""
+        world = self.world
         self._backup()
-        self.world.kernel.sleep(self.chance.expovariate(1 / RESTORE_SECONDS))
-        if self.world.faulty:
-            self.world.restore(*self.chance.choice(self.world.backups))
-            self.world.met("an older backup is restored")
+        world.kernel.sleep(self.chance.expovariate(1 / RESTORE_SECONDS))
+        if not world.faulty:
+            return
+        count, objects = self.chance.choice(world.backups)
+        if self.chance.random() < NEWER_FILES:
+            objects = {**world.objects, **objects}
+            world.met("newer files lie beside a restored log")
+        if self.chance.random() < OFF_MEANWHILE:
+            self._node().off_until = world.kernel.now + self.chance.random() * OFF_SECONDS
+            world.met("a node is off while a backup is restored")
+        world.restore(count, objects)
+        world.met("an older backup is restored")

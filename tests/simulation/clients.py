@@ -5,6 +5,7 @@ An answer is right where it was true at some moment between question and answer.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.downloads import download
@@ -24,9 +25,10 @@ from domain.refusals import (
     UnfinishedLimitReached,
 )
 from exporter.disk import ResultsFailed
+from tests.facts import NOON
 from tests.judge import OwnerSeen, between
 from tests.simulation.kernel import Dead, Process
-from tests.simulation.world import Broken
+from tests.simulation.world import APPS, Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 AGAIN_SECONDS = 0.5
+GRANT_SECONDS = 1.0
+APP_SCOPE = 0.2
 NOBODY = "f" * 24
 
 BATCH = b"b"
@@ -93,11 +97,14 @@ class Client:
         except Contended:
             world.met("a command met others' changes at every try")
         except Unavailable as refusal:
+            asking.could_not_look()
             world.met(f"{type(refusal).__name__} is answered")
         except Rejected as refusal:
             world.met(f"a download is refused with {refusal.problem.status}")
         except ResultsFailed:
             world.met("the result store fails a download")
+        except Refusal as refusal:
+            raise Broken(f"{self.name}: {what} is refused by {refusal!r}") from refusal
         finally:
             process.actors.remove(actor)
             actor.process = self._process
@@ -111,9 +118,9 @@ class Client:
         batch = world.chance.choice(list(world.batches))
         if world.chance.random() < 0.05:
             batch = "0"
-        conditions = ExportConditions(
-            "BatchTask", f'{{"task_id":"{batch}"}}', "xls", "GLOBAL", None
-        )
+        app = world.chance.choice(APPS) if world.chance.random() < APP_SCOPE else None
+        kind = "APP" if app else "GLOBAL"
+        conditions = ExportConditions("BatchTask", f'{{"task_id":"{batch}"}}', "xls", kind, app)
         command = CreateTask(self.owner, conditions, None, None, caller)
         try:
             task = asking.parts.ledger.create(command)
@@ -149,10 +156,16 @@ class Client:
         return self._recovered(caller)
 
     def _list(self, asking: Asking) -> None:
-        page = asking.parts.queries.tasks(self.owner, limit=50)
-        listed = tuple(task.task_id for task in reversed(page.tasks))
-        asking.must(asking.ever(lambda kept: kept == listed), f"listed {listed}")
-        asking.must(page.count == len(listed), f"counted {page.count}")
+        limit = self.world.chance.choice((1, 2, 3, 50))
+        after = {"marker": self._some_task()} if self.world.chance.random() < 0.3 else {}
+        page = asking.parts.queries.tasks(self.owner, limit=limit, **after)
+        listed = [task.task_id for task in page.tasks]
+
+        def told(kept: tuple[str, ...]) -> bool:
+            found = [each for each in reversed(kept) if each < after.get("marker", "g")]
+            return (found[:limit], len(kept)) == (listed, page.count)
+
+        asking.must(asking.ever(told), f"listed {listed} of {page.count}, {limit} {after}")
         for row in page.tasks:
             asking.true_status(row)
 
@@ -184,10 +197,13 @@ class Client:
         done = [each for each in asking.owner.kept if world.judge.tasks[each].file]
         if done and world.chance.random() < 0.8:
             task_id = world.chance.choice(done)
-        resumed = None
+        headers = {}
         if self._etags and world.chance.random() < 0.3:
-            task_id, resumed = world.chance.choice(self._etags)
-        request = Request(self.owner, task_id, asking, resumed)
+            task_id, etag = world.chance.choice(self._etags)
+            headers = {"range": "bytes=0-", "if-range": etag}
+        elif world.chance.random() < 0.2:
+            headers = self._odd_headers(task_id)
+        request = Request(self.owner, task_id, asking, headers)
         try:
             response = download(request)  # type: ignore[arg-type]
         except (NoSuchTask, NoFile) as refusal:
@@ -200,6 +216,15 @@ class Client:
         opened.close()
         self._received(asking, request, task_id, response.headers, opened.stored)
         return None
+
+    def _odd_headers(self, task_id: str) -> dict[str, str]:
+        """A part of the file, though nothing of it was granted: of its own, or by its ETag."""
+        world = self.world
+        task = world.judge.tasks.get(task_id)
+        current = task and world.judge.current.get(task.conditions)
+        if current and world.chance.random() < 0.5:
+            return {"range": "bytes=0-", "if-range": f'"{current.sha256}"'}
+        return {"range": "bytes=0-"}
 
     def _no_file(self, asking: Asking, task_id: str, refusal: Refusal) -> None:
         task = self.world.judge.tasks.get(task_id)
@@ -228,11 +253,15 @@ class Client:
         rows = stored.content.count(b"\n" + BATCH) + stored.content.startswith(BATCH)
         asking.must(rows == world.options.rows, f"{rows} rows in the file")
         asking.must(bool(keys), f"the file got is not among {currents}")
-        granted = request.request_id in world.granted
-        if not granted:
-            asking.must(request.resumed is not None, "bytes without a grant")
-            asking.must(request.resumed == etag, "another file's bytes are free")
+        granted = world.granted.get(request.request_id)
+        if granted is None:
+            asking.must("range" in request.headers, "bytes without a grant")
+            asking.must(request.headers.get("if-range") == etag, "another file's bytes are free")
+            asking.resumable(etag)
             return world.met("a broken download goes on")
+        late = (world.true_time() - granted).total_seconds()
+        in_time = late <= GRANT_SECONDS or world.options.skew > 0
+        asking.must(in_time, f"bytes {late} s after the clock was read")
         world.met("a download")
         self._etags.append((task_id, etag))
         return self._recovered(request.made)
@@ -263,6 +292,7 @@ class Asking:
         self.client, self.world = client, client.world
         self.parts: Parts = node.api
         self.since, self.began = self.world.judge.heard, self.world.kernel.now
+        self._requests: list[str] = []
 
     @property
     def now(self) -> int:
@@ -277,7 +307,8 @@ class Asking:
 
     def caller(self) -> Caller:
         """The user, in a request with an id of its own."""
-        return Caller(self.client.owner.user_id, self.world.request_id(), "AK", None)
+        self._requests.append(self.world.request_id())
+        return Caller(self.client.owner.user_id, self._requests[-1], "AK", None)
 
     def must(self, holds: bool, what: str) -> None:
         """What was answered is true, or it is told."""
@@ -292,6 +323,25 @@ class Asking:
         """How many events the task has."""
         task = self.world.judge.tasks.get(task_id)
         return task.version if task else 0
+
+    def could_not_look(self) -> None:
+        """Told that it is not known what came of it: after a lost answer, the look-up failed too.
+
+        Where nothing more met the server since, it cannot have looked.
+        """
+        for request in self._requests:
+            lost = self.world.undone_at.get(request)
+            looked = lost is None or self.parts.process.troubled > lost
+            self.must(looked, "an answer was lost, and nobody looked what came of it")
+
+    def resumable(self, etag: str) -> None:
+        """Bytes came without a grant: there was one of these bytes, not long ago."""
+        when = self.owner.grants.get(etag)
+        self.must(when is not None, "bytes are free that were never granted")
+        began = NOON + timedelta(seconds=self.began)
+        age = (began - datetime.fromisoformat(when or "")).total_seconds()
+        right = self.world.options.skew > 0 or age <= self.world.options.resumable
+        self.must(right, f"bytes are free {age} s after they were granted")
 
     def full(self, caller: Caller) -> None:
         """A create was refused for the slots: they were full at some moment; nothing is made."""
@@ -311,7 +361,7 @@ class Asking:
         ago = (self.world.true_time() - last).total_seconds()
         right = self.world.options.skew > 0 or ago - self.took() <= limits.download_interval
         self.must(right, f"refused {ago} s after the last download")
-        self.must(0 < refusal.retry_after, "told to wait for nothing")
+        self.must(refusal.retry_after > 0, "told to wait for nothing")
         self.world.met("a download too soon")
 
     def took(self) -> float:
@@ -329,8 +379,10 @@ class Asking:
 class Request:
     """What the download handler asks of a request."""
 
-    def __init__(self, owner: OwnerId, task_id: str, asking: Asking, resumed: str | None) -> None:
-        self.owner, self._task_id, self._asking, self.resumed = owner, task_id, asking, resumed
+    def __init__(
+        self, owner: OwnerId, task_id: str, asking: Asking, headers: dict[str, str]
+    ) -> None:
+        self.owner, self._task_id, self.headers = owner, task_id, headers
         parts = asking.parts
         self.house = _House(parts)
         self.request = self
@@ -342,9 +394,7 @@ class Request:
         return self._task_id
 
     def joined(self, name: str) -> str | None:
-        if self.resumed is None:
-            return None
-        return {"range": "bytes=0-", "if-range": self.resumed}.get(name)
+        return self.headers.get(name)
 
     def caller(self) -> Caller:
         return self.made

@@ -26,12 +26,16 @@ class OutOfSteps(BaseException):
 
 
 class Process:
-    """A process of a node: its actors die together, and freeze together."""
+    """A process of a node: its actors die together, and freeze together.
+
+    `troubled` is when a fault last met it, or will be over.
+    """
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel, self.name = kernel, name
         self.dead = False
         self.frozen_until = 0.0
+        self.troubled = 0.0
         self.actors: list[Actor] = []
         kernel.processes.append(self)
 
@@ -45,6 +49,7 @@ class Process:
     def freeze(self, seconds: float) -> None:
         """Stops it for a while, as SIGSTOP does."""
         self.frozen_until = max(self.frozen_until, self.kernel.now + seconds)
+        self.troubled = max(self.troubled, self.frozen_until)
 
 
 class Actor:

@@ -35,6 +35,7 @@ class Node:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.skew = 0.0
+        self.off_until = 0.0
         self.tables = SimTables(world, name)
         self.api = Parts(self, "api")
         self.exporter = Parts(self, "exporter")
@@ -79,19 +80,22 @@ class Node:
                 actor.waiting.append(world.kernel.current)
                 world.kernel.sleep(float("inf"))
                 if not world.over:
-                    world.kernel.sleep(world.chance.random() * RESTART_SECONDS)
+                    off = self.off_until - world.kernel.now
+                    world.kernel.sleep(max(off, world.chance.random() * RESTART_SECONDS))
 
         world.kernel.spawn(world.outside, f"{self.name} supervises its {role}", supervise)
 
     def _export(self, parts: Parts) -> None:
         world, options = self.world, self.world.options
         self.stop_exporter = stop = Event()
+        name = f"e-{world.nonce()}"
+        world.exporters[name] = parts.process
         Exporter(
             parts.ledger,
             parts.queries,
             SimSource(world, parts.process),
             parts.results,
-            name=f"e-{world.nonce()}",
+            name=name,
             lease=options.lease,
             crashes_allowed=options.attempts,
             download="zip" if options.zip else "xls",

@@ -55,6 +55,7 @@ class Options:
     unfinished: int
     kept: int
     interval: float
+    resumable: float
     lease: float
     attempts: int
     idle: float
@@ -82,7 +83,7 @@ class Options:
             owners=3,
             clients=chance.choice((1, 1, 2)),
             operations=chance.randint(20, 40),
-            calls=chance.randint(260, 330),
+            calls=chance.randint(238, 298),
             think=chance.choice((0.0, 0.1, 0.5, 1.0)),
             weights={
                 "create": chance.choice((4, 8, 12)),
@@ -98,6 +99,7 @@ class Options:
             unfinished=unfinished,
             kept=chance.choice((unfinished, unfinished + 1, unfinished + 3, 8)),
             interval=chance.choice((0.0, 1.0, 5.0, 30.0)),
+            resumable=chance.choice((5.0, 20.0, 600.0)),
             lease=chance.choice((1.0, 2.0, 4.0)),
             attempts=chance.choice((1, 2, 3, 3)),
             idle=chance.choice((0.5, 1.0, 2.0, 4.0, 8.0)),

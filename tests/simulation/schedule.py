@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 SETTLING_SECONDS = 400.0
 """Virtual seconds after the faults in which every task must end."""
+
+RESTING_SECONDS = 30.0
+"""Virtual seconds between two looks of an exporter for tasks when all have ended."""
 
 
 @dataclass(slots=True)
@@ -58,11 +62,12 @@ def play(
     pace = patch.multiple(
         "exporter.exporter", IDLE_SECONDS=options.idle, AWAY_SECONDS=2 * options.idle
     )
+    resumable = patch("domain.downloads.RESUMABLE", timedelta(seconds=options.resumable))
     listener = Listener(world)
     logger = logging.getLogger("exporter")
     logger.addHandler(listener)
     try:
-        with pace:
+        with pace, resumable:
             _run(world)
     except (Broken, OutOfSteps) as error:
         wrong = f"{type(error).__name__}: {error}"
@@ -167,7 +172,8 @@ def _settle(world: World) -> None:
         if world.kernel.now > until:
             raise Broken(f"{running} do not end")
         world.kernel.sleep(world.options.lease / 4)
-    world.kernel.sleep(world.options.sweep_after + 2 * world.options.sweep_every + 5)
+    with patch("exporter.exporter.IDLE_SECONDS", RESTING_SECONDS):  # there is nothing to find
+        world.kernel.sleep(world.options.sweep_after + 2 * world.options.sweep_every + 5)
     world.met("all at rest")
     check_nothing_lost(world)
     check_files(world)

@@ -100,6 +100,7 @@ class Spool:
     """A file that an attempt writes."""
 
     key: str
+    process: Process
     content: bytes = b""
 
 
@@ -126,15 +127,17 @@ class SimResults:
         fault = self._ask("put", _PUT)
         if key in world.objects:
             raise ResultExists(key)
+        if source.key not in world.spools:
+            raise ResultsFailed("the spool is gone")
         world.objects[key] = Stored(source.content, world.true_time())
-        world.spools.pop(source.key, None)
+        del world.spools[source.key]
         if fault is not None:
             world.undone(self._process, fault, ())
             raise ResultsFailed(fault, passing=True)
 
     def spool(self, key: str) -> Spool:
         self._ask("spool")
-        return self._world.spools.setdefault(key, Spool(key))
+        return self._world.spools.setdefault(key, Spool(key, self._process))
 
     def open(self, key: str) -> Opened:
         self._ask("open")
@@ -153,7 +156,7 @@ class SimResults:
     def delete(self, key: str, *, spool: bool = False) -> None:
         self._ask("delete")
         if spool:
-            self._world.spools.pop(key, None)
+            self._world.spool_deleted(key, self._process)
         elif key in self._world.objects:
             self._world.deleted(key)
 
@@ -218,7 +221,8 @@ class SimSource:
 
     def find(self, project_id: str, task_id: str, app_id: str | None) -> BatchTask | None:
         self._ask("find the batch task")
-        return self._world.batches.get(task_id)
+        batch = self._world.batches.get(task_id)
+        return None if batch and app_id not in (None, batch.app_id) else batch
 
     def pages(self, task_id: str, size: int = 1000) -> Iterator[list[Any]]:
         for number in range(self._world.batches[task_id].total):

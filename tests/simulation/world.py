@@ -15,9 +15,10 @@ from domain.fact import Caller
 from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import ClaimLost
+from exporter.failures import PASSING_FAULTS
 from exporter.sources import BatchTask
 from tests.facts import NOON
-from tests.judge import Judge, told
+from tests.judge import DIED_TOO_OFTEN, Judge, told
 from tests.simulation.kernel import Dead, Kernel, Process
 from tests.simulation.node import Node
 from tests.simulation.threads import use
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 
+    from tests.judge import TaskSeen, Told
     from tests.simulation.options import Options
     from tests.simulation.stores import Spool, Stored
 
@@ -35,6 +37,8 @@ PAUSE_LEASES = 2.0
 
 SLOW_SECONDS = 2.0
 FULL_SECONDS = 5.0
+
+APPS = ("a1", "a2", None)
 
 CHANGES_OF_LIMITS = 1000
 """A paused create may go by limits that many changes have replaced since."""
@@ -83,15 +87,17 @@ class World:
         self.deleted_tasks: dict[str, OwnerId] = {}
         self.clients = 0
         self.sha256: dict[str, str] = {}
-        self.granted: set[str] = set()
+        self.granted: dict[str, datetime] = {}
         self.undone_requests: dict[str, str] = {}
+        self.undone_at: dict[str, float] = {}
+        self.exporters: dict[str, Process] = {}
         self.unheard: set[tuple[int, str]] = set()
         self.backups: list[tuple[int, dict[str, Stored]]] = []
         self.batches = {
             f"b{number}": BatchTask(
                 task_id=f"b{number}",
                 project_id="p1",
-                app_id=None,
+                app_id=APPS[number % len(APPS)],
                 task_name="n",
                 task_type="t",
                 status="Processing" if number == 2 else "Success",
@@ -109,7 +115,12 @@ class World:
         self.requests = 0
 
     def _judge(self) -> Judge:
-        return Judge(behind=CHANGES_OF_LIMITS, crashes_allowed=self.options.attempts)
+        return Judge(
+            behind=CHANGES_OF_LIMITS,
+            crashes_allowed=self.options.attempts,
+            faults_allowed=PASSING_FAULTS,
+            resumable=self.options.resumable,
+        )
 
     # Time
 
@@ -133,11 +144,13 @@ class World:
             return None
         if self.kernel.now < self.full_until and "disk full" in kinds:
             self.faults["disk full"] += 1
+            process.troubled = self.kernel.now
             return "disk full"
         fault = self._fault((*kinds, "death before", "pause", "slow answer"))
         if fault is None:
             return None
         self.faults[fault] += 1
+        process.troubled = self.kernel.now
         if self._tell:
             self.tell(f"{process.name}: {what}: {fault}")
         if fault == "death before":
@@ -146,6 +159,7 @@ class World:
             process.freeze(self.chance.random() * PAUSE_LEASES * self.options.lease)
             self.kernel.sleep(0.0)
         elif fault == "slow answer":
+            process.troubled += SLOW_SECONDS
             self.kernel.sleep(self.chance.random() * SLOW_SECONDS)
         elif fault == "disk full":
             self.full_until = self.kernel.now + self.chance.random() * FULL_SECONDS
@@ -159,6 +173,7 @@ class World:
         for event in stored:
             heard = told(event)
             self.undone_requests[heard.fields["request_id"]] = fault
+            self.undone_at[heard.fields["request_id"]] = self.kernel.now
             if heard.topic == "task.completed" and fault != "death after":
                 self.met("a completion's answer is lost")
                 self.unheard.add((heard.fields["attempt"], heard.fields["file"][:24]))
@@ -238,6 +253,8 @@ class World:
     def _hear(self, event: StoredEvent, at: float) -> None:
         heard = told(event)
         judge = self.judge
+        if heard.topic in ("task.progressed", "task.failed"):
+            self._lost_only_by_the_silent(judge._of_stream.get(heard.stream), heard)
         judge.hear(heard, at)
         self._at.append(at)
         if self._tell:
@@ -248,7 +265,21 @@ class World:
         if heard.topic in ("task.completed", "task.evicted"):
             self._current_may_change(heard.stream, heard.fields["timestamp"])
         if heard.topic == "downloads.granted":
-            self.granted.add(heard.fields["request_id"])
+            self.granted[heard.fields["request_id"]] = heard.fields["timestamp"]
+            if not self.open_files:
+                raise Broken("a download is granted whose file was not opened")
+
+    def _lost_only_by_the_silent(self, task: TaskSeen | None, heard: Told) -> None:
+        """A lease is lost by the dead and the troubled: whoever is neither renews it."""
+        if task is None or task.held is None or task.last_at is None:
+            return
+        if (heard.fields["attempt"], heard.fields["exporter"]) == task.held and (
+            heard.topic == "task.progressed" or heard.fields["code"] != DIED_TOO_OFTEN
+        ):
+            return
+        holder = self.exporters.get(task.held[1])
+        if holder and not holder.dead and holder.troubled < task.last_at - task.lease:
+            raise Broken(f"{holder.name} has lost task {task.task_id}, and was well")
 
     def _current_may_change(self, stream: str, at: datetime) -> None:
         judge = self.judge
@@ -272,16 +303,29 @@ class World:
         """A result is deleted; may it be?"""
         if any(file.key == key for file in self.judge.current.values()):
             raise Broken(f"{key} is deleted, which is current")
-        task = self.judge.tasks.get(key.partition("/")[0])
-        if task and task.status == "Processing" and not task.evicted:
-            attempt = int(key.partition("/")[2].partition("-")[0])
-            if attempt >= task.attempt:
-                raise Broken(f"{key} is deleted, whose attempt may still complete")
-        if task and task.file and task.file.key == key and not task.evicted:
+        task = self._over(key)
+        if task.file and task.file.key == key and not task.evicted:
             self._may_go(key)
         else:
             self.met("a dead file is swept")
         del self.objects[key]
+
+    def spool_deleted(self, key: str, process: Process) -> None:
+        """A spool is deleted; may it be?"""
+        spool = self.spools.pop(key, None)
+        if spool and spool.process is not process:
+            self._over(key)
+            self.met("a dead spool is swept")
+
+    def _over(self, key: str) -> TaskSeen:
+        """The task of a file that is deleted: the file's attempt must be over."""
+        task = self.judge.tasks.get(key.partition("/")[0])
+        if task is None:
+            raise Broken(f"{key} is deleted, whose task the log does not know")
+        attempt = int(key.partition("/")[2].partition("-")[0])
+        if task.status == "Processing" and not task.evicted and attempt >= task.attempt:
+            raise Broken(f"{key} is deleted, whose attempt may still complete")
+        return task
 
     def _may_go(self, key: str) -> None:
         self.met("a superseded file is swept")
@@ -296,7 +340,10 @@ class World:
         self.backups.append((self.log.max_notification_id() or 0, dict(self.objects)))
 
     def restore(self, count: int, objects: dict[str, Stored]) -> None:
-        """An older backup is put back, as `restore` does, and everything started again."""
+        """An older backup is put back, as `restore` does, and everything started again.
+
+        Newer files may be left beside those of the backup.
+        """
         for node in self.nodes:
             node.kill()
         events = self.log.select_notifications(1, count)
@@ -311,6 +358,9 @@ class World:
         self.objects, self.spools = dict(objects), {}
         for file in self.judge.current.values():
             self._must_be_stored(file.key)
+        self.unheard.clear()
+        self.undone_requests.clear()
+        self.undone_at.clear()
         self.backups = [each for each in self.backups if each[0] <= count]
         tasks = self.judge.tasks
         self.acked = {k: v for k, v in self.acked.items() if v[0] in tasks}
