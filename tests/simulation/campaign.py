@@ -26,6 +26,7 @@ REPORT_EVERY = 50
 """Schedules between two words of a process with its parent."""
 
 GARBAGE_EVERY = 50
+TOLD = 5
 ENOUGH = 100
 """How often each situation must be met in a full run."""
 
@@ -51,6 +52,7 @@ EXPECTED = (
     "the last success removed",
     "a dead file is swept",
     "a superseded file is swept",
+    "a dead spool is swept",
     "a download",
     "a broken download goes on",
     "a download too soon",
@@ -60,6 +62,8 @@ EXPECTED = (
     "a removed user is refused",
     "limits changed",
     "an older backup is restored",
+    "newer files lie beside a restored log",
+    "a node is off while a backup is restored",
     "a timestamp held back",
     "a real conflict",
     "recovered: answer lost",
@@ -223,7 +227,9 @@ def report(total: Total, *, full: bool) -> int:
     missing = [name for name in EXPECTED if total.situations[name] < ENOUGH]
     if full and missing:
         print(f"met fewer than {ENOUGH} times: {', '.join(missing)}")
-    for seed, wrong in sorted(total.wrongs):
+    if len(total.wrongs) > TOLD:
+        print(f"BROKEN by {len(total.wrongs):,} seeds; the first {TOLD} of them:")
+    for seed, wrong in sorted(total.wrongs)[:TOLD]:
         print(f"BROKEN by seed {seed} at {_commit()}: {wrong}")
         print(f"  {Options.draw(seed).told()}")
     if not total.wrongs:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from projections.changes import Changes, nothing
 from projections.position import apply
 from projections.schema import TABLES
-from tests.simulation.node import Node, Parts
+from tests.simulation.node import CATCH_UP_SECONDS, Node, Parts
 from tests.simulation.world import Broken, World
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def check_files(world: World) -> None:
         stored = world.objects.get(key)
         if stored is None or stored.sha256 != file.sha256:
             raise Broken(f"the current file {key} is gone, or another")
-    lately = world.true_time() - timedelta(seconds=world.options.sweep_after)
+    since = world.options.sweep_after + world.options.sweep_every + 2 * CATCH_UP_SECONDS
+    lately = world.true_time() - timedelta(seconds=since)
     young = {key for key, at in world.superseded.items() if at > lately}
     left = [
         key

@@ -121,15 +121,18 @@ def _heard(*names: str) -> Iterator[None]:
     """What these log is for the simulator alone."""
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger.level, logger.propagate) for logger in loggers]
+    nowhere = logging.NullHandler()
     for logger in loggers:
         logger.setLevel(logging.INFO)
         logger.propagate = False
+        logger.addHandler(nowhere)
     try:
         yield
     finally:
         for logger, (level, propagate) in zip(loggers, before, strict=True):
             logger.setLevel(level)
             logger.propagate = propagate
+            logger.removeHandler(nowhere)
 
 
 def _run(world: World) -> None:

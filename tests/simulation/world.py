@@ -247,6 +247,8 @@ class World:
             self._hear(event, self.kernel.now)
             if event.topic == "task.completed":
                 self._must_be_stored(told(event).fields["file"])
+            elif event.topic == "downloads.granted" and not self.open_files:
+                raise Broken("a download is granted whose file was not opened")
         if self.judge.wrongs:
             raise Broken("; ".join(self.judge.wrongs))
 
@@ -266,8 +268,6 @@ class World:
             self._current_may_change(heard.stream, heard.fields["timestamp"])
         if heard.topic == "downloads.granted":
             self.granted[heard.fields["request_id"]] = heard.fields["timestamp"]
-            if not self.open_files:
-                raise Broken("a download is granted whose file was not opened")
 
     def _lost_only_by_the_silent(self, task: TaskSeen | None, heard: Told) -> None:
         """A lease is lost by the dead and the troubled: whoever is neither renews it."""
@@ -358,6 +358,7 @@ class World:
         self.objects, self.spools = dict(objects), {}
         for file in self.judge.current.values():
             self._must_be_stored(file.key)
+        self.exporters.clear()
         self.unheard.clear()
         self.undone_requests.clear()
         self.undone_at.clear()
