@@ -83,7 +83,7 @@ class Options:
             owners=3,
             clients=chance.choice((1, 1, 2)),
             operations=chance.randint(20, 40),
-            calls=chance.randint(238, 298),
+            calls=chance.randint(226, 286),
             think=chance.choice((0.0, 0.1, 0.5, 1.0)),
             weights={
                 "create": chance.choice((4, 8, 12)),

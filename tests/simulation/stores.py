@@ -22,6 +22,7 @@ from exporter.results import Listed, ResultExists, ResultMissing
 from exporter.sources import BatchTask, SourceFailed
 from exporter.workbook import Written
 from projections import schema
+from projections.position import _STORED as READ_POSITION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,6 +93,7 @@ _APPEND = (
     "death after",
 )
 _READ = ("request lost",)
+_TABLES = ("read tables fail",)
 _PUT = ("request lost", "answer lost", "disk full", "death after")
 
 
@@ -246,23 +248,45 @@ class SimSource:
 class SimConnection(sqlite3.Connection):
     """The one connection to a node's read tables: actors wait for its write lock by the kernel.
 
-    One serves, since nobody gives up control between a write and its commit.
+    One serves, since nobody gives up control between a write and its commit, nor between a
+    reader's first row and its last: its position apart, what it reads is one moment's.
     """
 
     world: World
     _holder: Actor | None
     _waiting: list[Actor]
+    _opening: set[Actor]
 
     def begin(self, world: World) -> None:
         """Serves one schedule from here on."""
-        self.world, self._holder, self._waiting = world, None, []
+        self.world, self._holder, self._waiting, self._opening = world, None, [], set()
+
+    def opened(self) -> None:
+        """An actor is about to read, or to write."""
+        if actor := self.world.kernel.current:
+            self._opening.add(actor)
 
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
         if sql == "BEGIN IMMEDIATE":
             self._lock()
-        elif sql == "BEGIN":  # what a reader sees between two calls is one moment anyway
+        elif sql == "BEGIN":
             return super().execute("SELECT 1")
+        elif self._opening and sql is not READ_POSITION:
+            self._read()
         return super().execute(sql, *parameters)
+
+    def _read(self) -> None:
+        """Gives up control before a reader's first row."""
+        me = self.world.kernel.current
+        if me in self._opening and me is not self._holder:
+            self._opening.discard(me)
+            self._call("read the tables")
+
+    def _call(self, what: str) -> None:
+        actor = self.world.kernel.current
+        assert actor
+        if self.world.call(actor.process, what, _TABLES) is not None:
+            raise sqlite3.OperationalError("disk I/O error")
 
     def commit(self) -> None:
         if self._holds():
@@ -291,6 +315,7 @@ class SimConnection(sqlite3.Connection):
         kernel = self.world.kernel
         me = kernel.current
         assert me
+        self._call("lock the tables")
         until = kernel.now + BUSY_SECONDS
         while self._holder is not None:
             if kernel.now >= until:
@@ -302,8 +327,6 @@ class SimConnection(sqlite3.Connection):
             finally:
                 if me in self._waiting:
                     self._waiting.remove(me)
-        if self.world.strikes("read tables fail"):
-            raise sqlite3.OperationalError("disk I/O error")
         self._holder = me
 
     def _unlock(self) -> None:
@@ -354,6 +377,7 @@ class SimTables:
         if self._current is None:
             self.point_to(self.new()[0])
         database = self._files[self._current or ""]
+        database.conn.opened()
         try:
             yield database
         except BaseException:
