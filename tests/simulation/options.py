@@ -90,7 +90,7 @@ class Options:
                 "list": chance.choice((0, 1, 1)),
                 "show": chance.choice((0, 1, 1)),
                 "download": chance.choice((0, 2, 4)),
-                "delete": chance.choice((0, 2, 4, 8)),
+                "delete": chance.choice((0, 1, 2, 6)),
                 "quota": chance.choice((0, 1)),
                 "history": chance.choice((0, 1, 2)),
             },
@@ -131,7 +131,7 @@ class Options:
 def _rates(chance: Random) -> dict[str, float]:
     """Faults at calls; now and then a storm of conflicts that outlasts every retry."""
     rates = _swarm(chance, AT_A_CALL, 0.6)
-    return rates | {"conflict": STORM} if chance.random() < 0.02 else rates
+    return rates | {"conflict": STORM} if chance.random() < 0.03 else rates
 
 
 def _swarm(chance: Random, kinds: dict[str, tuple[float, float]], share: float) -> dict[str, float]:
