@@ -52,7 +52,7 @@ class Changes:
         for (table, _), row in self.rows.items():
             for column, kind in TABLES[table].columns.items() if row else ():
                 value = row[column] if row else None
-                if type(value) is not kind or (kind is str and not value.isascii()):
+                if type(value) is not kind or (isinstance(value, str) and not value.isascii()):
                     _check(table, column, kind, value)
 
     def take(self, changes: Changes) -> None:

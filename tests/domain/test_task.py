@@ -151,6 +151,26 @@ def test_an_exporter_whose_task_was_taken_over_is_refused(story):
     assert story.events()[-1].crashes == 1
 
 
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_hand_back_is_an_attempts_last_word(story, fault):
+    task = story.create()
+    claim = story.claim(task)
+    story.ledger.progress(claim, LEASE, Progress(500, 1000, 45))
+    story.ledger.hand_back(claim, "source", wait=4.0, fault=fault)
+    before = story.head()
+    for act in (
+        lambda: story.ledger.progress(claim, LEASE, Progress(500, 1000, 45)),
+        lambda: story.ledger.progress(claim, LEASE, Progress(501, 1000, 46)),
+        lambda: story.ledger.hand_back(claim, "source", wait=4.0, fault=fault),
+        lambda: story.ledger.complete(CompleteTask(claim, a_file(task, claim), 10)),
+        lambda: story.ledger.fail(claim, "IOTDA.014706", "gone"),
+    ):
+        with pytest.raises(ClaimLost):
+            act()
+    assert story.head() == before
+    assert story.claim(task) == Claim(task.task_id, 2, "e1")
+
+
 @pytest.mark.parametrize("wrong", [(1, "e2"), (3, "e2"), (2, "e1"), (2, "e3")])
 def test_a_claim_that_is_not_the_tasks_own_is_refused(story, wrong):
     task = story.create()

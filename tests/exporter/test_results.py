@@ -7,6 +7,7 @@ import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,9 @@ from exporter.results import (
     result_key,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 TASK, OTHER_TASK = "0193a5f0c0de0123456789ab", "0193a5f0c0de0123456789ac"
 KEY = result_key(TASK, 1, "abc", ".xls")
 
@@ -33,6 +37,74 @@ KEY = result_key(TASK, 1, "abc", ".xls")
 @pytest.fixture
 def results(tmp_path: Path) -> LocalResults:
     return LocalResults(tmp_path / "deep" / "results")
+
+
+class Disk:
+    """A folder as a loss of power would leave it: bytes that were synced, names whose folder was.
+
+    `named` holds what was safe of each file in the moment in which it got another name: a name
+    may be on the disk sooner than anybody asked for.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self._bytes: dict[tuple[int, int], bytes] = {}
+        self._names: dict[tuple[int, int], dict[str, tuple[int, int]]] = {}
+        self.named: dict[str, bytes | None] = {}
+        fsync = os.fsync
+
+        def synced(descriptor: int) -> None:
+            fsync(descriptor)
+            self._note(_identity(os.fstat(descriptor)))
+
+        monkeypatch.setattr(os, "fsync", synced)
+        for name in ("link", "rename", "replace"):
+            monkeypatch.setattr(os, name, self._naming(getattr(os, name)))
+
+    def after_a_loss_of_power(self, path: Path) -> bytes | None:
+        """What would be found at the path; None where nothing would."""
+        found: tuple[int, int] | None = _identity(self._folder.stat())
+        for name in path.relative_to(self._folder).parts:
+            found = self._names[found].get(name) if found in self._names else None
+        return self._bytes.get(found) if found else None
+
+    def _naming(self, call: Callable[..., None]) -> Callable[..., None]:
+        def named(source: Path, final: Path) -> None:
+            self.named[Path(final).name] = self._bytes.get(_identity(Path(source).stat()))
+            call(source, final)
+
+        return named
+
+    def _note(self, identity: tuple[int, int]) -> None:
+        for path in (self._folder, *self._folder.rglob("*")):
+            if _identity(path.stat()) != identity:
+                continue
+            if path.is_dir():
+                self._names[identity] = {
+                    each.name: _identity(each.stat()) for each in path.iterdir()
+                }
+            else:
+                self._bytes[identity] = path.read_bytes()
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def afar(tmp_path: Path) -> Iterator[Path]:
+    """A path on another file system."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system")
+    path = memory / f"export-tasks-test-{os.getpid()}"
+    yield path
+    path.unlink(missing_ok=True)
 
 
 def put(results: LocalResults, key: str, content: bytes = b"content") -> None:
@@ -183,19 +255,33 @@ def test_of_many_puts_under_one_key_one_succeeds(results: LocalResults, tmp_path
     assert content(results, KEY) == winner.encode()
 
 
-def test_a_file_of_another_file_system_is_copied(results: LocalResults, tmp_path: Path) -> None:
-    memory = Path("/dev/shm")
-    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system")
-    source = memory / f"export-tasks-test-{os.getpid()}"
-    source.write_bytes(b"from afar" * 100_000)
-    try:
-        results.put(KEY, source)
-        assert not source.exists()
-    finally:
-        source.unlink(missing_ok=True)
+def test_a_file_of_another_file_system_is_copied(results: LocalResults, afar: Path) -> None:
+    afar.write_bytes(b"from afar" * 100_000)
+    results.put(KEY, afar)
+    assert not afar.exists()
     assert content(results, KEY) == b"from afar" * 100_000
     assert [listed.spool for listed in results.list()] == [False]
+
+
+def test_a_result_put_outlives_a_loss_of_power_and_its_name_never_goes_before_its_bytes(
+    results: LocalResults, disk: Disk
+) -> None:
+    whole = os.urandom(1_000_000)
+    put(results, KEY, whole)
+    path = Path(results.where(KEY))
+    assert disk.named == {path.name: whole}
+    assert disk.after_a_loss_of_power(path) == whole
+
+
+def test_a_result_from_another_file_system_outlives_a_loss_of_power_too(
+    results: LocalResults, disk: Disk, afar: Path
+) -> None:
+    whole = os.urandom(1_000_000)
+    afar.write_bytes(whole)
+    results.put(KEY, afar)
+    path = Path(results.where(KEY))
+    assert disk.named == {path.name: whole}
+    assert disk.after_a_loss_of_power(path) == whole
 
 
 def test_putting_what_is_not_there_fails(results: LocalResults, tmp_path: Path) -> None:
@@ -374,6 +460,12 @@ def test_the_first_claim_marks_the_place(results: LocalResults) -> None:
     results.claim("log-1")
     assert results.marker() == "log-1"
     assert [path.name for path in results.folder.iterdir()] == [".export-tasks"]
+
+
+def test_a_claim_outlives_a_loss_of_power(results: LocalResults, disk: Disk) -> None:
+    results.claim("log-1")
+    assert disk.named == {".export-tasks": b"log-1"}
+    assert disk.after_a_loss_of_power(results.folder / ".export-tasks") == b"log-1"
 
 
 def test_claiming_again_for_the_same_log_changes_nothing(results: LocalResults) -> None:

@@ -116,6 +116,49 @@ def test_pages_that_are_full_follow_one_another_however_big_they_are(node, story
     tables.close()
 
 
+def spend(node, numbers):
+    """Moves the newest event on by so many numbers, as conflicts do on a store that counts them.
+
+    This one never leaves a hole by itself: what it stores next is the highest number and one.
+    """
+    with node.log.recorder.datastore.transaction(commit=True) as cursor:
+        newest = "(SELECT max(rowid) FROM stored_events)"
+        cursor.execute(
+            f"UPDATE stored_events SET rowid = rowid + ? WHERE rowid = {newest}", [numbers]
+        )
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+@pytest.mark.parametrize("numbers", [1, 2, 3, 10_000])
+def test_a_log_with_holes_is_read_to_its_end(node, story, tmp_path, page, numbers):
+    tasks = []
+    for _ in range(3):
+        tasks.append(story.create())
+        spend(node, numbers)
+        story.complete(tasks[-1])
+        spend(node, numbers)
+    tables = ReadTables(tmp_path / "holes")
+    follower = Follower(node.log.recorder, tables, page=page)
+    queries = Queries(follower)
+    assert {queries.task(ANN, task.task_id).status for task in tasks} == {"Success"}
+    assert follower.position().position == story.head() == 12 + 6 * numbers
+    assert follower.position().count == 12
+    tables.close()
+
+
+@pytest.mark.parametrize("numbers", [1, 10_000])
+def test_what_comes_after_a_hole_is_read_with_the_next_question(node, story, numbers):
+    for kept in (1, 2, 3):
+        task = story.create()
+        spend(node, numbers)
+        assert node.queries.tasks(ANN).count == kept
+        assert story.claim(task)
+        spend(node, numbers)
+        assert node.queries.task(ANN, task.task_id).attempt == 1
+        assert node.follower.position().position == story.head()
+    assert node.follower.position().count == len(story.told()) == 9
+
+
 def node_position(node):
     """The node's position, caught up."""
     node.queries.tasks(ANN)

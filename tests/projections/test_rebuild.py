@@ -110,6 +110,25 @@ def test_live_tables_that_lag_by_pages_are_brought_up_before_they_are_compared(
     assert node.follower.position().position == story.head()
 
 
+@pytest.mark.parametrize("step", [2, 3, 10_000])
+@pytest.mark.parametrize("lagging", [False, True])
+def test_a_log_with_holes_is_rebuilt_to_its_end(node, story, history, monkeypatch, step, lagging):
+    monkeypatch.setattr("projections.rebuild.PAGE", 2)
+    with node.log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute(f"UPDATE stored_events SET rowid = -rowid * {step}")
+        cursor.execute("UPDATE stored_events SET rowid = -rowid")
+    events = len(story.told())
+    if not lagging:
+        node.queries.tasks(ANN)
+    counted = []
+    done = rebuild(node.log.recorder, node.tables, progress=counted.append)
+    assert done.events == counted[-1] == events
+    assert done.position == story.head() == events * step
+    assert (done.compared, done.different) == (True, 0)
+    assert node.follower.position().position == story.head()
+    assert node.queries.quota(ANN).kept == 3
+
+
 def test_a_transaction_that_fails_changes_nothing(node, story):
     node.queries.tasks(ANN)
     with node.tables.open() as database:

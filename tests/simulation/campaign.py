@@ -69,6 +69,7 @@ EXPECTED = (
     "recovered: answer lost",
     "recovered: answer disguised as a conflict",
     "a completion's answer is lost",
+    "an append lands late",
     "a woken zombie is refused",
     "a command met others' changes at every try",
     "read tables locked for too long",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 RESTORE_SECONDS = 3.0
-NEWER_FILES = 0.3
+NEWER_FILES = 0.6
 OFF_MEANWHILE = 0.3
 OFF_SECONDS = 20.0
 

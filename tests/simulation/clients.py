@@ -340,7 +340,8 @@ class Asking:
         self.must(when is not None, "bytes are free that were never granted")
         began = NOON + timedelta(seconds=self.began)
         age = (began - datetime.fromisoformat(when or "")).total_seconds()
-        right = self.world.options.skew > 0 or age <= self.world.options.resumable
+        options = self.world.options
+        right = age <= options.resumable + 2 * options.skew
         self.must(right, f"bytes are free {age} s after they were granted")
 
     def full(self, caller: Caller) -> None:

@@ -89,7 +89,7 @@ class Node:
         world, options = self.world, self.world.options
         self.stop_exporter = stop = Event()
         name = f"e-{world.nonce()}"
-        world.exporters[name] = parts.process
+        world.exporters[name] = parts.process, stop
         Exporter(
             parts.ledger,
             parts.queries,

@@ -50,12 +50,16 @@ class SimRecorder(ApplicationRecorder):
             raise OperationalError(fault)
         if fault == "conflict":
             raise IntegrityError(fault)
+        if fault == "lands late":
+            world.land_late(stored_events)
+            raise OperationalError(fault)
         try:
             ids = world.log.insert_events(stored_events)
         except IntegrityError:
             world.met("a real conflict")
             raise
         world.hear(stored_events)
+        world.must_have_opened(stored_events)
         if fault is None:
             return ids
         world.undone(process, fault, stored_events)
@@ -90,6 +94,7 @@ _APPEND = (
     "conflict",
     "answer lost",
     "answer disguised as a conflict",
+    "lands late",
     "death after",
 )
 _READ = ("request lost",)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from eventsourcing.persistence import IntegrityError
 from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.conditions import OwnerId
@@ -31,11 +32,17 @@ if TYPE_CHECKING:
     from tests.judge import TaskSeen, Told
     from tests.simulation.options import Options
     from tests.simulation.stores import Spool, Stored
+    from tests.simulation.threads import Event
 
 PAUSE_LEASES = 2.0
 """A pause lasts up to so many leases."""
 
 SLOW_SECONDS = 2.0
+LATE_SECONDS = 2.0
+
+RENEWING_SECONDS = 1.2
+"""A renewal that is due is recorded so soon, where nothing goes wrong."""
+
 FULL_SECONDS = 5.0
 
 APPS = ("a1", "a2", None)
@@ -90,7 +97,8 @@ class World:
         self.granted: dict[str, datetime] = {}
         self.undone_requests: dict[str, str] = {}
         self.undone_at: dict[str, float] = {}
-        self.exporters: dict[str, Process] = {}
+        self.exporters: dict[str, tuple[Process, Event]] = {}
+        self.unclaimed: set[tuple[Any, Any]] = set()
         self.unheard: set[tuple[int, str]] = set()
         self.backups: list[tuple[int, dict[str, Stored]]] = []
         self.batches = {
@@ -247,10 +255,32 @@ class World:
             self._hear(event, self.kernel.now)
             if event.topic == "task.completed":
                 self._must_be_stored(told(event).fields["file"])
-            elif event.topic == "downloads.granted" and not self.open_files:
-                raise Broken("a download is granted whose file was not opened")
         if self.judge.wrongs:
             raise Broken("; ".join(self.judge.wrongs))
+
+    def must_have_opened(self, stored: Sequence[StoredEvent]) -> None:
+        """The downloads just granted were looked into before."""
+        if not self.open_files and any(each.topic == "downloads.granted" for each in stored):
+            raise Broken("a download is granted whose file was not opened")
+
+    def land_late(self, stored: Sequence[StoredEvent]) -> None:
+        """An append is still on its way when its writer hears of a failure."""
+        log = self.log
+
+        def land() -> None:
+            self.kernel.sleep(self.chance.random() * LATE_SECONDS)
+            if log is not self.log:
+                return None
+            try:
+                log.insert_events(stored)
+            except IntegrityError:
+                return self.met("what would land late meets a conflict")
+            self.met("an append lands late")
+            for heard in map(told, stored):  # if it is a claim, nobody works on it
+                self.unclaimed.add((heard.fields.get("attempt"), heard.fields.get("exporter")))
+            return self.hear(stored)
+
+        self.kernel.spawn(self.outside, "late append", land)
 
     def _hear(self, event: StoredEvent, at: float) -> None:
         heard = told(event)
@@ -270,16 +300,21 @@ class World:
             self.granted[heard.fields["request_id"]] = heard.fields["timestamp"]
 
     def _lost_only_by_the_silent(self, task: TaskSeen | None, heard: Told) -> None:
-        """A lease is lost by the dead and the troubled: whoever is neither renews it."""
+        """A lease is lost by the dead and the troubled: whoever is neither renews it in time."""
         if task is None or task.held is None or task.last_at is None:
             return
         if (heard.fields["attempt"], heard.fields["exporter"]) == task.held and (
             heard.topic == "task.progressed" or heard.fields["code"] != DIED_TOO_OFTEN
         ):
             return
-        holder = self.exporters.get(task.held[1])
-        if holder and not holder.dead and holder.troubled < task.last_at - task.lease:
-            raise Broken(f"{holder.name} has lost task {task.task_id}, and was well")
+        process, stop = self.exporters.get(task.held[1], (None, None))
+        if process is None or process.dead or (stop and stop.is_set()):
+            return
+        if task.held in self.unclaimed:
+            return
+        renewed = max(process.troubled, task.last_at) + task.lease / 4 + RENEWING_SECONDS
+        if renewed < self.kernel.now:
+            raise Broken(f"{process.name} has lost task {task.task_id}, and was well")
 
     def _current_may_change(self, stream: str, at: datetime) -> None:
         judge = self.judge
