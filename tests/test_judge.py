@@ -34,6 +34,11 @@ def file_key(number, attempt=1, nonce="aa"):
     return f"{task_id(number)}/{attempt}-{nonce}.xls"
 
 
+def at(seconds):
+    """So long after noon, as grants note it."""
+    return (NOON + timedelta(seconds=seconds)).isoformat()
+
+
 class Book:
     """Writes a log by hand, right where nothing else is said; each word returns the book.
 
@@ -140,7 +145,7 @@ class Book:
         return self.tell("task.failed", f"task {number}", **{**fields, **changes})
 
     def grant(self, number, file=None, owner=ANN, **changes):
-        self.recent["etag"] = (NOON + timedelta(seconds=self.now)).isoformat()
+        self.recent["etag"] = at(self.now)
         names = {"project_id": owner[0], "user_id": owner[1], "task_id": task_id(number)}
         fields = {"file": file or file_key(number), "etag": "etag", "recent": {**self.recent}}
         return self.tell(
@@ -571,6 +576,21 @@ RULES = [
         lambda book: book.done(1).grant(1, recent={"etag": NOON.isoformat(), "other": "now"}),
         lambda book: book.done(1).grant(1, recent={"etag": NOON.isoformat()}),
     ),
+    (
+        "section 2.5: recent misses a download",
+        lambda book: book.done(1).grant(1).wait(600).grant(1, etag="b", recent={"b": at(600)}),
+        lambda book: book.done(1).grant(1).wait(601).grant(1, etag="b", recent={"b": at(601)}),
+    ),
+    (
+        "section 7: a stop counts as a fault",
+        lambda book: book.create(1).progress(1).hand_back(1, faults=1, reason="shutdown"),
+        lambda book: book.create(1).progress(1).hand_back(1, reason="shutdown"),
+    ),
+    (
+        "section 2.2: 2 holders of 1 slots",
+        lambda book: book.limits(1).done(1).create(2),
+        lambda book: book.limits(1).done(1).create(2, holders=[task_id(2)]),
+    ),
 ]
 
 
@@ -593,6 +613,23 @@ def test_of_leases_nothing_is_said_where_nobody_knows_the_true_time(known):
         judge.hear(event, at if place in known else None)
     assert judge.wrongs == []
     assert len(judged(book).wrongs) == 1
+
+
+def test_a_task_is_given_up_for_what_may_pass_only_after_so_many_faults():
+    first = Book().create(1).progress(1).fail(1, "IOTDA.014710")
+    second = Book().create(1).progress(1).hand_back(1, faults=1).progress(1, 2, faults=1)
+    second = second.fail(1, "IOTDA.014710", 2)
+    other = Book().create(1).progress(1).fail(1, "IOTDA.014705")
+    assert "section 7: given up at fault 1" in judged(first, faults_allowed=2).wrongs[0]
+    assert judged(second, faults_allowed=2).wrongs == []
+    assert judged(other, faults_allowed=2).wrongs == []
+    assert judged(first).wrongs == []
+
+
+def test_how_long_a_download_may_be_resumed_can_be_set():
+    book = Book().done(1).grant(1).wait(31).grant(1, etag="b", recent={"b": at(31)})
+    assert judged(book, resumable=30.0).wrongs == []
+    assert "recent misses" in judged(book, resumable=31.0).wrongs[0]
 
 
 def test_situations_are_counted():

@@ -75,7 +75,7 @@ class Chaos:
 
     def _limits(self) -> None:
         options, world = self.world.options, self.world
-        unfinished = self.chance.randint(1, options.unfinished)
+        unfinished = min(self.chance.randint(1, options.unfinished) for _ in range(2))
         kept = self.chance.choice((unfinished, max(unfinished, options.kept)))
         self._order(SetLimits(unfinished, kept, options.interval, world.operator()))
 

@@ -244,8 +244,9 @@ class SimSource:
         """Nothing is held."""
 
     def _ask(self, what: str) -> None:
-        options = self._world.options
-        self._world.kernel.sleep(self._world.chance.random() * options.reading * options.lease)
+        world, options = self._world, self._world.options
+        if world.faulty:
+            world.kernel.sleep(world.chance.random() * options.reading * options.lease)
         if self._world.call(self._process, what, ("source failed",)) is not None:
             raise SourceFailed("The source did not answer.", passing=True)
 

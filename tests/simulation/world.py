@@ -25,7 +25,7 @@ from tests.simulation.node import Node
 from tests.simulation.threads import use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 
@@ -182,6 +182,7 @@ class World:
             heard = told(event)
             self.undone_requests[heard.fields["request_id"]] = fault
             self.undone_at[heard.fields["request_id"]] = self.kernel.now
+            self._may_be_unclaimed([heard])
             if heard.topic == "task.completed" and fault != "death after":
                 self.met("a completion's answer is lost")
                 self.unheard.add((heard.fields["attempt"], heard.fields["file"][:24]))
@@ -276,11 +277,14 @@ class World:
             except IntegrityError:
                 return self.met("what would land late meets a conflict")
             self.met("an append lands late")
-            for heard in map(told, stored):  # if it is a claim, nobody works on it
-                self.unclaimed.add((heard.fields.get("attempt"), heard.fields.get("exporter")))
+            self._may_be_unclaimed(map(told, stored))
             return self.hear(stored)
 
         self.kernel.spawn(self.outside, "late append", land)
+
+    def _may_be_unclaimed(self, told: Iterable[Told]) -> None:
+        """If these are claims, it may be that nobody knows of them, and works on the tasks."""
+        self.unclaimed |= {(e.fields.get("attempt"), e.fields.get("exporter")) for e in told}
 
     def _hear(self, event: StoredEvent, at: float) -> None:
         heard = told(event)
