@@ -64,6 +64,7 @@ class Queries:
         where = " AND ".join(f"{column} = :{column}" for column in wanted)
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
         with self.follower.caught_up() as database:
+            # One snapshot: the first statement is read to its end after the second has run.
             count = database.execute(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
             found = database.execute(
                 f"SELECT * FROM tasks WHERE {where} AND task_id < :_marker"  # noqa: S608

@@ -7,11 +7,13 @@ from uuid import UUID
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
 
+from domain.commands import Progress
 from domain.owner import Owner
 from domain.refusals import Invalid, NoSuchTask, OwnerClosed, UnfinishedLimitReached
 from domain.task import Task
-from tests.facts import ANN, BEN, NOON, OPERATOR
+from tests.facts import ANN, BEN, LEASE, NOON, OPERATOR, Story
 
 NOON_MS = int(NOON.timestamp()) * 1000
 
@@ -238,6 +240,36 @@ def test_closing_an_owner_removes_every_task_and_admits_no_more(story):
     before = story.head()
     story.ledger.close(ANN, OPERATOR)
     assert story.head() == before
+
+
+class Counting(POPOApplicationRecorder):
+    """Counts the events that are read."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = 0
+
+    def select_events(self, *stream, **selection):
+        found = list(super().select_events(*stream, **selection))
+        self.read += len(found)
+        return found
+
+
+def test_a_create_costs_the_same_however_long_the_owners_exports_have_run():
+    def read_by_a_refused_create(renewals):
+        recorder = Counting()
+        story = Story(recorder)
+        for _ in range(5):
+            task = story.create()
+            claim = story.claim(task)
+            for _ in range(renewals):
+                story.ledger.progress(claim, LEASE, Progress())
+        recorder.read = 0
+        with pytest.raises(UnfinishedLimitReached):
+            story.create()
+        return recorder.read
+
+    assert read_by_a_refused_create(100) == read_by_a_refused_create(0)
 
 
 def _fifty(story):
