@@ -10,7 +10,7 @@ from anyio import fail_after, to_thread
 from msgspec import json
 from starlette.responses import Response
 
-from api.access.permissions import allowed
+from api.access.permissions import permission
 from api.access.signatures import NotAuthentic, RawRequest
 from api.access.tokens import Unreadable
 from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected
@@ -159,15 +159,15 @@ def _let_in(call: Call, asked: Asked) -> Asked:
 
 
 def _must_be_permitted(
-    house: Installation, identity: Identity, project_id: str, permission: str
+    house: Installation, identity: Identity, project_id: str, action: str
 ) -> None:
     if identity.project_id not in (None, project_id) or not PROJECT_ID.fullmatch(project_id):
         raise Rejected(NO_PROJECT, NOT_THE_USERS)
-    member = house.queries.member(project_id, identity.user_id)
-    if member is None:
+    judgement = permission(house.queries, project_id, identity.user_id, action)
+    if judgement is None:
         raise Rejected(NO_PROJECT, NOT_THE_USERS)
-    if not allowed(member, permission):
-        message = f"Operation not allowed. The user does not have the permission {permission}."
+    if not judgement.allowed:
+        message = f"Operation not allowed. The user does not have the permission {action}."
         raise Rejected(NOT_PERMITTED, message)
 
 

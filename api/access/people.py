@@ -133,6 +133,14 @@ class People:
         """
         self.register.grant(self.user_id_of(name), project_id, admin, policy, caller)
 
+    def withdraw(self, name: str, project_id: str, caller: Caller) -> None:
+        """Lets a user do nothing in a project any more; its tasks stay, for when it comes back.
+
+        Raises:
+            NotThere: the user does not belong to the project.
+        """
+        self.register.withdraw(self.membership(name, project_id).user_id, project_id, caller)
+
     def set_password(self, name: str, password: str, caller: Caller) -> None:
         """Gives a user another password; tokens issued for the earlier one are void.
 
@@ -216,6 +224,17 @@ class People:
         if user_id is None or self.queries.user(user_id) is None:
             raise _unknown(name)
         return user_id
+
+    def membership(self, name: str, project_id: str) -> MemberRow:
+        """What a user may do in a project.
+
+        Raises:
+            NotThere: it does not belong to it.
+        """
+        member = self.queries.member(project_id, self.user_id_of(name))
+        if member is None:
+            raise NotThere(f"The user '{name}' in the project '{project_id}'")
+        return member
 
     def secret_of(self, access_key: str) -> Secret:
         """What an access key is used with. Whether it still is one, only `queries` can say.

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from domain.access.policy import Judgement, Policy
+from domain.refusals import Invalid
+
 if TYPE_CHECKING:
-    from projections.rows import MemberRow
+    from projections.queries import Queries
+
+NOTHING = Judgement(False, None)
 
 
-def allowed(member: MemberRow | None, action: str) -> bool:
-    """May a member of a project do this (`iotda:exporttasks:create`; contract, sections 1 and 4)?
+def permission(queries: Queries, project_id: str, user_id: str, action: str) -> Judgement | None:
+    """May a user do this (`iotda:exporttasks:create`) in a project (contract, section 4)?
 
-    An admin may do everything, anybody else nothing: a member's policy is kept, and says nothing
-    yet.
+    None where it does not belong to the project. An admin may do everything, the others what their
+    policy allows; one that cannot be read allows nothing.
     """
-    del action
-    return member is not None and member.admin
+    member = queries.member(project_id, user_id)
+    if member is None:
+        return None
+    if member.admin:
+        return Judgement(True, None)
+    project = queries.project(project_id)
+    if member.policy is None or project is None:
+        return NOTHING
+    try:
+        return Policy.read(member.policy).judge(action, project.enterprise_project_id)
+    except Invalid:  # kept since before policies had to be whole
+        return NOTHING

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from domain.access.policy import LENGTH
+from domain.refusals import Invalid
 from scripts.commands.projects import project_option
 from scripts.options import DURATION
 from scripts.talk import as_json, example, say, show, show_all
@@ -21,7 +23,9 @@ PASSWORD_MOST = 4096
 """Characters of stdin that are read as a password."""
 
 admin_option = click.option("--admin", is_flag=True, help="May do everything in the project.")
-policy_option = click.option("--policy", type=click.File(), help="What it may do: a JSON file.")
+policy_option = click.option(
+    "--policy", type=click.File(encoding="utf-8"), help="What it may do: a JSON file."
+)
 password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from stdin; one line."
 )
@@ -97,6 +101,79 @@ def grant(name: str, project: str, admin: bool, policy: TextIO | None) -> None:
         parts.people.grant(name, project, *rights, parts.operator())
 
 
+@user.command("withdraw", epilog=example("user withdraw ada --project plant-2"))
+@click.argument("name")
+@project_option
+def withdraw(name: str, project: str) -> None:
+    """Let a user do nothing in a project any more, from the next request on."""
+    from api.parts import Parts
+
+    with Parts() as parts:
+        parts.people.withdraw(name, project, parts.operator())
+
+
+@user.group("policy", epilog=example("user policy show ada --project plant-1"))
+def policy_group() -> None:
+    """What a user who is no admin may do in a project."""
+
+
+@policy_group.command("set", epilog=example("user policy set ada read-only.json --project plant-1"))
+@click.argument("name")
+@click.argument("policy", type=click.File(encoding="utf-8"), metavar="FILE")
+@project_option
+def set_policy(name: str, policy: TextIO, project: str) -> None:
+    """Give a user a policy in a project, instead of what it could do there before.
+
+    FILE holds JSON; '-' is stdin.
+    """
+    from api.parts import Parts
+
+    with Parts() as parts:
+        parts.people.grant(name, project, False, _text(policy), parts.operator())
+
+
+@policy_group.command("show", epilog=example("user policy show ada --project plant-1"))
+@click.argument("name")
+@project_option
+def show_policy(name: str, project: str) -> None:
+    """Print a user's policy as it was given; nothing where it is an admin, or has none."""
+    from api.parts import Parts
+
+    with Parts() as parts:
+        member = parts.people.membership(name, project)
+    if member.policy is not None:
+        return click.echo(member.policy)
+    return say("It is an admin, and needs none." if member.admin else "It has none.")
+
+
+@policy_group.command(
+    "check", epilog=example("user policy check ada iotda:exporttasks:create --project plant-1")
+)
+@click.argument("name")
+@click.argument("action")
+@project_option
+@as_json
+@click.pass_context
+def check_policy(
+    context: click.Context, name: str, action: str, project: str, as_json: bool
+) -> None:
+    """May a user do ACTION in a project, and which statement of its policy says so?
+
+    Statements are counted from 0, as in the messages about faulty policies. Exit: 0 it may, 1 it
+    may not.
+    """
+    from api.access.permissions import permission
+    from api.parts import Parts
+
+    with Parts() as parts:
+        member = parts.people.membership(name, project)
+        judgement = permission(parts.queries, project, member.user_id, action)
+    assert judgement
+    because = {"admin": member.admin, "statement": judgement.statement}
+    show({"action": action, "allowed": judgement.allowed, **because}, as_json)
+    context.exit(0 if judgement.allowed else 1)
+
+
 @user.command("password", epilog=example("user password ada"))
 @click.argument("name")
 @password_stdin
@@ -152,9 +229,15 @@ def revoke(access_key: str) -> None:
 def _rights(admin: bool, policy: TextIO | None) -> tuple[bool, str | None]:
     if admin == (policy is not None):
         raise click.UsageError("Give either --admin or --policy FILE.")
-    if policy:
-        say("Policies are kept, but not judged yet: until they are, the user may do nothing.")
-    return admin, policy.read() if policy else None
+    return admin, _text(policy) if policy else None
+
+
+def _text(policy: TextIO) -> str:
+    """A policy's text; no more of it than tells that it is too long."""
+    try:
+        return policy.read(LENGTH + 1)
+    except UnicodeDecodeError:
+        raise Invalid("policy", "must be text in UTF-8") from None
 
 
 def _password_from_stdin() -> str:

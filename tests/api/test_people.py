@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from json import dumps
 
 import pytest
 
 from api.access.passwords import PASSWORD_LONGEST, PASSWORD_SHORTEST
 from api.access.people import KEY_LIVES_AT_LEAST, KEY_LIVES_AT_MOST, People
-from api.access.permissions import allowed
+from api.access.permissions import permission
 from api.access.signatures import NotAuthentic
+from domain.access.policy import Judgement
 from domain.access.project import Project
 from domain.access.user import User
 from domain.conditions import OwnerId
@@ -258,19 +260,46 @@ def test_a_name_that_is_claimed_in_between_is_not_claimed_twice(house):
 # Rights
 
 
-def test_an_admin_may_do_everything_and_nobody_else_anything(house, people):
+CREATE = "iotda:exporttasks:create"
+
+
+def test_an_admin_may_do_everything_and_whoever_has_no_policy_nothing(house, people):
     ann = house.add("Ann").user_id
     ben = house.add("Ben", admin=False).user_id
-    action = "iotda:exporttasks:create"
-    assert allowed(house.queries.member("p1", ann), action)
-    assert not allowed(house.queries.member("p1", ben), action)
-    assert not allowed(house.queries.member("p2", ann), action)
-    policy = '{"Version": "1.1", "Statement": []}'
-    people.grant("ben", "p2", False, policy, OPERATOR)
+    assert permission(house.queries, "p1", ann, CREATE) == Judgement(True, None)
+    assert permission(house.queries, "p1", ben, CREATE) == Judgement(False, None)
+    assert permission(house.queries, "p2", ann, CREATE) is None
     people.grant("ben", "p1", True, None, OPERATOR)
-    assert house.queries.member("p2", ben) == MemberRow("p2", ben, False, policy)
-    assert allowed(house.queries.member("p1", ben), action)
-    assert not allowed(house.queries.member("p2", ben), action)
+    assert permission(house.queries, "p1", ben, CREATE) == Judgement(True, None)
+
+
+def test_a_policy_is_judged_in_the_projects_enterprise_project(house, people):
+    house.register.add_project("p3", "p3", "e3", None, OPERATOR)
+    policy = dumps(
+        {
+            "Version": "1.1",
+            "Statement": [
+                {"Effect": "Allow", "Action": ["iotda:exporttasks:*"]},
+                {
+                    "Effect": "Deny",
+                    "Action": [CREATE],
+                    "Condition": {"StringEquals": {"g:EnterpriseProjectId": ["e3"]}},
+                },
+            ],
+        }
+    )
+    ben = house.add("Ben", admin=False, policy=policy).user_id
+    people.grant("ben", "p3", False, policy, OPERATOR)
+    assert house.queries.member("p3", ben) == MemberRow("p3", ben, False, policy)
+    assert permission(house.queries, "p1", ben, CREATE) == Judgement(True, 0)
+    assert permission(house.queries, "p3", ben, CREATE) == Judgement(False, 1)
+    assert permission(house.queries, "p2", ben, CREATE) is None
+
+
+def test_a_policy_that_cannot_be_read_allows_nothing(house, monkeypatch):
+    monkeypatch.setattr("domain.access.rules.check_policy", lambda policy: None)  # as once
+    ben = house.add("Ben", admin=False, policy='{"Statement": "all"}').user_id
+    assert permission(house.queries, "p1", ben, CREATE) == Judgement(False, None)
 
 
 def test_users_are_listed_by_name(house, people):

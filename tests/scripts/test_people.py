@@ -74,6 +74,82 @@ def test_rights_in_a_second_project_are_granted(command, begun):
     }
 
 
+READ_ONLY = """{
+  "Version": "1.1",
+  "Statement": [
+    {"Effect": "Allow", "Action": ["iotda:exporttasks:query*"]},
+    {"Effect": "Deny", "Action": ["iotda:exporttasks:queryList"]}
+  ]
+}
+"""
+OF_ADA = ("ada", "--project", "plant-1")
+
+
+@pytest.fixture
+def ada(command, begun, tmp_path):
+    """A user who may only look; the file with its policy is returned."""
+    file = tmp_path / "read-only.json"
+    file.write_text(READ_ONLY)
+    command("user", "add", *OF_ADA, "--policy", str(file))
+    return file
+
+
+def checked(command, action, exit_code):
+    told = command("user", "policy", "check", *OF_ADA, action, "--json", exit_code=exit_code)
+    return json.loads(told.stdout)
+
+
+def test_a_policy_is_shown_as_it_was_given(command, ada):
+    assert command("user", "policy", "show", *OF_ADA).stdout == READ_ONLY + "\n"
+    told = command("user", "policy", "show", "admin", "--project", "plant-1")
+    assert (told.stdout, told.stderr) == ("", "It is an admin, and needs none.\n")
+
+
+def test_a_check_says_which_statement_allows_or_denies(command, ada):
+    action = "iotda:exporttasks:"
+    query = {"action": action + "query", "allowed": True, "admin": False, "statement": 0}
+    assert checked(command, action + "query", 0) == query
+    listing = {"action": action + "queryList", "allowed": False, "admin": False, "statement": 1}
+    assert checked(command, action + "queryList", 1) == listing
+    create = {"action": action + "create", "allowed": False, "admin": False, "statement": None}
+    assert checked(command, action + "create", 1) == create
+
+
+def test_a_check_of_an_admin_is_yes(command, begun):
+    told = command("user", "policy", "check", "admin", "a:b:c", "--project", "plant-1")
+    assert told.stdout.split() == [
+        *("action", "a:b:c", "allowed", "yes", "admin", "yes", "statement", "-"),
+    ]
+
+
+def test_another_policy_takes_the_place_of_the_one_before(command, ada):
+    command("user", "policy", "set", *OF_ADA, "-", given=POLICY)
+    assert command("user", "policy", "show", *OF_ADA).stdout == POLICY + "\n"
+    checked(command, "iotda:exporttasks:create", 0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("{", "at $ must be JSON: Expecting property name"),
+        (POLICY.replace("Allow", "allow"), "at $.Statement[0].Effect must be 'Allow' or 'Deny'"),
+        (POLICY + " " * 6144, "at $ must be at most 6144 characters"),
+        (b'{"\xff": 1}', "must be text in UTF-8"),
+    ],
+)
+def test_a_faulty_policy_is_refused_by_the_place_of_its_fault(command, ada, policy, words):
+    refused = command.refused("user", "policy", "set", *OF_ADA, "-", given=policy)
+    assert words in refused
+    assert command("user", "policy", "show", *OF_ADA).stdout == READ_ONLY + "\n"
+
+
+def test_a_user_is_withdrawn_from_a_project(command, ada):
+    command("user", "withdraw", *OF_ADA)
+    assert command.json("user", "show", "ada")["projects"] == {}
+    for refused in (("withdraw", *OF_ADA), ("policy", "show", *OF_ADA)):
+        assert "'ada' in the project 'plant-1' does not exist" in command.refused("user", *refused)
+
+
 def test_a_password_comes_from_stdin_and_stands_in_no_event(command, begun):
     secret = "correct horse battery"
     command("user", "password", "admin", "--password-stdin", given=secret + "\n")
