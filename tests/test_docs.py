@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,16 @@ def test_the_first_export_with_curl(home, environment, tmp_path):
     script = "set -euo pipefail\n" + block("bash", "TOKEN=")
     subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, check=True, timeout=60)
     assert rows_of(tmp_path / "results.xls") == 1000
+
+
+def test_the_page_about_policies_does_what_it_says(home, tmp_path):
+    page = (ROOT / "docs" / "policies.md").read_text().replace("plant-1", home.project)
+    (policy,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (dialogue,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "policy.json"
+    file.write_text(policy)
+    printed = re.split(r"^\$ export-tasks (.*)\n", dialogue, flags=re.MULTILINE)[1:]
+    for line, wanted in zip(printed[::2], printed[1::2], strict=True):
+        arguments = [str(file) if each == file.name else each for each in shlex.split(line, True)]
+        told = home.run(*arguments)
+        assert told.strip().startswith(wanted.strip()), line
