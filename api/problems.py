@@ -9,7 +9,8 @@ from msgspec import json
 from starlette.responses import Response
 
 from api.access.signatures import NotAuthentic
-from api.access.tokens import TokenExpired, Unreadable
+from api.access.tokens import TokenExpired
+from api.reading import Unreadable
 from domain.refusals import (
     Contended,
     DownloadTooSoon,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import ValidationError, convert
 
-from api.access.tokens import Unreadable
 from domain.refusals import Invalid
 
 if TYPE_CHECKING:
@@ -22,6 +21,10 @@ SHOWN = 64
 
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+
+
+class Unreadable(Exception):
+    """A body, or a header, that cannot be read at all."""
 
 
 def check_media_type(content_type: str | None) -> None:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from api.access.permissions import permission
 from api.access.signatures import NotAuthentic, RawRequest
-from api.access.tokens import Unreadable
 from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected
+from api.reading import Unreadable
 from domain.access.rules import PROJECT_ID
 from domain.conditions import OwnerId
 from domain.fact import Caller

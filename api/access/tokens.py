@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from msgspec import DecodeError, Struct, ValidationError, convert, json, to_builtins
+from msgspec import Struct, convert, to_builtins
 
 from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
+from api.reading import read
 from domain.commands import check
-from domain.refusals import Invalid
 
 if TYPE_CHECKING:
     from projections.rows import ProjectRow
@@ -25,7 +24,6 @@ TOKEN_LIMIT = 2048
 """The longest token that is read, in characters."""
 
 _ALGORITHM = "HS256"
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
 class TokenExpired(NotAuthentic):
@@ -99,10 +97,6 @@ class Tokens:
         return claims
 
 
-class Unreadable(Exception):
-    """A body that is not JSON."""
-
-
 @dataclass(frozen=True, slots=True)
 class Login:
     """Who wants a token, and for which project: named by id, by name, or both."""
@@ -158,12 +152,7 @@ def read_login(body: bytes) -> Login:
         Unreadable: it is not JSON.
         Invalid: a field is missing or is not what it must be.
     """
-    try:
-        auth = json.decode(body, type=_Body).auth
-    except ValidationError as error:
-        raise _fault(str(error)) from None
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable("The body is not JSON.") from None
+    auth = read(body, _Body).auth
     methods, project = auth.identity.methods, auth.scope.project
     check("auth.identity.methods", methods == ["password"], "must be ['password']")
     named = project.id is not None or project.name is not None
@@ -188,15 +177,6 @@ def describe(
             "catalog": [],
         }
     }
-
-
-def _fault(error: str) -> Invalid:
-    text, _, path = error.partition(" - at `$")
-    path = path.strip(".`")
-    missing = _MISSING.fullmatch(text)
-    if missing:
-        return Invalid(".".join(filter(None, (path, missing[1]))), "is missing")
-    return Invalid(path or "body", f"is wrong: {text[:1].lower()}{text[1:]}")
 
 
 def _moment(seconds: int) -> datetime:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
-from api.access.tokens import Unreadable
 from api.list_query import ListQuery, read_list
 from api.messages import CreateBody, read_create
 from api.problems import INTERNAL, Rejected, answer, problem_of
 from api.ranges import Part, Unsatisfiable, Validators, is_unchanged, part_of
+from api.reading import Unreadable
 from domain.refusals import Invalid
 
 OURS = (Invalid, Rejected, Unreadable)

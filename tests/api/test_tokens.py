@@ -22,10 +22,10 @@ from api.access.tokens import (
     TokenClaims,
     TokenExpired,
     Tokens,
-    Unreadable,
     describe,
     read_login,
 )
+from api.reading import Unreadable
 from domain.refusals import Invalid
 from projections.rows import ProjectRow
 from tests.facts import NOON
@@ -232,7 +232,7 @@ def test_a_login_that_asks_for_something_else_is_told_so(changes, message):
 
 @pytest.mark.parametrize("text", [b"[]", b"7", b"null", b'""'])
 def test_a_body_that_is_no_object_is_told_so(text):
-    with pytest.raises(Invalid, match="'body' is wrong: expected `object`"):
+    with pytest.raises(Invalid, match="'body' must be a JSON object"):
         read_login(text)
 
 
@@ -244,7 +244,6 @@ def test_a_body_that_is_no_object_is_told_so(text):
         b"auth",
         b"\xff",
         body().replace(b"correct", b"\xff"),
-        body().replace(b"correct", b"\\ud800"),
         body().replace(b"correct", b"\xed\xa0\x80"),
         b'{"x":' + b"[" * 10_000,
         b'{"x":' * 10_000,
@@ -252,7 +251,19 @@ def test_a_body_that_is_no_object_is_told_so(text):
     ],
 )
 def test_a_body_that_is_not_json_is_told_so(text):
-    with pytest.raises(Unreadable, match=r"The body is not JSON\."):
+    with pytest.raises(Unreadable, match=r"The body is not readable as JSON\."):
+        read_login(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (body().replace(b"correct", b"\\ud800"), "'auth' holds half of a surrogate pair"),
+        (body().replace(b'{"methods"', b'{"methods": [], "methods"'), "'methods' is given twice"),
+    ],
+)
+def test_a_login_that_could_be_read_in_two_ways_is_told_so(text, message):
+    with pytest.raises(Invalid, match=message):
         read_login(text)
 
 
