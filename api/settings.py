@@ -98,6 +98,11 @@ SETTINGS = (
             values.secret, secret=True),
     Setting("host", "127.0.0.1", "the address to listen on", values.some_text),
     Setting("port", "8080", "the port to listen on; 0: any free one", values.number(0, PORT_MOST)),
+    Setting("tls_cert", None, "a PEM file: the certificate and those that vouch for it; TLS is "
+            "spoken where it is given, with tls_key", values.file),
+    Setting("tls_key", None, "a PEM file: the certificate's private key", values.file),
+    Setting("forwarded_allow_ips", "", "proxies whose X-Forwarded-For is believed: addresses or "
+            "networks, with commas", values.networks),
     Setting("workers", "1", "API processes", values.number(1, WORKERS_MOST)),
     Setting("exporters", "1", "processes that make files", values.number(0, EXPORTERS_MOST)),
 )  # fmt: skip
@@ -134,6 +139,9 @@ class Settings:
     given_secret_key: bytes | None = field(repr=False)
     host: str
     port: int
+    tls_cert: Path | None
+    tls_key: Path | None
+    forwarded_allow_ips: tuple[str, ...]
     workers: int
     exporters: int
     given: Mapping[str, Given] = field(repr=False)

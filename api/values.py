@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,22 @@ def folder(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError("must be the path of a folder")
     return Path(text).expanduser().absolute()
+
+
+def file(text: str) -> Path:
+    """A file's path, made absolute."""
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a file")
+    return Path(text).expanduser().absolute()
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses of machines or networks (`10.0.0.7`, `10.0.0.0/8`), with commas; empty: none."""
+    named = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    try:
+        return tuple(str(ip_network(name)) for name in named)
+    except ValueError as error:
+        raise ValueError(f"must be IP addresses or networks, with commas: {error}") from None
 
 
 def place(*schemes: str) -> Callable[[str], str]:

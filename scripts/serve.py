@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import socket
+import ssl
 from contextlib import closing, contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -44,10 +45,12 @@ def serve(settings: Settings) -> bool:
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with _alone(settings.home / LOCK):
+        _check_tls(settings.tls_cert, settings.tls_key)
         _check(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
-            return _run(settings, [*api, *_makers(settings)], f"listening on {_address(listener)}")
+            news = f"listening on {_scheme(settings)}://{_address(listener)}"
+            return _run(settings, [*api, *_makers(settings)], news)
 
 
 def export(settings: Settings) -> bool:
@@ -81,7 +84,7 @@ def _makers(settings: Settings) -> list[Child]:
 
 
 def _check(settings: Settings) -> None:
-    """Everything that can be known to fail fails here, before anybody is listened to."""
+    """Whatever of the stores can be known to fail fails here, before anybody is listened to."""
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
             projects = parts.queries.projects()
@@ -93,6 +96,21 @@ def _check(settings: Settings) -> None:
             parts.claim_results()
         with _naming(settings, "source"):
             parts.check_source()
+
+
+def _check_tls(certificate: Path | None, key: Path | None) -> None:
+    if certificate is None and key is None:
+        return
+    if certificate is None or key is None:
+        raise CannotServe("EXPORT_TASKS_TLS_CERT and EXPORT_TASKS_TLS_KEY go together.")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            certificate, key, password=""
+        )
+    except OSError as error:
+        raise CannotServe(
+            f"EXPORT_TASKS_TLS_CERT ({certificate}), EXPORT_TASKS_TLS_KEY ({key}): {error}"
+        ) from error
 
 
 @contextmanager
@@ -159,4 +177,8 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _scheme(settings: Settings) -> str:
+    return "https" if settings.tls_cert else "http"

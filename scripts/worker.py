@@ -116,10 +116,19 @@ def serve_api(settings: Settings, descriptor: int) -> None:
     """Answers requests at the socket that the parent listens on."""
     from api.app import create_app
 
-    serve_app(create_app(settings), descriptor)
+    serve_app(
+        create_app(settings),
+        descriptor,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
+    )
 
 
-def serve_app(app: ASGIApp, descriptor: int) -> None:
+def serve_app(
+    app: ASGIApp, descriptor: int, *, proxy_headers: bool = False, **settings: Any
+) -> None:
     """Runs any application as `serve_api` runs the API, to the last setting."""
     server = Announcing(
         Config(
@@ -131,9 +140,10 @@ def serve_app(app: ASGIApp, descriptor: int) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=proxy_headers,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
+            **settings,
         )
     )
     _on_stop(lambda: setattr(server, "should_exit", True))

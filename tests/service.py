@@ -50,6 +50,12 @@ class Home:
         assert done.exit_code == 0, done.output
         return done.stdout
 
+    def refused(self, *arguments: str) -> str:
+        """What a command that is refused says."""
+        done = CliRunner(env=self.environment).invoke(cli, arguments, catch_exceptions=False)
+        assert done.exit_code == 1, done.output
+        return done.stderr
+
     def batch(self, rows: int) -> str:
         """A made-up batch task's id."""
         arguments = ("--project", self.project, "--rows", str(rows), "--json")

@@ -74,6 +74,7 @@ class Client:
         self.service = service
         self.user_id = credentials.user_id
         self.access_key = credentials.access_key
+        self._token = credentials.security_token
         self._credentials = BasicCredentials(credentials.access_key, credentials.secret_key, "p1")
 
     def signed(
@@ -86,13 +87,14 @@ class Client:
     ) -> SdkRequest:
         """A request, signed at the service's time."""
         now = self.service.story.clock().strftime("%Y%m%dT%H%M%SZ")
+        token = {"X-Security-Token": self._token} if self._token else {}
         pairs = list(query.items()) if isinstance(query, dict) else list(query or [])
         request = SdkRequest(
             method=method,
             host="testserver",
             resource_path=path,
             query_params=pairs,
-            header_params={"X-Sdk-Date": now, **(headers or {})},
+            header_params={"X-Sdk-Date": now, **token, **(headers or {})},
             body=body,
         )
         Signer(self._credentials).sign(request)

@@ -159,7 +159,7 @@ def check_policy(
 ) -> None:
     """May a user do ACTION in a project, and which statement of its policy says so?
 
-    Statements are counted from 0, as in the messages about faulty policies. Exit: 0 it may, 1 it
+    Statements are counted from 0, as in the messages about faulty policies. Exit: 0 it may, 3 it
     may not.
     """
     from api.access.permissions import permission
@@ -171,7 +171,7 @@ def check_policy(
     assert judgement
     because = {"admin": member.admin, "statement": judgement.statement}
     show({"action": action, "allowed": judgement.allowed, **because}, as_json)
-    context.exit(0 if judgement.allowed else 1)
+    context.exit(0 if judgement.allowed else 3)
 
 
 @user.command("password", epilog=example("user password ada"))

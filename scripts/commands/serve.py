@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 @click.command(epilog=example("serve --port 8080 --workers 2 --exporters 2"))
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=int, help="The port; 0: any free one.")
+@click.option("--tls-cert", metavar="FILE", help="Speak TLS, with this certificate (PEM).")
+@click.option("--tls-key", metavar="FILE", help="The certificate's private key (PEM).")
+@click.option("--forwarded-allow-ips", metavar="IPS", help="Proxies that are believed.")
 @click.option("--workers", type=int, help="API processes.")
 @click.option("--exporters", type=int, help="Exporter processes.")
 def serve(**flags: Any) -> None:

@@ -100,6 +100,11 @@ def test_limits_of_values_hold_on_both_sides(tmp_path, name, least, most, below,
         ("INSTANCE_REQUIRED", "yes"),
         ("DOMAIN", " "),
         ("HOST", ""),
+        ("TLS_CERT", ""),
+        ("TLS_KEY", "a\0b"),
+        ("FORWARDED_ALLOW_IPS", "proxy.example"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1/8"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1,"),
     ],
 )
 def test_a_value_that_does_not_parse_is_refused_by_its_name(tmp_path, name, value):
@@ -125,6 +130,8 @@ def test_words_and_lists(tmp_path):
     assert settings.instances == ("a", "b", "c")
     assert settings.instance_required
     assert settings.download == "zip"
+    proxies = read(tmp_path, FORWARDED_ALLOW_IPS="10.0.0.0/8, ::1").forwarded_allow_ips
+    assert proxies == ("10.0.0.0/8", "::1/128")
 
 
 def test_the_home_is_made_absolute_and_filled_in_anywhere(tmp_path, monkeypatch):

@@ -110,9 +110,9 @@ def test_a_check_says_which_statement_allows_or_denies(command, ada):
     query = {"action": action + "query", "allowed": True, "admin": False, "statement": 0}
     assert checked(command, action + "query", 0) == query
     listing = {"action": action + "queryList", "allowed": False, "admin": False, "statement": 1}
-    assert checked(command, action + "queryList", 1) == listing
+    assert checked(command, action + "queryList", 3) == listing
     create = {"action": action + "create", "allowed": False, "admin": False, "statement": None}
-    assert checked(command, action + "create", 1) == create
+    assert checked(command, action + "create", 3) == create
 
 
 def test_a_check_of_an_admin_is_yes(command, begun):

@@ -1,0 +1,146 @@
+"""Who gets what: every call of the API, by everybody who may or may not make it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+
+from api.routes import CALLS
+from tests.facts import OPERATOR
+from tests.web_service import BODY, Client
+
+OURS = [call for call in CALLS if call.permission]
+OF_A_TASK = ("ShowOneExportTask", "DeleteExportTask", "ShowExportTask", "ListExportTaskEvents")
+IN = (None, None)
+NOBODY, STRANGER, NOT_PERMITTED = (401, "APIGW.0301"), (403, "IOTDA.000021"), (403, "IOTDA.000022")
+
+
+def saying(effect, *actions):
+    statement = {"Effect": effect, "Action": list(actions)}
+    return json.dumps({"Version": "1.1", "Statement": [statement]})
+
+
+def member(service, call, **changes):
+    """Somebody in the project, with a right."""
+    del call
+    return service.client("Ben", **changes)
+
+
+def allowed(service, call):
+    return member(service, call, admin=False, policy=saying("Allow", call.permission))
+
+
+def allowed_all_but_this(service, call):
+    statements = [
+        {"Effect": "Allow", "Action": ["iotda:exporttasks:*"]},
+        {"Effect": "Deny", "Action": [call.permission]},
+    ]
+    policy = json.dumps({"Version": "1.1", "Statement": statements})
+    return member(service, call, admin=False, policy=policy)
+
+
+def allowed_something_else(service, call):
+    others = {each.permission for each in OURS} - {call.permission}
+    return member(service, call, admin=False, policy=saying("Allow", *others))
+
+
+def allowed_elsewhere(service, call):
+    statement = {
+        "Effect": "Allow",
+        "Action": [call.permission],
+        "Condition": {"StringEquals": {"g:EnterpriseProjectId": ["elsewhere"]}},
+    }
+    policy = json.dumps({"Version": "1.1", "Statement": [statement]})
+    return member(service, call, admin=False, policy=policy)
+
+
+def without_a_policy(service, call):
+    return member(service, call, admin=False)
+
+
+def of_another_project(service, call):
+    return member(service, call, project_id="p2")
+
+
+def withdrawn(service, call):
+    ben = member(service, call)
+    service.household.people.withdraw("Ben", "p1", OPERATOR)
+    return ben
+
+
+def removed(service, call):
+    ben = member(service, call)
+    service.household.people.remove_user("Ben", OPERATOR)
+    return ben
+
+
+def with_a_revoked_key(service, call):
+    ben = member(service, call)
+    service.household.people.revoke_key(ben.access_key, OPERATOR)
+    return ben
+
+
+def temporary(service, call, lives):
+    member(service, call)
+    made = service.household.people.add_key("Ben", timedelta(minutes=1), OPERATOR)
+    service.story.clock.pass_by(seconds=lives)
+    return Client(service, made)
+
+
+def with_a_temporary_key(service, call):
+    return temporary(service, call, 59)
+
+
+def with_an_expired_key(service, call):
+    return temporary(service, call, 60)
+
+
+def with_a_wrong_secret(service, call):
+    ben = member(service, call)
+    ben._credentials = BasicCredentials(ben.access_key, "s" * 40, "p1")
+    return ben
+
+
+WHO = {
+    member: IN,
+    allowed: IN,
+    with_a_temporary_key: IN,
+    allowed_all_but_this: NOT_PERMITTED,
+    allowed_something_else: NOT_PERMITTED,
+    allowed_elsewhere: NOT_PERMITTED,
+    without_a_policy: NOT_PERMITTED,
+    of_another_project: STRANGER,
+    withdrawn: STRANGER,
+    removed: NOBODY,
+    with_a_revoked_key: NOBODY,
+    with_an_expired_key: NOBODY,
+    with_a_wrong_secret: NOBODY,
+}
+"""Everybody, and the refusal that each gets for every call; IN: none."""
+
+
+def refusal(answer):
+    """The status and the code of a refusal for who asks."""
+    refused = answer.status_code in (401, 403)
+    return (answer.status_code, answer.json()["error_code"]) if refused else IN
+
+
+@pytest.mark.parametrize("call", OURS, ids=lambda call: call.name)
+@pytest.mark.parametrize("who", WHO, ids=lambda who: who.__name__)
+def test_the_matrix(service, ann, call, who):
+    task_id = ann.finished()
+    path = call.path.format(project_id="p1", export_task_id=task_id)
+    before = service.story.head()
+    ben = who(service, call)
+    head = service.story.head()
+    answer = ben.ask(call.method, path, body=BODY if call.body else b"")
+    assert refusal(answer) == WHO[who]
+    if call.name in OF_A_TASK and WHO[who] is IN:  # it is Ann's
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "IOTDA.014702")
+    if WHO[who] is not IN:
+        assert service.story.head() == head, "a refused call leaves no event"
+    assert ann.download(task_id).status_code == 200
+    assert before <= head

@@ -1,0 +1,111 @@
+"""What stands between client and service: TLS, and proxies that are believed or not."""
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from api.parts import Parts
+from api.settings import Settings
+from tests.service import Home
+
+PASSWORD = "correct horse battery"
+
+
+def certified(folder, name, secret=None):
+    """A certificate for this machine that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    sealing = (
+        serialization.BestAvailableEncryption(secret) if secret else serialization.NoEncryption()
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    files = folder / f"{name}.crt", folder / f"{name}.key"
+    files[0].write_bytes(certificate.public_bytes(pem))
+    files[1].write_bytes(key.private_bytes(pem, pkcs8, sealing))
+    return files
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path)
+    yield home
+    home.close()
+
+
+def test_with_a_certificate_tls_is_spoken_and_nothing_else(home, tmp_path):
+    certificate, key = certified(tmp_path, "this")
+    service = home.serve("--tls-cert", str(certificate), "--tls-key", str(key))
+    assert service.endpoint.startswith("https://127.0.0.1:")
+    trusting = ssl.create_default_context(cafile=certificate)
+    with urllib.request.urlopen(f"{service.endpoint}/livez", context=trusting) as answer:
+        assert answer.status == 200
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(f"{service.endpoint}/livez")
+    with pytest.raises(OSError, match=r"."):
+        urllib.request.urlopen(service.endpoint.replace("https", "http") + "/livez")
+    assert service.stop() == 0
+
+
+def test_a_certificate_that_cannot_be_used_is_named_before_anything_listens(home, tmp_path):
+    (certificate, _), (_, other) = certified(tmp_path, "this"), certified(tmp_path, "other")
+    _, locked = certified(tmp_path, "locked", b"secret")
+    flags = ("serve", "--port", "0", "--tls-cert", str(certificate))
+    wrong = {
+        flags: "go together",
+        (*flags, "--tls-key", str(tmp_path / "none")): "No such file",
+        (*flags, "--tls-key", str(certificate)): "EXPORT_TASKS_TLS_KEY",
+        (*flags, "--tls-key", str(other)): "KEY_VALUES_MISMATCH",
+        (*flags, "--tls-key", str(locked)): "EXPORT_TASKS_TLS_KEY",
+    }
+    for arguments, words in wrong.items():
+        assert words in home.refused(*arguments)
+
+
+@pytest.mark.parametrize(("proxies", "believed"), [("127.0.0.0/8", True), ("10.0.0.1", False)])
+def test_an_address_is_taken_from_a_proxy_that_is_believed_alone(home, proxies, believed):
+    home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
+    service = home.serve("--forwarded-allow-ips", proxies)
+    user = {"name": "admin", "password": PASSWORD, "domain": {"name": "default"}}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    login = {"auth": {"identity": identity, "scope": {"project": {"id": home.project}}}}
+    with _post(f"{service.endpoint}/v3/auth/tokens", login) as answer:
+        token = answer.headers["x-subject-token"]
+    task = {"resource_type": "BatchTask", "resource_condition": {"task_id": home.batch(1)}}
+    path = f"/v5/iot/{home.project}/export-tasks"
+    headers = {"X-Auth-Token": token, "X-Forwarded-For": "203.0.113.9, 192.0.2.7"}
+    with _post(service.endpoint + path, task, **headers) as answer:
+        task_id = json.load(answer)["export_task_id"]
+    assert service.stop() == 0
+    with Parts(Settings.read(home.environment)) as parts:
+        created = parts.ledger.history(task_id)[0]
+        address = parts.people.vault.unseal_address(created.by, created.address)
+    assert address == ("192.0.2.7" if believed else "127.0.0.1")
+
+
+def _post(url, document, **headers):
+    body = json.dumps(document).encode()
+    headers = {"Content-Type": "application/json", **headers}
+    return urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30)
