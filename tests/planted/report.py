@@ -66,7 +66,8 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     if outcome.amiss or found is None:
         return (bug.name, bug.rule, blind, outcome.amiss or "**not found**", "", "")
     seed = "" if found.seed is None else str(found.seed)
-    words = f"{found.by}: {found.what}".replace("|", "\\|")
+    first, _, _ = found.what.partition("; ")
+    words = f"{found.by}: {first}".replace("|", "\\|")
     return (bug.name, bug.rule, blind, words, seed, f"{found.seconds:.1f}")
 
 
