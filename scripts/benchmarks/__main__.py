@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.benchmarks import creates, exports, replay, service
+from scripts.benchmarks import access, creates, exports, replay, service
 from scripts.benchmarks.report import document, print_table
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
@@ -31,6 +31,7 @@ SUBJECTS: dict[str, Measure] = {
     "replay": replay.measure,
     "exports": exports.measure,
     "lists": service.lists,
+    "access": access.measure,
 }
 
 

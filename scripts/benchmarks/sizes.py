@@ -14,6 +14,7 @@ class Sizes(NamedTuple):
     events: int
     exports: tuple[int, ...]
     lists: int
+    checks: int
 
 
 FULL = Sizes(
@@ -23,5 +24,8 @@ FULL = Sizes(
     events=50_000,
     exports=(100_000, 1_000_000),
     lists=2_000,
+    checks=20_000,
 )
-QUICK = Sizes(creates=20, owners=10, http_creates=20, events=200, exports=(300,), lists=20)
+QUICK = Sizes(
+    creates=20, owners=10, http_creates=20, events=200, exports=(300,), lists=20, checks=20
+)
