@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +13,8 @@ import click
 
 ROOMS = ("domain", "projections", "exporter", "api", "scripts")
 INTERRUPTED = 130
+PRIVATE = 0o077
+"""The permissions that no file or folder made here gives: whatever holds users' data is theirs."""
 
 # Where each command's home is; imported when help or a call asks for it, and light to import.
 _COMMANDS = {
@@ -108,6 +111,7 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+    os.umask(PRIVATE)
     cli(prog_name="export-tasks")
 
 

@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ STEADY_SECONDS = 10.0
 
 STOP_SECONDS = 40.0
 """After which a child that was asked to stop is killed."""
+
+ONE_SIGNAL_SECONDS = 1.0
+"""Signals within so long are one: `timeout` and others signal a process, and then its group."""
 
 _ROOT = str(Path(__file__).parent.parent)
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from scripts.cli import main; main()"
@@ -68,11 +72,13 @@ class Group:
         self._stopping = asyncio.Event()
         self._failed: str | None = None
         self._killed = False
+        self._asked = -inf
 
     async def run(self, announce: Callable[[], None]) -> bool:
         """Runs until SIGTERM or SIGINT; false where a child had to be killed.
 
-        `announce` is called once, when every child is ready. A second signal kills at once.
+        `announce` is called once, when every child is ready. A second signal, a second later or
+        more, kills at once.
 
         Raises:
             ChildFailed: one ended before it was ready for the first time; all are stopped.
@@ -131,11 +137,12 @@ class Group:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _on_signal(self) -> None:
-        if self._stopping.is_set():
-            self._kill()
-        else:
+        if not self._stopping.is_set():
             log.info("stopping")
+            self._asked = monotonic()
             self._stop()
+        elif monotonic() - self._asked >= ONE_SIGNAL_SECONDS:
+            self._kill()
 
     def _stop(self) -> None:
         if self._stopping.is_set():

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from scripts.group import Child, ChildFailed, Group
+from scripts.group import ONE_SIGNAL_SECONDS, Child, ChildFailed, Group
 
 GOOD = "import os, signal; os.write(1, b'ready\\n'); signal.sigwait({signal.SIGTERM})"
 BLOCKED = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}); "
@@ -85,9 +85,17 @@ def test_a_child_that_cannot_start_leaves_no_other_behind(tmp_path):
 def test_a_second_signal_kills_the_child_that_does_not_stop():
     code = (
         "import os, signal, time; os.write(1, b'ready\\n'); signal.sigwait({signal.SIGTERM}); "
-        "os.kill(os.getppid(), 15); time.sleep(60)"
+        f"time.sleep({ONE_SIGNAL_SECONDS}); os.kill(os.getppid(), 15); time.sleep(60)"
     )
     assert not run([child("stubborn", code)], stop)
+
+
+def test_a_signal_that_comes_twice_at_once_is_one():
+    code = (
+        "import os, signal, time; os.write(1, b'ready\\n'); signal.sigwait({signal.SIGTERM}); "
+        "os.kill(os.getppid(), 15); time.sleep(0.5)"
+    )
+    assert run([child("busy", code)], stop)
 
 
 def test_a_child_that_ignores_the_signal_is_killed_when_its_time_is_over(monkeypatch):

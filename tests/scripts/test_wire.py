@@ -1,7 +1,9 @@
-"""What stands between client and service: TLS, and proxies that are believed or not."""
+"""What stands between others and the service: TLS, proxies that are believed or not, file modes."""
 
 import json
+import os
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from api.parts import Parts
 from api.settings import Settings
+from scripts.group import command_line
 from tests.service import Home
 
 PASSWORD = "correct horse battery"
@@ -103,6 +106,17 @@ def test_an_address_is_taken_from_a_proxy_that_is_believed_alone(home, proxies, 
         created = parts.ledger.history(task_id)[0]
         address = parts.people.vault.unseal_address(created.by, created.address)
     assert address == ("192.0.2.7" if believed else "127.0.0.1")
+
+
+def test_nobody_else_can_read_what_is_kept_wherever_it_is_kept(tmp_path):
+    env = {**os.environ, "EXPORT_TASKS_HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir(mode=0o755)
+    made = ["init", "--project", "p1"], ["batch", "generate", "--project", "p1", "--rows", "1"]
+    for arguments in (*made, ["rebuild"], ["backup", str(tmp_path / "copy")]):
+        subprocess.run(command_line(*arguments), env=env, umask=0, check=True, capture_output=True)
+    found = [*(tmp_path / "home").rglob("*"), *(tmp_path / "copy").rglob("*")]
+    assert len(found) > 8
+    assert [each for each in found if each.stat().st_mode & 0o077] == []
 
 
 def _post(url, document, **headers):
