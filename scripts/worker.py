@@ -10,20 +10,16 @@ import signal
 import socket
 from contextlib import suppress
 from math import inf
-from secrets import token_hex
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.envelope import ALWAYS
 from api.parts import Parts
-from api.problems import UNREADABLE, Rejected
-from api.problems import answer as refusal
 from domain.refusals import Refusal
 from exporter.results import ResultsFailed
+from scripts.connections import bounded
 from scripts.group import READY
 from scripts.logs import log_to_stderr
 
@@ -34,9 +30,6 @@ if TYPE_CHECKING:
 
     from api.settings import Settings
     from projections.follower import Follower
-
-HEAD_BYTES = 64 * 1024
-"""A request's line and headers; beyond this (and one read more) the request is refused."""
 
 DRAIN_SECONDS = 30
 """How long running requests may take to finish after SIGTERM."""
@@ -51,39 +44,6 @@ SWEEP_SECONDS = 60.0
 _STARVED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = logging.getLogger(__name__)
-
-
-class BoundedHead(HttpToolsProtocol):
-    """Refuses a request whose line and headers go on and on; the server itself has no limit."""
-
-    _head: int | None = 0
-
-    def data_received(self, data: bytes) -> None:
-        """Counts what comes before the headers' end."""
-        if self._head is not None:
-            self._head += len(data)
-            if self._head > HEAD_BYTES + len(data):
-                return self.send_400_response("Request line and headers are too large.")
-        return super().data_received(data)
-
-    def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP as the application answers whatever else is wrong."""
-        answer = Rejected(UNREADABLE, msg.rstrip(".") + ".")
-        response = refusal(answer)
-        response.headers.update({**ALWAYS, "x-request-id": token_hex(16), "connection": "close"})
-        lines = [b"%b: %b\r\n" % header for header in response.raw_headers]
-        self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n", response.body]))
-        self.transport.close()
-
-    def on_message_begin(self) -> None:
-        """A new request: its head begins."""
-        self._head = 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The head is over; what follows is the body, whose size the application limits."""
-        self._head = None
-        super().on_headers_complete()
 
 
 class Announcing(Server):
@@ -119,28 +79,28 @@ def serve_api(settings: Settings, descriptor: int) -> None:
     serve_app(
         create_app(settings),
         descriptor,
+        proxies=settings.forwarded_allow_ips,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
-        proxy_headers=bool(settings.forwarded_allow_ips),
-        forwarded_allow_ips=list(settings.forwarded_allow_ips),
     )
 
 
 def serve_app(
-    app: ASGIApp, descriptor: int, *, proxy_headers: bool = False, **settings: Any
+    app: ASGIApp, descriptor: int, *, proxies: tuple[str, ...] = (), **settings: Any
 ) -> None:
     """Runs any application as `serve_api` runs the API, to the last setting."""
     server = Announcing(
         Config(
             app,
-            http=BoundedHead,
+            http=bounded(proxies),
             loop="asyncio",
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=proxy_headers,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             **settings,

@@ -16,8 +16,8 @@ from time import monotonic, sleep
 import pytest
 
 from api.parts import Parts
+from scripts.connections import HEAD_BYTES
 from scripts.group import command_line
-from scripts.worker import HEAD_BYTES
 
 SOON = 60.0
 

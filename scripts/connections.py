@@ -1,0 +1,125 @@
+"""Connections: HTTP within bounds that the server itself does not have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import ip_address, ip_network
+from secrets import token_hex
+from typing import TYPE_CHECKING, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.envelope import ALWAYS
+from api.problems import UNAVAILABLE, UNREADABLE, Rejected
+from api.problems import answer as refusal
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+    from ipaddress import IPv4Network, IPv6Network
+
+
+HEAD_BYTES = 64 * 1024
+"""A request's line and headers; beyond this (and one read more) the request is refused."""
+
+HEAD_SECONDS = 20.0
+"""How long they may take to arrive, counted from the connection's beginning or their own."""
+
+CONNECTIONS_OF_ONE = 256
+"""Connections that one address may have with one API process; proxies that are believed, any."""
+
+
+class Bounded(HttpToolsProtocol):
+    """Refuses heads that go on and on, or come drop by drop, and an address's 257th connection."""
+
+    proxies: ClassVar[tuple[IPv4Network | IPv6Network, ...]] = ()
+    open: ClassVar[Counter[str]] = Counter()
+
+    _head: int | None = 0
+    _begun = False
+    _patience: asyncio.TimerHandle | None = None
+    _address: str | None = None
+
+    # Of the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Counts it, and lets it be one too many."""
+        super().connection_made(transport)
+        self._wait_for_head()
+        if self.client is None or self._is_proxy(self.client[0]):
+            return
+        self._address = self.client[0]
+        self.open[self._address] += 1
+        if self.open[self._address] > CONNECTIONS_OF_ONE:
+            message = f"There are {CONNECTIONS_OF_ONE} connections of this address already."
+            self._refuse(503, Rejected(UNAVAILABLE, message, {"retry-after": "1"}))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Makes room for another."""
+        if self._address is not None:
+            self.open[self._address] -= 1
+            if not self.open[self._address]:
+                del self.open[self._address]
+        self._head_is_over()
+        super().connection_lost(exc)
+
+    # Of each request
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what comes before the headers' end."""
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > HEAD_BYTES + len(data):
+                return self.send_400_response("Request line and headers are too large.")
+        return super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP as the application answers whatever else is wrong."""
+        self._refuse(400, Rejected(UNREADABLE, msg.rstrip(".") + "."))
+
+    def on_message_begin(self) -> None:
+        """A new request: its head begins."""
+        self._head, self._begun = 0, True
+        if self._patience is None:
+            self._wait_for_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is over; what follows is the body, whose size the application limits."""
+        self._head, self._begun = None, False
+        self._head_is_over()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _head_is_over(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _too_slow(self) -> None:
+        """Nothing was asked: closes. Half a request: says so; but not amid an earlier answer."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            return self._wait_for_head()
+        if not self._begun:
+            return self.transport.close()
+        return self.send_400_response(
+            f"Request line and headers did not arrive within {HEAD_SECONDS:g} seconds."
+        )
+
+    def _refuse(self, status: int, why: Rejected) -> None:
+        response = refusal(why)
+        response.headers.update({**ALWAYS, "x-request-id": token_hex(16), "connection": "close"})
+        lines = [b"%b: %b\r\n" % header for header in response.raw_headers]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", response.body]))
+        self.transport.close()
+
+    def _is_proxy(self, address: str) -> bool:
+        return any(ip_address(address) in network for network in self.proxies)
+
+
+def bounded(proxies: Iterable[str]) -> type[Bounded]:
+    """Connections of which these proxies (addresses or networks) may have any number."""
+    networks = tuple(map(ip_network, proxies))
+    return type("Bounded", (Bounded,), {"proxies": networks, "open": Counter()})

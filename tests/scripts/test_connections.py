@@ -1,0 +1,128 @@
+"""Bounds of connections: how slowly a request may be sent, and how many one address may have."""
+
+import json
+import socket
+from contextlib import contextmanager
+from threading import Thread
+from time import sleep
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+from uvicorn import Config, Server
+
+from scripts import connections
+from scripts.connections import bounded
+
+HEAD = b"GET /%s HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+async def slow(request):
+    def lines():
+        for _ in range(5):
+            sleep(0.2)
+            yield b"line\n"
+
+    return StreamingResponse(lines())
+
+
+APP = Starlette(
+    routes=[Route("/", lambda request: PlainTextResponse("here")), Route("/slow", slow)]
+)
+
+
+@pytest.fixture
+def serving(monkeypatch):
+    """Starts a server with small bounds; gives what connects to it."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(connections, "CONNECTIONS_OF_ONE", 3)
+    running = []
+
+    def serve(proxies=()):
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = Server(Config(APP, http=bounded(proxies), lifespan="off", log_config=None))
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        running.append((server, thread))
+
+        @contextmanager
+        def connected():
+            with socket.create_connection(listener.getsockname(), timeout=10) as client:
+                yield client
+
+        return connected
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = server.force_exit = True
+        thread.join()
+
+
+def told(client):
+    """All that comes until the end, as head and body."""
+    head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    return head, body
+
+
+def asked(client):
+    """The beginning of an answer that is read to its end."""
+    client.sendall(HEAD % b"")
+    answer = b""
+    while not answer.endswith(b"here"):
+        answer += client.recv(1000)
+    return answer[:12]
+
+
+def test_whoever_asks_nothing_is_let_go(serving):
+    with serving()() as client:
+        assert told(client) == (b"", b"")
+
+
+def test_a_head_that_comes_drop_by_drop_is_refused(serving):
+    with serving()() as client:
+        client.sendall(HEAD[:10])
+        head, body = told(client)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error_code"] == "IOTDA.000008"
+    assert "did not arrive within 0.4 seconds" in json.loads(body)["error_msg"]
+
+
+def test_the_second_heads_time_counts_from_its_own_beginning(serving):
+    with serving()() as client:
+        assert asked(client) == b"HTTP/1.1 200"
+        sleep(0.6)
+        assert asked(client) == b"HTTP/1.1 200"
+        client.sendall(HEAD[:10])
+        assert told(client)[0].startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_slow_answer_is_not_cut_by_half_a_request_behind_it(serving):
+    with serving()() as client:
+        client.sendall(HEAD % b"slow" + HEAD[:10])
+        head, body = told(client)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body.count(b"line\n") == 5
+    assert b"HTTP/1.1 400 " in body
+
+
+def test_an_address_has_so_many_connections_and_no_more(serving):
+    connected = serving()
+    with connected() as one, connected() as two:
+        with connected() as three, connected() as four:
+            assert [asked(each) for each in (one, two, three)] == 3 * [b"HTTP/1.1 200"]
+            head, body = told(four)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert b"retry-after: 1" in head
+            assert json.loads(body)["error_code"] == "IOTDA.000007"
+        sleep(0.2)
+        with connected() as five:
+            assert asked(five) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize("proxies", [("127.0.0.1/32",), ("10.0.0.0/8", "127.0.0.0/8")])
+def test_a_proxy_that_is_believed_has_as_many_as_it_needs(serving, proxies):
+    connected = serving(proxies)
+    with connected() as one, connected() as two, connected() as three, connected() as four:
+        for each in (one, two, three, four):
+            assert asked(each) == b"HTTP/1.1 200"
