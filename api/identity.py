@@ -35,9 +35,11 @@ def login(asked: Asked) -> Response:
     wanted, house = read_login(asked.body), asked.house
     if wanted.domain != house.settings.domain:
         raise NotAuthentic("the domain is unknown")
-    user = house.people.check_password(wanted.name, wanted.password)
-    project, member = _scope(house.queries, user.user_id, wanted)
     now = house.ledger.journal.clock()
+    house.lockout.begin(wanted.name, asked.address, now)
+    user = house.people.check_password(wanted.name, wanted.password)
+    house.lockout.succeeded(wanted.name, asked.address)
+    project, member = _scope(house.queries, user.user_id, wanted)
     token = house.tokens.issue(user.user_id, project.project_id, user.password_version, now)
     name = house.people.name_of(user.user_id) or wanted.name
     told = describe(token, user.user_id, name, wanted.domain, project, member.admin)

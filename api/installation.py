@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter
 
 from api.access.authenticate import Doorkeeper
+from api.access.lockout import Lockout
 from api.access.tokens import Tokens
 from api.parts import Parts
 
@@ -41,6 +42,7 @@ class Installation:
     people: People
     tokens: Tokens
     doorkeeper: Doorkeeper
+    lockout: Lockout
     results: Results
     requests: CapacityLimiter
     logins: CapacityLimiter
@@ -63,6 +65,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             people=parts.people,
             tokens=tokens,
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
+            lockout=Lockout(parts.vault, settings.secret_key()),
             results=parts.results,
             requests=CapacityLimiter(REQUEST_THREADS),
             logins=CapacityLimiter(LOGIN_THREADS),

@@ -109,13 +109,18 @@ class Asked:
         """Who asks and in which request, for the event that follows."""
         key = self.identity.access_key if self.identity else None
         request_id: str = self.request.state.request_id
-        return Caller(self.user_id, request_id, key, self._address())
+        return Caller(self.user_id, request_id, key, self._sealed_address())
 
-    def _address(self) -> str | None:
-        if self.request.client is None:
+    @property
+    def address(self) -> str | None:
+        """Whence it is asked: the peer, or whom a proxy that is believed names."""
+        return self.request.client.host if self.request.client else None
+
+    def _sealed_address(self) -> str | None:
+        if self.address is None:
             return None
         try:
-            return self.house.people.vault.seal_address(self.user_id, self.request.client.host)
+            return self.house.people.vault.seal_address(self.user_id, self.address)
         except NotThere:  # forgotten since the request was let in
             raise NotAuthentic("the user was removed") from None
 

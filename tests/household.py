@@ -63,7 +63,7 @@ class Household:
     @contextmanager
     def crashing(self, write: int, after: bool) -> Iterator[None]:
         """Ends the process at the given write to vault or log, before it or right after it."""
-        writing, insert = self.vault._writing, self.log.recorder.insert_events
+        writing, insert = self.vault.writing, self.log.recorder.insert_events
         left = write
 
         def count() -> bool:
@@ -90,11 +90,11 @@ class Household:
                 raise Crash
             return result
 
-        self.vault._writing, self.log.recorder.insert_events = vault_write, log_write
+        self.vault.writing, self.log.recorder.insert_events = vault_write, log_write
         try:
             yield
         finally:
-            self.vault._writing, self.log.recorder.insert_events = writing, insert
+            self.vault.writing, self.log.recorder.insert_events = writing, insert
 
     def close(self) -> None:
         """Gives back what it holds."""

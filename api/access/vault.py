@@ -63,7 +63,7 @@ class Vault:
         self._names_key = derive(secret_key, "names")
         self._log = open_log(url)
         try:
-            with self._writing() as cursor:
+            with self.writing() as cursor:
                 for table in _TABLES:
                     cursor.execute(table)
             self._must_be_mine()
@@ -111,7 +111,7 @@ class Vault:
 
     def forget(self, user_id: str) -> None:
         """Deletes all there is of a person, and with the person's key what it sealed elsewhere."""
-        with self._writing() as cursor:
+        with self.writing() as cursor:
             cursor.execute("PRAGMA secure_delete = ON")
             for table in ("people", "secrets", "passwords"):
                 cursor.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608
@@ -227,7 +227,7 @@ class Vault:
 
     def _changes(self, query: str, *values: str | bytes) -> bool:
         """Writes, and says whether that changed a row."""
-        with self._writing() as cursor:
+        with self.writing() as cursor:
             cursor.execute(f"{query} RETURNING rowid", values)
             return cursor.fetchone() is not None
 
@@ -237,7 +237,8 @@ class Vault:
             yield cursor
 
     @contextmanager
-    def _writing(self) -> Iterator[SQLiteCursor]:
+    def writing(self) -> Iterator[SQLiteCursor]:
+        """A transaction in the store of the vault, alone from its beginning."""
         with _answering(), self._log.recorder.datastore.transaction(commit=True) as cursor:
             yield cursor
 

@@ -44,7 +44,7 @@ def bytes_on_disk(folder):
 
 
 def change(vault, query, *values):
-    with vault._writing() as cursor:
+    with vault.writing() as cursor:
         cursor.execute(query, values)
 
 

@@ -1,0 +1,114 @@
+"""Lockout: whoever guesses at passwords has to wait, by the name and by the address."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hmac import digest
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import normalize
+
+from api.access.sealing import derive
+from api.access.signatures import NotAuthentic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from eventsourcing.sqlite import SQLiteCursor
+
+    from api.access.vault import Vault
+
+TRIES_OF_A_NAME = 5
+"""Wrong passwords in a row for one user name, known or not, before it is locked."""
+
+TRIES_FROM_AN_ADDRESS = 25
+"""Wrong passwords in a row from one address, for whichever names."""
+
+LOCKED = timedelta(minutes=5)
+"""How long, counted from the last try that was let through; a row of tries ends so too."""
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS tries (subject BLOB PRIMARY KEY, number INTEGER NOT NULL,"
+    " last REAL NOT NULL) STRICT",
+    "CREATE INDEX IF NOT EXISTS tries_last ON tries (last)",
+)
+
+
+class Locked(NotAuthentic):
+    """Too many tries; `retry_after` in whole seconds, at least one."""
+
+    def __init__(self, seconds: float) -> None:
+        self.retry_after = max(1, ceil(seconds))
+        super().__init__(
+            f"too many wrong passwords; passwords are taken again in {self.retry_after} s"
+        )
+
+
+class _Subject(NamedTuple):
+    """What is counted, as a digest: no name and no address can be read in the store."""
+
+    key: bytes
+    most: int
+
+
+class Lockout:
+    """Counts the passwords that are tried, in the vault's store: for all processes together.
+
+    A name is locked for passwords alone: no stranger keeps a user from signing requests, or from
+    using a token. Safe for threads and processes; every method may raise `Unavailable`.
+    """
+
+    def __init__(self, vault: Vault, secret_key: bytes) -> None:
+        self._vault = vault
+        self._key = derive(secret_key, "lockout")
+        with vault.writing() as cursor:
+            for table in _TABLES:
+                cursor.execute(table)
+
+    def begin(self, name: str, address: str | None, now: datetime) -> None:
+        """Counts a try before it is made, so that many at once are no more than one by one.
+
+        Raises:
+            Locked: there were too many. This one is not counted: waiting is enough.
+        """
+        subjects, at = self._subjects(name, address), now.timestamp()
+        with self._vault.writing() as cursor:
+            _forget_old(cursor, at)
+            numbers = [_number(cursor, subject, at) for subject in subjects]
+            for subject, number in zip(subjects, numbers, strict=True):
+                row = (subject.key, number + 1, at)
+                cursor.execute("INSERT OR REPLACE INTO tries VALUES (?, ?, ?)", row)
+
+    def succeeded(self, name: str, address: str | None) -> None:
+        """The password was right: whatever was wrong before is forgotten."""
+        with self._vault.writing() as cursor:
+            for subject in self._subjects(name, address):
+                cursor.execute("DELETE FROM tries WHERE subject = ?", (subject.key,))
+
+    def _subjects(self, name: str, address: str | None) -> list[_Subject]:
+        folded = normalize("NFC", name.casefold())
+        subjects = [_Subject(self._digest(f"name {folded}"), TRIES_OF_A_NAME)]
+        if address is not None:
+            of_address = self._digest(f"address {address}")
+            subjects.append(_Subject(of_address, TRIES_FROM_AN_ADDRESS))
+        return subjects
+
+    def _digest(self, text: str) -> bytes:
+        return digest(self._key, text.encode(errors="surrogatepass"), "sha256")
+
+
+def _forget_old(cursor: SQLiteCursor, now: float) -> None:
+    """Rows that count no more; and those of a clock that was ahead."""
+    lives = LOCKED.total_seconds()
+    cursor.execute("DELETE FROM tries WHERE last <= ? OR last > ?", (now - lives, now + lives))
+
+
+def _number(cursor: SQLiteCursor, subject: _Subject, now: float) -> int:
+    """The tries so far. Raises Locked."""
+    cursor.execute("SELECT number, last FROM tries WHERE subject = ?", (subject.key,))
+    row = cursor.fetchone()
+    if row is None:
+        return 0
+    if row["number"] >= subject.most:
+        raise Locked(row["last"] + LOCKED.total_seconds() - now)
+    return int(row["number"])
