@@ -42,7 +42,8 @@ def login(asked: Asked) -> Response:
     project, member = _scope(house.queries, user.user_id, wanted)
     token = house.tokens.issue(user.user_id, project.project_id, user.password_version, now)
     name = house.people.name_of(user.user_id) or wanted.name
-    told = describe(token, user.user_id, name, wanted.domain, project, member.admin)
+    service = str(asked.request.base_url).rstrip("/")
+    told = describe(token, user.user_id, name, wanted.domain, project, member.admin, service)
     return as_json(told, 201, {"x-subject-token": token.text})
 
 

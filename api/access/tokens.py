@@ -24,6 +24,7 @@ TOKEN_LIMIT = 2048
 """The longest token that is read, in characters."""
 
 _ALGORITHM = "HS256"
+_SERVICE = "iotda"
 
 
 class TokenExpired(NotAuthentic):
@@ -162,9 +163,18 @@ def read_login(body: bytes) -> Login:
 
 
 def describe(
-    token: Token, user_id: str, user_name: str, domain: str, project: ProjectRow, admin: bool
+    token: Token,
+    user_id: str,
+    user_name: str,
+    domain: str,
+    project: ProjectRow,
+    admin: bool,
+    service: str,
 ) -> dict[str, Any]:
-    """The answer to a login, as the cloud's identity service shapes it; the token is a header."""
+    """The answer to a login, as the cloud's identity service shapes it; the token is a header.
+
+    `service` is the address at which the login was asked for, and so where the API is.
+    """
     of_domain = {"id": domain, "name": domain}
     return {
         "token": {
@@ -174,7 +184,22 @@ def describe(
             "user": {"id": user_id, "name": user_name, "domain": of_domain},
             "project": {"id": project.project_id, "name": project.name, "domain": of_domain},
             "roles": [{"id": "admin", "name": "admin"}] if admin else [],
-            "catalog": [],
+            "catalog": [
+                {
+                    "id": _SERVICE,
+                    "name": _SERVICE,
+                    "type": _SERVICE,
+                    "endpoints": [
+                        {
+                            "id": project.project_id,
+                            "interface": "public",
+                            "region": project.name,
+                            "region_id": project.name,
+                            "url": f"{service}/v5/iot/{project.project_id}",
+                        }
+                    ],
+                }
+            ],
         }
     }
 

@@ -36,6 +36,23 @@ def test_a_password_is_exchanged_for_a_token_that_lets_in(service, people):
     assert service.http.get(TASKS, headers={"X-Auth-Token": token}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("exports.example:8443", "exports.example:8443"),
+        ("[::1]:80", "[::1]:80"),
+        ("[", "testserver"),
+        ("a b", "testserver"),
+        ("\xe9", "testserver"),
+    ],
+)
+def test_the_catalog_leads_to_where_the_login_was_asked_for(service, people, host, told):
+    answer = service.http.post(TOKENS, json=login(), headers={"Host": host.encode("latin-1")})
+    assert answer.status_code == 201
+    (iotda,) = answer.json()["token"]["catalog"]
+    assert iotda["endpoints"][0]["url"] == f"http://{told}/v5/iot/p1"
+
+
 @pytest.mark.parametrize("project", [{"name": "p1"}, {"id": "p1", "name": "p1"}])
 def test_a_project_may_be_named(service, people, project):
     answer = service.http.post(TOKENS, json=login(**project))

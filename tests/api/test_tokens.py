@@ -281,7 +281,8 @@ def test_no_bytes_make_reading_a_login_fail(text):
 )
 def test_the_answer_is_shaped_as_the_clouds(admin, roles):
     project = ProjectRow("p1", "cn-north-4", "0", None)
-    assert describe(TOKEN, ANN, "Ann", "default", project, admin) == {
+    here = "https://exports.example"
+    assert describe(TOKEN, ANN, "Ann", "default", project, admin, here) == {
         "token": {
             "methods": ["password"],
             "issued_at": "2026-11-24T12:00:00.000000Z",
@@ -297,6 +298,21 @@ def test_the_answer_is_shaped_as_the_clouds(admin, roles):
                 "domain": {"id": "default", "name": "default"},
             },
             "roles": roles,
-            "catalog": [],
+            "catalog": [
+                {
+                    "id": "iotda",
+                    "name": "iotda",
+                    "type": "iotda",
+                    "endpoints": [
+                        {
+                            "id": "p1",
+                            "interface": "public",
+                            "region": "cn-north-4",
+                            "region_id": "cn-north-4",
+                            "url": "https://exports.example/v5/iot/p1",
+                        }
+                    ],
+                }
+            ],
         }
     }

@@ -14,6 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
 
 from api.parts import Parts
 from api.settings import Settings
@@ -106,6 +109,44 @@ def test_an_address_is_taken_from_a_proxy_that_is_believed_alone(home, proxies, 
         created = parts.ledger.history(task_id)[0]
         address = parts.people.vault.unseal_address(created.by, created.address)
     assert address == ("192.0.2.7" if believed else "127.0.0.1")
+
+
+def test_a_key_that_is_revoked_opens_no_door_of_four_from_the_next_request_on(home):
+    service = home.serve("--workers", "4")
+    user = ("--project", home.project, "--admin", "--json")
+    ada = json.loads(home.run("user", "add", "ada", *user))
+    policy = ("user", "policy", "set", "ada", "-", "--project", home.project)
+    nothing = '{"Version": "1.1", "Statement": []}'
+    steps = (
+        (lambda: None, 200),
+        (lambda: home.run(*policy, given=nothing), 403),
+        (lambda: home.run("user", "grant", "ada", *user[:3]), 200),
+        (lambda: home.run("key", "revoke", ada["access_key"]), 401),
+    )
+    for step, status in steps:
+        step()
+        answers = {_listed(service.endpoint, home.project, ada) for _ in range(24)}
+        assert answers == {status}
+
+
+def _listed(endpoint, project, key):
+    """The status of a signed list, over a connection of its own."""
+    request = SdkRequest(
+        method="GET",
+        host=endpoint.removeprefix("http://"),
+        resource_path=f"/v5/iot/{project}/export-tasks",
+        header_params={"X-Sdk-Date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")},
+        query_params=[],
+        body="",
+    )
+    Signer(BasicCredentials(key["access_key"], key["secret_key"], project)).sign(request)
+    url = endpoint + request.resource_path
+    asked = urllib.request.Request(url, headers=request.header_params)
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
 
 
 def test_nobody_else_can_read_what_is_kept_wherever_it_is_kept(tmp_path):
