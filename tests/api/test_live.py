@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import monotonic, sleep
 from typing import Any
@@ -117,6 +117,40 @@ def test_the_official_client_creates_lists_downloads_and_deletes(service, endpoi
     deleted = client.delete_export_task(SDK.DeleteExportTaskRequest(export_task_id=task_id))
     assert deleted.status_code == 204
     assert client.list_export_tasks(SDK.ListExportTasksRequest()).export_tasks == []
+
+
+def test_the_official_asynchronous_client_has_many_calls_under_way(service, endpoint, keys):
+    credentials = BasicCredentials(keys.access_key, keys.secret_key, "p1")
+    made = SDK.IoTDAAsyncClient.new_builder().with_credentials(credentials)
+    client = made.with_endpoint(endpoint).build()
+    asked = [client.create_export_task_async(create_request()) for _ in range(7)]
+    created, refused = [], []
+    for each in asked:
+        try:
+            created.append(each.result().export_task_id)
+        except ClientRequestException as refusal:
+            refused.append(refusal.error_code)
+    assert refused == 2 * ["IOTDA.014701"]
+    task_id = min(created)
+    service.finish(task_id, CONTENT)
+    request = SDK.ShowExportTaskRequest(export_task_id=task_id)
+    assert client.show_export_task_async(request).result().raw_content == CONTENT
+    deleting = SDK.DeleteExportTaskRequest(export_task_id=task_id)
+    assert client.delete_export_task_async(deleting).result().status_code == 204
+    listed = client.list_export_tasks_async(SDK.ListExportTasksRequest()).result()
+    assert listed.page.count == 4
+
+
+def test_a_temporary_key_is_used_with_its_token(service, endpoint, keys):
+    made = service.household.people.add_key("Ann", timedelta(hours=1), OPERATOR)
+    credentials = BasicCredentials(made.access_key, made.secret_key, "p1")
+    builder = SDK.IoTDAClient.new_builder().with_endpoint(endpoint)
+    listing = SDK.ListExportTasksRequest()
+    with pytest.raises(ClientRequestException, match="X-Security-Token is missing"):
+        builder.with_credentials(credentials).build().list_export_tasks(listing)
+    credentials.with_security_token(made.security_token)
+    client = builder.with_credentials(credentials).build()
+    assert client.list_export_tasks(listing).status_code == 200
 
 
 def test_a_client_with_a_region_alone_finds_the_project_of_that_name(service, endpoint, keys):
