@@ -55,6 +55,12 @@ class NotOurs(Refusal):
 class WrongSecretKey(Refusal):
     """The vault was filled under another secret key."""
 
+    def __init__(self, settings: Settings) -> None:
+        text = "EXPORT_TASKS_SECRET_KEY is not the key that this store's users are sealed under."
+        if settings.next_secret_file.exists():
+            text += " A change of it was begun and not ended: export-tasks secret rotate"
+        super().__init__(text)
+
 
 class Unusable(Refusal):
     """A setting names a place of a kind that does not serve here."""
@@ -123,9 +129,7 @@ class Parts:
         try:
             return self._kept(Vault(self.settings.events, self.settings.secret_key()))
         except CannotUnseal as error:
-            raise WrongSecretKey(
-                "EXPORT_TASKS_SECRET_KEY is not the key that this store's users are sealed under."
-            ) from error
+            raise WrongSecretKey(self.settings) from error
 
     @cached_property
     def people(self) -> People:

@@ -25,7 +25,7 @@ PREFIX = "EXPORT_TASKS_"
 OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
-KEY_FILE = "secret.key"
+KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"
 
 LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
 ATTEMPTS_MOST = 100
@@ -172,18 +172,17 @@ class Settings:
         """
         if self.given_secret_key is not None:
             return self.given_secret_key
-        path = self.secret_file
-        try:
-            if not path.exists():
-                _make_secret(path)
-            return values.secret(path.read_text("ascii").strip())
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
+        return kept_secret(self.secret_file)
 
     @property
     def secret_file(self) -> Path:
         """Where the installation's secret is kept, unless it is given."""
         return self.home / KEY_FILE
+
+    @property
+    def next_secret_file(self) -> Path:
+        """Where the next secret waits until everything is sealed under it."""
+        return self.home / NEXT_KEY_FILE
 
     def environment(self) -> dict[str, str]:
         """This process's environment, changed so that a child reads these very settings."""
@@ -194,6 +193,20 @@ class Settings:
             if (given := self.given[setting.name]).text is not None
         }
         return theirs | ours
+
+
+def kept_secret(path: Path) -> bytes:
+    """The secret in a file, which is made where it is missing.
+
+    Raises:
+        SettingsError: the file cannot be made or read, or is too short.
+    """
+    try:
+        if not path.exists():
+            _make_secret(path)
+        return values.secret(path.read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
 
 
 def _refuse_unknown(environment: Mapping[str, str], flags: Mapping[str, object]) -> None:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "app": "projects",
     "user": "people",
     "key": "people",
+    "secret": "secret",
     "limits": "limits",
     "batch": "batch",
     "task": "task",

@@ -44,7 +44,7 @@ def serve(settings: Settings) -> bool:
         CannotServe: the store is empty, another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
-    with _alone(settings.home / LOCK):
+    with alone(settings.home / LOCK):
         _check_tls(settings.tls_cert, settings.tls_key)
         _check(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
@@ -124,7 +124,7 @@ def _naming(settings: Settings, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """One `serve` a home; the lock goes with the process, however it ends."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

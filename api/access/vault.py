@@ -59,8 +59,7 @@ class Vault:
             CannotUnseal: it was filled under another secret key.
             ValueError: the secret key is too short.
         """
-        self._master = Seal(derive(secret_key, "vault"))
-        self._names_key = derive(secret_key, "names")
+        self._master, self._names_key = _keys(secret_key)
         self._log = open_log(url)
         try:
             with self.writing() as cursor:
@@ -87,7 +86,7 @@ class Vault:
         row = (
             user_id,
             self._digest(name),
-            self._master.seal(key, f"people.person_key/{user_id}"),
+            self._master.seal(key, _of_person(user_id)),
             Seal(key).seal(name.encode(), f"people.name/{user_id}"),
         )
         if not self._changes("INSERT OR IGNORE INTO people VALUES (?, ?, ?, ?)", *row):
@@ -115,8 +114,42 @@ class Vault:
             cursor.execute("PRAGMA secure_delete = ON")
             for table in ("people", "secrets", "passwords"):
                 cursor.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608
+        self._overwrite()
+
+    def reseal(self, secret_key: bytes) -> None:
+        """Seals everything anew, under another secret key: all of it, or nothing.
+
+        People's own keys stay, so that the addresses in events can be read as before. Whoever has
+        this vault open under the earlier key can no longer read it.
+
+        Raises:
+            ValueError: the secret key is too short.
+        """
+        master, names_key = _keys(secret_key)
+        with self.writing() as cursor:
+            cursor.execute("PRAGMA secure_delete = ON")
+            for row in _all(cursor, "people"):
+                key = self._master.unseal(row["person_key"], _of_person(row["user_id"]))
+                sealed = master.seal(key, _of_person(row["user_id"]))
+                values = (sealed, _digest(names_key, self._name(row)), row["user_id"])
+                query = "UPDATE people SET person_key = ?, name_digest = ? WHERE user_id = ?"
+                cursor.execute(query, values)
+            for row in _all(cursor, "secrets"):
+                place = _of_secret(row["access_key"], row["user_id"])
+                sealed = master.seal(self._master.unseal(row["secret"], place), place)
+                query = "UPDATE secrets SET secret = ? WHERE access_key = ?"
+                cursor.execute(query, (sealed, row["access_key"]))
+            for row in _all(cursor, "passwords"):
+                place = _of_password(row["user_id"])
+                sealed = master.seal(self._master.unseal(row["hash"], place), place)
+                query = "UPDATE passwords SET hash = ? WHERE user_id = ?"
+                cursor.execute(query, (sealed, row["user_id"]))
+        self._master, self._names_key = master, names_key
+        self._overwrite()
+
+    def _overwrite(self) -> None:
+        """Begins the write-ahead log anew: until then it holds rows as they were."""
         with self._reading() as cursor:
-            # The write-ahead log holds the rows as they were, until it begins anew.
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # Addresses, which stand in events
@@ -153,7 +186,7 @@ class Vault:
             NotThere: the person is not known.
             AlreadyThere: the access key is.
         """
-        sealed = self._master.seal(json.encode(secret), f"secrets.secret/{access_key}/{user_id}")
+        sealed = self._master.seal(json.encode(secret), _of_secret(access_key, user_id))
         query = f"INSERT OR IGNORE INTO secrets SELECT ?, ?, ? {_IS_KNOWN}"
         if not self._changes(query, access_key, user_id, sealed, user_id):
             self._must_be_known(user_id)
@@ -168,7 +201,7 @@ class Vault:
         row = self._find("SELECT * FROM secrets WHERE access_key = ?", access_key)
         if row is None:
             raise NotThere(f"The access key '{access_key}'")
-        place = f"secrets.secret/{access_key}/{row['user_id']}"
+        place = _of_secret(access_key, row["user_id"])
         return json.decode(self._master.unseal(row["secret"], place), type=Secret)
 
     def drop_secret(self, access_key: str) -> bool:
@@ -183,7 +216,7 @@ class Vault:
         Raises:
             NotThere: the person is not known.
         """
-        sealed = self._master.seal(password_hash.encode(), f"passwords.hash/{user_id}")
+        sealed = self._master.seal(password_hash.encode(), _of_password(user_id))
         query = f"INSERT OR REPLACE INTO passwords SELECT ?, ? {_IS_KNOWN}"
         if not self._changes(query, user_id, sealed, user_id):
             raise NotThere(f"The user '{user_id}'")
@@ -193,7 +226,7 @@ class Vault:
         row = self._find("SELECT hash FROM passwords WHERE user_id = ?", user_id)
         if row is None:
             return None
-        return self._master.unseal(row["hash"], f"passwords.hash/{user_id}").decode()
+        return self._master.unseal(row["hash"], _of_password(user_id)).decode()
 
     def _must_be_mine(self) -> None:
         row = self._find("SELECT * FROM people LIMIT 1")
@@ -217,8 +250,7 @@ class Vault:
         return _persons_seal(self._master, row)
 
     def _digest(self, name: str) -> bytes:
-        folded = normalize("NFC", name.casefold()).encode(errors="surrogatepass")
-        return digest(self._names_key, folded, "sha256")
+        return _digest(self._names_key, name)
 
     def _find(self, query: str, *values: str | bytes) -> Any:
         with self._reading() as cursor:
@@ -250,13 +282,43 @@ def check_secret_key(people: Iterable[Any], secret_key: bytes) -> None:
         CannotUnseal: one was sealed under another key.
         ValueError: the secret key is too short.
     """
-    master = Seal(derive(secret_key, "vault"))
+    master, _ = _keys(secret_key)
     for row in people:
         _persons_seal(master, row)
 
 
+def _keys(secret_key: bytes) -> tuple[Seal, bytes]:
+    """What seals, and what names are told apart by."""
+    return Seal(derive(secret_key, "vault")), derive(secret_key, "names")
+
+
+def _digest(key: bytes, name: str) -> bytes:
+    folded = normalize("NFC", name.casefold()).encode(errors="surrogatepass")
+    return digest(key, folded, "sha256")
+
+
 def _persons_seal(master: Seal, row: Any) -> Seal:
-    return Seal(master.unseal(row["person_key"], f"people.person_key/{row['user_id']}"))
+    return Seal(master.unseal(row["person_key"], _of_person(row["user_id"])))
+
+
+# Where sealed bytes belong: they open nowhere else.
+
+
+def _of_person(user_id: str) -> str:
+    return f"people.person_key/{user_id}"
+
+
+def _of_secret(access_key: str, user_id: str) -> str:
+    return f"secrets.secret/{access_key}/{user_id}"
+
+
+def _of_password(user_id: str) -> str:
+    return f"passwords.hash/{user_id}"
+
+
+def _all(cursor: SQLiteCursor, table: str) -> list[Any]:
+    cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 (names are ours)
+    return list(cursor.fetchall())
 
 
 @contextmanager

@@ -1,0 +1,33 @@
+"""`secret rotate`."""
+
+from api.parts import Parts
+
+
+def test_another_key_takes_the_old_ones_place_and_access_keys_stay(command, begun, home):
+    old = (home / "secret.key").read_text()
+    told = command.json("secret", "rotate")
+    assert told == {"secret_key_file": str(home / "secret.key")}
+    assert (home / "secret.key").read_text() != old
+    with Parts() as parts:
+        secret = parts.people.secret_of(begun["access_key"])
+        assert secret.secret_key == begun["secret_key"]
+
+
+def test_a_key_that_is_given_is_to_be_given_anew(command, home, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", "k" * 32)
+    command("init")
+    told = command("secret", "rotate")
+    assert "EXPORT_TASKS_SECRET_KEY from now on" in told.stderr
+    assert str(home / "secret.key.next") in told.stdout
+    assert "sealed under" in command.refused("user", "list")
+    monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", (home / "secret.key.next").read_text())
+    assert len(command.json("user", "list")) == 1
+
+
+def test_while_the_service_runs_nothing_is_changed(command, begun, home):
+    from scripts.serve import LOCK, alone
+
+    before = (home / "secret.key").read_text()
+    with alone(home / LOCK):
+        assert "serve" in command.refused("secret", "rotate")
+    assert (home / "secret.key").read_text() == before
