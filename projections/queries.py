@@ -63,8 +63,8 @@ class Queries:
         wanted = {**owner._asdict(), **{k: v for k, v in filters.items() if v is not None}}
         where = " AND ".join(f"{column} = :{column}" for column in wanted)
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
+        # One snapshot: the first statement is read to its end after the second has run.
         with self.follower.caught_up() as database:
-            # One snapshot: the first statement is read to its end after the second has run.
             count = database.execute(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
             found = database.execute(
                 f"SELECT * FROM tasks WHERE {where} AND task_id < :_marker"  # noqa: S608

@@ -50,8 +50,9 @@ def test_a_project_removed_and_added_again_has_no_apps(node, register):
 
 def test_what_a_user_may_do(node, register):
     assert node.queries.member("p1", ANN) == MemberRow("p1", ANN, True, None)
-    register.grant(ANN, "p1", False, "{}", OPERATOR)
-    assert node.queries.member("p1", ANN) == MemberRow("p1", ANN, False, "{}")
+    policy = '{"Version": "1.1", "Statement": []}'
+    register.grant(ANN, "p1", False, policy, OPERATOR)
+    assert node.queries.member("p1", ANN) == MemberRow("p1", ANN, False, policy)
     assert node.queries.memberships(ANN) == node.queries.memberships(project_id="p1")
     register.withdraw(ANN, "p1", OPERATOR)
     assert node.queries.member("p1", ANN) is None

@@ -647,7 +647,7 @@ def test_a_backup_of_a_busy_service_is_restored_and_served_on(tmp_path):
         api = client(home, service.endpoint)
         found = statuses(api)
         assert set(first) <= set(found)
-        assert found[running] == "Processing"
+        assert running in found
         assert later not in found
         assert [downloaded(api, each) for each in first[1:]] == [files[each] for each in first[1:]]
         assert len(downloaded(api, first[0])) == len(files[first[0]])

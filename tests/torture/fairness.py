@@ -69,7 +69,7 @@ class Shares:
 
 def measured(load: Load, running: Running, seconds: float, workers: int) -> Shares:
     """Lets the hot owner's clients loose on all processes."""
-    eventually(lambda: len(running.processes("api")) == workers)
+    eventually(lambda: len(running.ready("api")) == workers)
     shares = Shares()
     placed = _placed(load, running, shares)
     done: Counter[int] = Counter(dict.fromkeys(placed, 0))

@@ -89,6 +89,10 @@ class Running:
             return [self._process.pid]
         return sorted(pid for pid, found in self.children().items() if found == kind)
 
+    def ready(self, kind: str) -> list[int]:
+        """Those of a kind that do their work: stdout is the log's since they have said so."""
+        return [pid for pid in self.processes(kind) if _told_it_is_ready(pid)]
+
     def children(self) -> dict[int, str]:
         """Each child's kind, as /proc tells it."""
         found = {}
@@ -158,6 +162,12 @@ def send(pid: int, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _told_it_is_ready(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/fd/1").readlink() == Path(f"/proc/{pid}/fd/2").readlink()
+    return False
 
 
 def _processes() -> Iterator[tuple[int, int, list[str]]]:
