@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
-from api.problems import INTERNAL, answer, problem_of
+from api.problems import INTERNAL, UNAVAILABLE, Rejected, answer, problem_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PATH_LOGGED = 200
+STOPPING = "The service is stopping; try again."
 
 ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -61,6 +63,9 @@ class _Exchange:
         began = monotonic()
         try:
             await app(self._scope, self.receive, self.send)
+        except CancelledError:
+            # The server stops, and has waited long enough. The task ends here in any case.
+            await self._fail(Rejected(UNAVAILABLE, STOPPING))
         except ClientDisconnect:
             _LOGGER.info("%s: the client went away", self._request_id)
         except Exception as error:  # noqa: BLE001 (told to the client, and logged where not expected)

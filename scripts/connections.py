@@ -25,12 +25,21 @@ HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
 """How long they may take to arrive, counted from the connection's beginning or their own."""
 
+LATE_SECONDS = 1.0
+"""How long a connection that comes while the server stops may take to ask."""
+
 CONNECTIONS_OF_ONE = 256
 """Connections that one address may have with one API process; proxies that are believed, any."""
 
 
 class Bounded(HttpToolsProtocol):
-    """Refuses heads that go on and on, or come drop by drop, and an address's 257th connection."""
+    """Refuses heads that go on and on, or come drop by drop, and an address's 257th connection.
+
+    While the server stops (`draining`) each connection has one more answer: of one that came so
+    late that the server no longer knew of it, it would wait for the end until it cuts it off.
+    """
+
+    draining: ClassVar[bool] = False
 
     proxies: ClassVar[tuple[IPv4Network | IPv6Network, ...]] = ()
     open: ClassVar[Counter[str]] = Counter()
@@ -45,7 +54,7 @@ class Bounded(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Counts it, and lets it be one too many."""
         super().connection_made(transport)
-        self._wait_for_head()
+        self._wait_for_head(LATE_SECONDS if self.draining else HEAD_SECONDS)
         if self.client is None or self._is_proxy(self.client[0]):
             return
         self._address = self.client[0]
@@ -89,9 +98,11 @@ class Bounded(HttpToolsProtocol):
         self._head, self._begun = None, False
         self._head_is_over()
         super().on_headers_complete()
+        if self.draining:
+            self.cycle.keep_alive = False
 
-    def _wait_for_head(self) -> None:
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+    def _wait_for_head(self, seconds: float | None = None) -> None:
+        self._patience = self.loop.call_later(seconds or HEAD_SECONDS, self._too_slow)
 
     def _head_is_over(self) -> None:
         if self._patience is not None:

@@ -57,6 +57,11 @@ class Announcing(Server):
         await super().startup(sockets)
         _tell_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what was asked, and no more."""
+        self.config.http_protocol_class.draining = True  # type: ignore[attr-defined]
+        await super().shutdown(sockets)
+
     def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Says once a second that there is no descriptor for a connection.
 

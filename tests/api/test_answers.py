@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 
 import pytest
 
+from api.envelope import Envelope
 from api.problems import PROBLEMS
 from api.requests import BODY_MOST
 from api.routes import CALLS
@@ -144,3 +146,38 @@ def test_each_request_is_one_line_in_the_log_without_its_query(service, ann, cap
 
 def test_every_error_code_stands_in_the_table_once(service):
     assert len({(each.status, each.code) for each in PROBLEMS}) == len(PROBLEMS)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_cut_off_when_the_server_stops_is_told_so_where_nothing_was_sent_yet(begun):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def slow(scope, receive, send):
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(60)
+
+    async def stop():
+        scope = {"type": "http", "raw_path": b"/", "headers": [], "method": "GET", "path": "/"}
+        request = asyncio.create_task(Envelope(slow)(scope, None, send))
+        await asyncio.sleep(0)
+        request.cancel()
+        await request
+
+    asyncio.run(stop())
+    if begun:
+        assert [message["type"] for message in sent] == ["http.response.start"]
+        return
+    start, body = sent
+    headers = dict(start["headers"])
+    assert start["status"] == 503
+    assert headers[b"retry-after"] == b"1"
+    assert b"x-request-id" in headers
+    told = json.loads(body["body"])
+    assert told == {
+        "error_code": "IOTDA.000007",
+        "error_msg": "The service is stopping; try again.",
+    }

@@ -40,8 +40,8 @@ def serving(monkeypatch):
     running = []
 
     def serve(proxies=()):
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = Server(Config(APP, http=bounded(proxies), lifespan="off", log_config=None))
+        listener, kind = socket.create_server(("127.0.0.1", 0)), bounded(proxies)
+        server = Server(Config(APP, http=kind, lifespan="off", log_config=None))
         thread = Thread(target=server.run, args=([listener],))
         thread.start()
         running.append((server, thread))
@@ -51,6 +51,7 @@ def serving(monkeypatch):
             with socket.create_connection(listener.getsockname(), timeout=10) as client:
                 yield client
 
+        connected.kind = kind
         return connected
 
     yield serve
@@ -126,3 +127,24 @@ def test_a_proxy_that_is_believed_has_as_many_as_it_needs(serving, proxies):
     with connected() as one, connected() as two, connected() as three, connected() as four:
         for each in (one, two, three, four):
             assert asked(each) == b"HTTP/1.1 200"
+
+
+def test_while_the_server_stops_each_connection_has_one_more_answer(serving, monkeypatch):
+    monkeypatch.setattr(connections, "LATE_SECONDS", 0.1)
+    connected = serving()
+    with connected() as early, connected() as late, connected() as idle:
+        assert asked(early) == b"HTTP/1.1 200"
+        connected.kind.draining = True
+        for each in (early, late):
+            assert asked(each) == b"HTTP/1.1 200"
+            assert told(each) == (b"", b"")
+        assert told(idle) == (b"", b"")
+
+
+def test_whoever_comes_while_the_server_stops_and_asks_nothing_is_let_go_soon(serving, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 30.0)
+    monkeypatch.setattr(connections, "LATE_SECONDS", 0.1)
+    connected = serving()
+    connected.kind.draining = True
+    with connected() as late:
+        assert told(late) == (b"", b"")
