@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from json import JSONDecodeError, loads
 from typing import Any, NamedTuple
@@ -32,8 +31,7 @@ class Judgement(NamedTuple):
     statement: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """Allows or denies actions (`*` stands for any text), in some enterprise projects or in all."""
 
     allows: bool
@@ -46,8 +44,7 @@ class Statement:
         return there and any(_fits(each, action) for each in self.actions)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """Statements, all of them together: one that denies wins, and nothing said is denied."""
 
     statements: tuple[Statement, ...]
