@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 from secrets import token_hex
 from typing import TYPE_CHECKING, ClassVar
 
+from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.envelope import ALWAYS
@@ -15,6 +16,7 @@ from api.problems import answer as refusal
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
     from collections.abc import Iterable
     from ipaddress import IPv4Network, IPv6Network
 
@@ -35,8 +37,7 @@ CONNECTIONS_OF_ONE = 256
 class Bounded(HttpToolsProtocol):
     """Refuses heads that go on and on, or come drop by drop, and an address's 257th connection.
 
-    While the server stops (`draining`) each connection has one more answer: of one that came so
-    late that the server no longer knew of it, it would wait for the end until it cuts it off.
+    While the server stops (`draining`) each connection has one more answer.
     """
 
     draining: ClassVar[bool] = False
@@ -134,3 +135,16 @@ def bounded(proxies: Iterable[str]) -> type[Bounded]:
     """Connections of which these proxies (addresses or networks) may have any number."""
     networks = tuple(map(ip_network, proxies))
     return type("Bounded", (Bounded,), {"proxies": networks, "open": Counter()})
+
+
+class Draining(Server):
+    """Tells its connections that it stops, however late they come.
+
+    A connection that was accepted in the very moment in which it begins to stop is not among those
+    that it tells, and would be answered on and on, until everything is cut off.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what was asked, and no more."""
+        self.config.http_protocol_class.draining = True  # type: ignore[attr-defined]
+        await super().shutdown(sockets)

@@ -14,12 +14,12 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from uvicorn import Config, Server
+from uvicorn import Config
 
 from api.parts import Parts
 from domain.refusals import Refusal
 from exporter.results import ResultsFailed
-from scripts.connections import bounded
+from scripts.connections import Draining, bounded
 from scripts.group import READY
 from scripts.logs import log_to_stderr
 
@@ -46,7 +46,7 @@ _STARVED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 log = logging.getLogger(__name__)
 
 
-class Announcing(Server):
+class Announcing(Draining):
     """A server that tells its parent when it takes requests."""
 
     _starved_at = -inf
@@ -56,11 +56,6 @@ class Announcing(Server):
         asyncio.get_running_loop().set_exception_handler(self._on_fault)
         await super().startup(sockets)
         _tell_ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answers what was asked, and no more."""
-        self.config.http_protocol_class.draining = True  # type: ignore[attr-defined]
-        await super().shutdown(sockets)
 
     def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Says once a second that there is no descriptor for a connection.

@@ -1,10 +1,11 @@
 """Bounds of connections: how slowly a request may be sent, and how many one address may have."""
 
+import asyncio
 import json
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 from starlette.applications import Starlette
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from uvicorn import Config, Server
 
 from scripts import connections
-from scripts.connections import bounded
+from scripts.connections import Draining, bounded
 
 HEAD = b"GET /%s HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -148,3 +149,34 @@ def test_whoever_comes_while_the_server_stops_and_asks_nothing_is_let_go_soon(se
     connected.kind.draining = True
     with connected() as late:
         assert told(late) == (b"", b"")
+
+
+@pytest.mark.parametrize("turns", [0, 2, 3, 4])
+def test_a_connection_that_comes_as_the_server_begins_to_stop_does_not_hold_it_up(turns):
+    """So many turns of the loop lie in between; a connection one turn before, asyncio loses."""
+
+    def ask_on_and_on(client):
+        client.settimeout(0.5)
+        with suppress(OSError):
+            while True:
+                client.sendall(HEAD % b"")
+                if not client.recv(1000):
+                    return
+
+    async def stop():
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = Config(APP, http=bounded(()), lifespan="off", log_config=None)
+        config.load()
+        server = Draining(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup([listener])
+        with socket.create_connection(listener.getsockname()) as client:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            began = monotonic()
+            stopping = asyncio.create_task(server.shutdown([listener]))
+            await asyncio.to_thread(ask_on_and_on, client)
+            await asyncio.wait_for(stopping, 5)
+            return monotonic() - began
+
+    assert asyncio.run(stop()) < 4
