@@ -611,7 +611,7 @@ def test_a_backup_of_a_busy_service_is_restored_and_served_on(tmp_path):
     home = Home(tmp_path / "first", lease="2s")
     home.run("limits", "set", "--download-interval", "0")
     batches = [home.batch(100 * number) for number in range(1, 4)]
-    long = home.batch(20_000)
+    long = home.batch(200_000)
     service = home.serve("--exporters", "2")
     api = client(home, service.endpoint)
     first = [asked(api, each) for each in batches]
