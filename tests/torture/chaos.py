@@ -12,6 +12,7 @@ from collections import Counter
 from contextlib import suppress
 from random import Random
 from threading import Event, Thread, Timer
+from time import sleep
 from typing import TYPE_CHECKING
 
 from tests.torture.running import send
@@ -46,6 +47,7 @@ FARTHEST = 600.0
 
 FULL_SECONDS = (2.0, 5.0)
 STARVED_SECONDS = (1.0, 3.0)
+STARVED_AGAIN_SECONDS = 1.0
 FEWEST = 8
 """Descriptors that a starved process may have: fewer than it has."""
 
@@ -59,6 +61,7 @@ class Chaos(Thread):
         self._disk, self._clock = disk, clock
         self._random = Random(f"{options.seed} chaos")
         self._stopped: set[int] = set()
+        self._starved: dict[int, tuple[int, int]] = {}
         self._later: list[Timer] = []
         self._deck: list[str] = []
         self.over = Event()
@@ -76,11 +79,12 @@ class Chaos(Thread):
             self.error = error
 
     def end(self) -> None:
-        """All that is stopped goes on, the disk is free, and the clock shows the time."""
+        """All that is stopped or starved goes on, and the disk is free."""
         self.leave()
         for timer in self._later:
             timer.cancel()
         self._resume_all()
+        self._feed_all()
         self._disk.free()
         if self.error:
             raise self.error
@@ -151,7 +155,8 @@ class Chaos(Thread):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEWEST, kept[1]))
         except ProcessLookupError:
             return False
-        self._after(seconds, lambda: _feed(pid, kept))
+        self._starved.setdefault(pid, kept)
+        self._after(seconds, lambda: self._feed(pid))
         return True
 
     def _restart(self, _: str) -> bool:
@@ -178,7 +183,15 @@ class Chaos(Thread):
         for pid in list(self._stopped):
             self._resume(pid)
 
+    def _feed(self, pid: int) -> None:
+        kept = self._starved.pop(pid, None)
+        if kept is not None:
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, kept)
 
-def _feed(pid: int, kept: tuple[int, int]) -> None:
-    with suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, kept)
+    def _feed_all(self) -> None:
+        """A server that found none takes connections again a second later."""
+        if self._starved:
+            for pid in list(self._starved):
+                self._feed(pid)
+            sleep(2 * STARVED_AGAIN_SECONDS)
