@@ -168,10 +168,10 @@ def _must_be_permitted(
 ) -> None:
     if identity.project_id not in (None, project_id) or not PROJECT_ID.fullmatch(project_id):
         raise Rejected(NO_PROJECT, NOT_THE_USERS)
-    judgement = permission(house.queries, project_id, identity.user_id, action)
-    if judgement is None:
+    member = house.queries.member(project_id, identity.user_id)
+    if member is None:
         raise Rejected(NO_PROJECT, NOT_THE_USERS)
-    if not judgement.allowed:
+    if not permission(house.queries, member, action).allowed:
         message = f"Operation not allowed. The user does not have the permission {action}."
         raise Rejected(NOT_PERMITTED, message)
 

@@ -145,6 +145,13 @@ class Client:
         return self.ask(method, f"{TASKS}/{task_id}/file", **headers)
 
 
+def login(name: str, password: str, domain: str = "default", /, **project: str) -> dict[str, Any]:
+    """The body of a login, by default for the first project."""
+    user = {"name": name, "password": password, "domain": {"name": domain}}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    return {"auth": {"identity": identity, "scope": {"project": project or {"id": "p1"}}}}
+
+
 def refused(answer, status: int, code: str, *words: str) -> str:
     """Checks an error as a client sees it, and returns its message."""
     assert answer.status_code == status, answer.text

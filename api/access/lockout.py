@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from hmac import digest
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
-from unicodedata import normalize
 
 from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
+from api.access.vault import folded_digest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,15 +85,11 @@ class Lockout:
                 cursor.execute("DELETE FROM tries WHERE subject = ?", (subject.key,))
 
     def _subjects(self, name: str, address: str | None) -> list[_Subject]:
-        folded = normalize("NFC", name.casefold())
-        subjects = [_Subject(self._digest(f"name {folded}"), TRIES_OF_A_NAME)]
+        subjects = [_Subject(folded_digest(self._key, f"name {name}"), TRIES_OF_A_NAME)]
         if address is not None:
-            of_address = self._digest(f"address {address}")
+            of_address = folded_digest(self._key, f"address {address}")
             subjects.append(_Subject(of_address, TRIES_FROM_AN_ADDRESS))
         return subjects
-
-    def _digest(self, text: str) -> bytes:
-        return digest(self._key, text.encode(errors="surrogatepass"), "sha256")
 
 
 def _forget_old(cursor: SQLiteCursor, now: float) -> None:

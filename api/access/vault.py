@@ -131,7 +131,7 @@ class Vault:
             for row in _all(cursor, "people"):
                 key = self._master.unseal(row["person_key"], _of_person(row["user_id"]))
                 sealed = master.seal(key, _of_person(row["user_id"]))
-                values = (sealed, _digest(names_key, self._name(row)), row["user_id"])
+                values = (sealed, folded_digest(names_key, self._name(row)), row["user_id"])
                 query = "UPDATE people SET person_key = ?, name_digest = ? WHERE user_id = ?"
                 cursor.execute(query, values)
             for row in _all(cursor, "secrets"):
@@ -250,7 +250,7 @@ class Vault:
         return _persons_seal(self._master, row)
 
     def _digest(self, name: str) -> bytes:
-        return _digest(self._names_key, name)
+        return folded_digest(self._names_key, name)
 
     def _find(self, query: str, *values: str | bytes) -> Any:
         with self._reading() as cursor:
@@ -292,8 +292,9 @@ def _keys(secret_key: bytes) -> tuple[Seal, bytes]:
     return Seal(derive(secret_key, "vault")), derive(secret_key, "names")
 
 
-def _digest(key: bytes, name: str) -> bytes:
-    folded = normalize("NFC", name.casefold()).encode(errors="surrogatepass")
+def folded_digest(key: bytes, text: str) -> bytes:
+    """What a text is told apart by: the same for texts that differ in case alone."""
+    folded = normalize("NFC", text.casefold()).encode(errors="surrogatepass")
     return digest(key, folded, "sha256")
 
 

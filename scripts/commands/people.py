@@ -167,8 +167,7 @@ def check_policy(
 
     with Parts() as parts:
         member = parts.people.membership(name, project)
-        judgement = permission(parts.queries, project, member.user_id, action)
-    assert judgement
+        judgement = permission(parts.queries, member, action)
     because = {"admin": member.admin, "statement": judgement.statement}
     show({"action": action, "allowed": judgement.allowed, **because}, as_json)
     context.exit(0 if judgement.allowed else 3)

@@ -9,6 +9,7 @@ import pytest
 from api.access.tokens import TOKEN_LIVES
 from api.routes import CALLS
 from domain.downloads import Downloads
+from tests.policies import policy, said
 from tests.web_service import BODY, NOWHERE, PROJECT, TASKS, refused
 
 SIGNED = [call for call in CALLS if not call.open]
@@ -77,17 +78,12 @@ def test_whoever_lacks_the_permission_is_refused_before_anything_else(service, c
     refused(ben.ask(call.method, path_of(call)), 403, "IOTDA.000022", call.permission)
 
 
-def policy(effect, *actions):
-    """A policy of one statement."""
-    return {"Version": "1.1", "Statement": [{"Effect": effect, "Action": list(actions)}]}
-
-
 @EVERY_OF_PROJECTS
 def test_a_policy_lets_in_to_what_it_allows_and_to_nothing_else(service, call):
     others = sorted({each.permission for each in OF_PROJECTS} - {call.permission})
-    ben = service.client("Ben", admin=False, policy=json.dumps(policy("Allow", call.permission)))
-    cat = service.client("Cat", admin=False, policy=json.dumps(policy("Allow", *others)))
-    eve = service.client("Eve", admin=False, policy=json.dumps(policy("Deny", call.permission)))
+    ben = service.client("Ben", admin=False, policy=policy(said("Allow", call.permission)))
+    cat = service.client("Cat", admin=False, policy=policy(said("Allow", *others)))
+    eve = service.client("Eve", admin=False, policy=policy(said("Deny", call.permission)))
     assert ben.ask(call.method, path_of(call)).status_code not in (401, 403)
     for client in (cat, eve):
         answer = client.ask(call.method, path_of(call))
@@ -96,10 +92,10 @@ def test_a_policy_lets_in_to_what_it_allows_and_to_nothing_else(service, call):
 
 @EVERY_OF_PROJECTS
 def test_a_policy_that_is_taken_back_lets_in_to_nothing_from_the_next_request_on(service, call):
-    all_of_it = json.dumps(policy("Allow", "*:*:*"))
+    all_of_it = policy(said("Allow", "*:*:*"))
     ben = service.client("Ben", admin=False, policy=all_of_it)
     assert ben.ask(call.method, path_of(call)).status_code not in (401, 403)
-    nothing = json.dumps(policy("Deny", "*:*:*"))
+    nothing = policy(said("Deny", "*:*:*"))
     service.household.people.grant("Ben", "p1", False, nothing, service.story.caller())
     refused(ben.ask(call.method, path_of(call)), 403, "IOTDA.000022")
     service.household.people.withdraw("Ben", "p1", service.story.caller())

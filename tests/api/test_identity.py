@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests import web_service
 from tests.facts import OPERATOR
 from tests.web_service import TASKS, Service, refused
 
@@ -14,9 +15,7 @@ PASSWORD = "correct horse"
 
 
 def login(who="Ann", password=PASSWORD, domain="default", **project):
-    user = {"name": who, "password": password, "domain": {"name": domain}}
-    identity = {"methods": ["password"], "password": {"user": user}}
-    return {"auth": {"identity": identity, "scope": {"project": project or {"id": "p1"}}}}
+    return web_service.login(who, password, domain, **project)
 
 
 @pytest.fixture

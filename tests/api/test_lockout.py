@@ -15,6 +15,7 @@ from api.access.lockout import (
     Lockout,
 )
 from api.access.vault import Vault
+from tests import web_service
 from tests.facts import NOON
 from tests.household import SECRET_KEY
 from tests.web_service import TASKS, refused
@@ -25,10 +26,7 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
 def login(service, name="Ann", password=PASSWORD):
-    user = {"name": name, "password": password, "domain": {"name": "default"}}
-    identity = {"methods": ["password"], "password": {"user": user}}
-    document = {"auth": {"identity": identity, "scope": {"project": {"id": "p1"}}}}
-    return service.http.post(TOKENS, json=document)
+    return service.http.post(TOKENS, json=web_service.login(name, password))
 
 
 @pytest.fixture

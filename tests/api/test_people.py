@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from json import dumps
 
 import pytest
 
@@ -22,6 +21,7 @@ from domain.refusals import AlreadyThere, Invalid, NotThere, OwnerClosed
 from projections.rows import KeyRow, MemberRow
 from tests.facts import NOON, OPERATOR
 from tests.household import Crash, Household
+from tests.policies import policy, said
 
 PASSWORD = "correct horse"
 
@@ -263,43 +263,37 @@ def test_a_name_that_is_claimed_in_between_is_not_claimed_twice(house):
 CREATE = "iotda:exporttasks:create"
 
 
+def judged(house, project_id, user_id):
+    """May a member create?"""
+    return permission(house.queries, house.queries.member(project_id, user_id), CREATE)
+
+
 def test_an_admin_may_do_everything_and_whoever_has_no_policy_nothing(house, people):
     ann = house.add("Ann").user_id
     ben = house.add("Ben", admin=False).user_id
-    assert permission(house.queries, "p1", ann, CREATE) == Judgement(True, None)
-    assert permission(house.queries, "p1", ben, CREATE) == Judgement(False, None)
-    assert permission(house.queries, "p2", ann, CREATE) is None
+    assert judged(house, "p1", ann) == Judgement(True, None)
+    assert judged(house, "p1", ben) == Judgement(False, None)
+    assert house.queries.member("p2", ann) is None
     people.grant("ben", "p1", True, None, OPERATOR)
-    assert permission(house.queries, "p1", ben, CREATE) == Judgement(True, None)
+    assert judged(house, "p1", ben) == Judgement(True, None)
 
 
 def test_a_policy_is_judged_in_the_projects_enterprise_project(house, people):
     house.register.add_project("p3", "p3", "e3", None, OPERATOR)
-    policy = dumps(
-        {
-            "Version": "1.1",
-            "Statement": [
-                {"Effect": "Allow", "Action": ["iotda:exporttasks:*"]},
-                {
-                    "Effect": "Deny",
-                    "Action": [CREATE],
-                    "Condition": {"StringEquals": {"g:EnterpriseProjectId": ["e3"]}},
-                },
-            ],
-        }
-    )
-    ben = house.add("Ben", admin=False, policy=policy).user_id
-    people.grant("ben", "p3", False, policy, OPERATOR)
-    assert house.queries.member("p3", ben) == MemberRow("p3", ben, False, policy)
-    assert permission(house.queries, "p1", ben, CREATE) == Judgement(True, 0)
-    assert permission(house.queries, "p3", ben, CREATE) == Judgement(False, 1)
-    assert permission(house.queries, "p2", ben, CREATE) is None
+    allowed, denied = said("Allow", "iotda:exporttasks:*"), said("Deny", CREATE, projects=["e3"])
+    rights = policy(allowed, denied)
+    ben = house.add("Ben", admin=False, policy=rights).user_id
+    people.grant("ben", "p3", False, rights, OPERATOR)
+    assert house.queries.member("p3", ben) == MemberRow("p3", ben, False, rights)
+    assert judged(house, "p1", ben) == Judgement(True, 0)
+    assert judged(house, "p3", ben) == Judgement(False, 1)
+    assert house.queries.member("p2", ben) is None
 
 
 def test_a_policy_that_cannot_be_read_allows_nothing(house, monkeypatch):
     monkeypatch.setattr("domain.access.rules.check_policy", lambda policy: None)  # as once
     ben = house.add("Ben", admin=False, policy='{"Statement": "all"}').user_id
-    assert permission(house.queries, "p1", ben, CREATE) == Judgement(False, None)
+    assert judged(house, "p1", ben) == Judgement(False, None)
 
 
 def test_users_are_listed_by_name(house, people):

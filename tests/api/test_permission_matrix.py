@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -10,17 +9,13 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 
 from api.routes import CALLS
 from tests.facts import OPERATOR
+from tests.policies import policy, said
 from tests.web_service import BODY, Client
 
 OURS = [call for call in CALLS if call.permission]
 OF_A_TASK = ("ShowOneExportTask", "DeleteExportTask", "ShowExportTask", "ListExportTaskEvents")
 IN = (None, None)
 NOBODY, STRANGER, NOT_PERMITTED = (401, "APIGW.0301"), (403, "IOTDA.000021"), (403, "IOTDA.000022")
-
-
-def saying(effect, *actions):
-    statement = {"Effect": effect, "Action": list(actions)}
-    return json.dumps({"Version": "1.1", "Statement": [statement]})
 
 
 def member(service, call, **changes):
@@ -30,31 +25,22 @@ def member(service, call, **changes):
 
 
 def allowed(service, call):
-    return member(service, call, admin=False, policy=saying("Allow", call.permission))
+    return member(service, call, admin=False, policy=policy(said("Allow", call.permission)))
 
 
 def allowed_all_but_this(service, call):
-    statements = [
-        {"Effect": "Allow", "Action": ["iotda:exporttasks:*"]},
-        {"Effect": "Deny", "Action": [call.permission]},
-    ]
-    policy = json.dumps({"Version": "1.1", "Statement": statements})
-    return member(service, call, admin=False, policy=policy)
+    allowed, denied = said("Allow", "iotda:exporttasks:*"), said("Deny", call.permission)
+    return member(service, call, admin=False, policy=policy(allowed, denied))
 
 
 def allowed_something_else(service, call):
     others = {each.permission for each in OURS} - {call.permission}
-    return member(service, call, admin=False, policy=saying("Allow", *others))
+    return member(service, call, admin=False, policy=policy(said("Allow", *others)))
 
 
 def allowed_elsewhere(service, call):
-    statement = {
-        "Effect": "Allow",
-        "Action": [call.permission],
-        "Condition": {"StringEquals": {"g:EnterpriseProjectId": ["elsewhere"]}},
-    }
-    policy = json.dumps({"Version": "1.1", "Statement": [statement]})
-    return member(service, call, admin=False, policy=policy)
+    there = said("Allow", call.permission, projects=["elsewhere"])
+    return member(service, call, admin=False, policy=policy(there))
 
 
 def without_a_policy(service, call):
@@ -133,7 +119,6 @@ def refusal(answer):
 def test_the_matrix(service, ann, call, who):
     task_id = ann.finished()
     path = call.path.format(project_id="p1", export_task_id=task_id)
-    before = service.story.head()
     ben = who(service, call)
     head = service.story.head()
     answer = ben.ask(call.method, path, body=BODY if call.body else b"")
@@ -143,4 +128,3 @@ def test_the_matrix(service, ann, call, who):
     if WHO[who] is not IN:
         assert service.story.head() == head, "a refused call leaves no event"
     assert ann.download(task_id).status_code == 200
-    assert before <= head

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -11,21 +10,10 @@ from hypothesis import strategies as st
 
 from domain.access.policy import Judgement, Policy, _fits
 from domain.refusals import Invalid
+from tests.policies import policy as text
+from tests.policies import said
 
 CREATE, QUERY = "iotda:exporttasks:create", "iotda:exporttasks:query"
-
-
-def said(effect, *actions, projects=None):
-    """A statement."""
-    statement = {"Effect": effect, "Action": list(actions)}
-    if projects is not None:
-        statement["Condition"] = {"StringEquals": {"g:EnterpriseProjectId": projects}}
-    return statement
-
-
-def text(*statements, **changes):
-    """A policy of these statements."""
-    return json.dumps({"Version": "1.1", "Statement": list(statements), **changes})
 
 
 def judged(action, *statements, enterprise_project="0"):

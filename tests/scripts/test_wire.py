@@ -22,6 +22,7 @@ from api.parts import Parts
 from api.settings import Settings
 from scripts.group import command_line
 from tests.service import Home
+from tests.web_service import login
 
 PASSWORD = "correct horse battery"
 
@@ -94,10 +95,8 @@ def test_a_certificate_that_cannot_be_used_is_named_before_anything_listens(home
 def test_an_address_is_taken_from_a_proxy_that_is_believed_alone(home, proxies, believed):
     home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
     service = home.serve("--forwarded-allow-ips", proxies)
-    user = {"name": "admin", "password": PASSWORD, "domain": {"name": "default"}}
-    identity = {"methods": ["password"], "password": {"user": user}}
-    login = {"auth": {"identity": identity, "scope": {"project": {"id": home.project}}}}
-    with _post(f"{service.endpoint}/v3/auth/tokens", login) as answer:
+    document = login("admin", PASSWORD, id=home.project)
+    with _post(f"{service.endpoint}/v3/auth/tokens", document) as answer:
         token = answer.headers["x-subject-token"]
     task = {"resource_type": "BatchTask", "resource_condition": {"task_id": home.batch(1)}}
     path = f"/v5/iot/{home.project}/export-tasks"

@@ -27,6 +27,8 @@ REPORT_EVERY = 50
 
 GARBAGE_EVERY = 50
 TOLD = 5
+"""Broken schedules that are told with all their options; the first ones."""
+
 ENOUGH = 100
 """How often each situation must be met in a full run."""
 

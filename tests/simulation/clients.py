@@ -267,9 +267,9 @@ class Client:
         return self._recovered(request.made)
 
     def _recovered(self, caller: Caller) -> None:
-        fault = self.world.undone_requests.get(caller.request_id)
-        if fault:
-            self.world.met(f"recovered: {fault}")
+        undone = self.world.undone_requests.get(caller.request_id)
+        if undone:
+            self.world.met(f"recovered: {undone[0]}")
 
     def _some_task(self) -> str:
         """A task of the owner mostly; another's, or none, now and then."""
@@ -330,8 +330,8 @@ class Asking:
         Where nothing more met the server since, it cannot have looked.
         """
         for request in self._requests:
-            lost = self.world.undone_at.get(request)
-            looked = lost is None or self.parts.process.troubled > lost
+            undone = self.world.undone_requests.get(request)
+            looked = undone is None or self.parts.process.troubled > undone[1]
             self.must(looked, "an answer was lost, and nobody looked what came of it")
 
     def resumable(self, etag: str) -> None:

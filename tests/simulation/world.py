@@ -95,8 +95,7 @@ class World:
         self.clients = 0
         self.sha256: dict[str, str] = {}
         self.granted: dict[str, datetime] = {}
-        self.undone_requests: dict[str, str] = {}
-        self.undone_at: dict[str, float] = {}
+        self.undone_requests: dict[str, tuple[str, float]] = {}
         self.exporters: dict[str, tuple[Process, Event]] = {}
         self.unclaimed: set[tuple[Any, Any]] = set()
         self.unheard: set[tuple[int, str]] = set()
@@ -180,8 +179,7 @@ class World:
         """What was asked is done, and nobody hears of it."""
         for event in stored:
             heard = told(event)
-            self.undone_requests[heard.fields["request_id"]] = fault
-            self.undone_at[heard.fields["request_id"]] = self.kernel.now
+            self.undone_requests[heard.fields["request_id"]] = fault, self.kernel.now
             self._may_be_unclaimed([heard])
             if heard.topic == "task.completed" and fault != "death after":
                 self.met("a completion's answer is lost")
@@ -400,7 +398,6 @@ class World:
         self.exporters.clear()
         self.unheard.clear()
         self.undone_requests.clear()
-        self.undone_at.clear()
         self.backups = [each for each in self.backups if each[0] <= count]
         tasks = self.judge.tasks
         self.acked = {k: v for k, v in self.acked.items() if v[0] in tasks}

@@ -47,7 +47,9 @@ FARTHEST = 600.0
 
 FULL_SECONDS = (2.0, 5.0)
 STARVED_SECONDS = (1.0, 3.0)
-STARVED_AGAIN_SECONDS = 1.0
+FED_SECONDS = 2.0
+"""In which a server that found no descriptor takes connections again: asyncio waits for one."""
+
 FEWEST = 8
 """Descriptors that a starved process may have: fewer than it has."""
 
@@ -190,8 +192,8 @@ class Chaos(Thread):
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, kept)
 
     def _feed_all(self) -> None:
-        """A server that found none takes connections again a second later."""
+        """Nobody is starved any more, and every server takes connections."""
         if self._starved:
             for pid in list(self._starved):
                 self._feed(pid)
-            sleep(2 * STARVED_AGAIN_SECONDS)
+            sleep(FED_SECONDS)
