@@ -66,6 +66,8 @@ def test_the_four_calls_with_the_official_node_core(home, node_path, tmp_path, r
             "BATCH": batch,
             "FILE": str(file),
             "TOLD": str(answers),
+            "RESULTS": str(tmp_path / "home" / "results"),
+            "STORED": str(tmp_path / "stored"),
             "REGION": region,
         },
         capture_output=True,
@@ -79,7 +81,7 @@ def test_the_four_calls_with_the_official_node_core(home, node_path, tmp_path, r
     assert told["created"]["resource_condition"] == {"task_id": batch}
     assert (told["task"]["status"], told["task"]["progress"]) == ("Success", 100)
     assert told["removed"]["httpStatusCode"] == 204
-    stored = [each.read_bytes() for each in (tmp_path / "home" / "results").glob("*.xls")]
+    stored = [each.read_bytes() for each in (tmp_path / "stored").glob("*.xls")]
     assert stored == [file.read_bytes()]
     book = xlrd.open_workbook(file)
     assert sum(book.sheet_by_name(each).nrows - 1 for each in book.sheet_names()[:-1]) == ROWS

@@ -1,13 +1,15 @@
 // The four calls of export tasks through the official Node core, as its IoTDA package would define them.
-// Environment: ENDPOINT, AK, SK, PROJECT, BATCH, FILE (where the download goes), REGION (signs by V11).
+// Environment: ENDPOINT, AK, SK, PROJECT, BATCH, FILE (where the download goes), REGION (signs by V11),
+// RESULTS and STORED (a copy of the first is made there while the task is still known: the sweeper
+// takes the file of a task that was removed).
 // Writes one JSON document of what it was told to the file TOLD: the core logs to stdout.
 
-const { writeFileSync } = require("node:fs");
+const { cpSync, writeFileSync } = require("node:fs");
 const { setTimeout: sleep } = require("node:timers/promises");
 const { BasicCredentials } = require("@huaweicloud/huaweicloud-sdk-core/auth/BasicCredentials");
 const { ClientBuilder } = require("@huaweicloud/huaweicloud-sdk-core/ClientBuilder");
 
-const { ENDPOINT, AK, SK, PROJECT, BATCH, FILE, TOLD, REGION } = process.env;
+const { ENDPOINT, AK, SK, PROJECT, BATCH, FILE, TOLD, REGION, RESULTS, STORED } = process.env;
 const TASKS = "/v5/iot/{project_id}/export-tasks";
 const TASK = TASKS + "/{export_task_id}";
 
@@ -71,6 +73,7 @@ async function main() {
   const file = await download(created.export_task_id);
   writeFileSync(FILE, file.body);
   const again = await error(download(created.export_task_id, {}));
+  cpSync(RESULTS, STORED, { recursive: true });
   const removed = await remove(created.export_task_id);
   const gone = await error(remove("f".repeat(24)));
   const wrong = await error(create(""));
