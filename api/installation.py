@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from api.access.people import People
+    from api.access.side_log import SideLog
     from api.settings import Settings
     from domain.ledger import Ledger
     from exporter.results import Results
@@ -43,6 +44,7 @@ class Installation:
     tokens: Tokens
     doorkeeper: Doorkeeper
     lockout: Lockout
+    side_log: SideLog
     results: Results
     requests: CapacityLimiter
     logins: CapacityLimiter
@@ -66,6 +68,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             tokens=tokens,
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
             lockout=Lockout(parts.vault, settings.secret_key()),
+            side_log=parts.side_log,
             results=parts.results,
             requests=CapacityLimiter(REQUEST_THREADS),
             logins=CapacityLimiter(LOGIN_THREADS),

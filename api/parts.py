@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from api.access.people import People
 from api.access.sealing import CannotUnseal
+from api.access.side_log import SideLog
 from api.access.vault import Vault
 from api.settings import Settings
 from domain.access import rules
@@ -130,6 +131,11 @@ class Parts:
             return self._kept(Vault(self.settings.events, self.settings.secret_key()))
         except CannotUnseal as error:
             raise WrongSecretKey(self.settings) from error
+
+    @cached_property
+    def side_log(self) -> SideLog:
+        """Refusals on this machine."""
+        return self._kept(SideLog(self.settings.side_log, self.settings.secret_key()))
 
     @cached_property
     def people(self) -> People:

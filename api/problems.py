@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import json
 from starlette.responses import Response
 
-from api.access.lockout import Locked
+from api.access.lockout import HeldBack, Locked
 from api.access.signatures import NotAuthentic
 from api.access.tokens import TokenExpired
 from api.reading import Unreadable
@@ -157,7 +157,7 @@ def _writable(message: str) -> str:
 
 def _headers(error: Exception, problem: Problem) -> dict[str, str]:
     headers = {"content-type": "application/json"}
-    if isinstance(error, DownloadTooSoon | Locked):
+    if isinstance(error, DownloadTooSoon | HeldBack | Locked):
         headers["retry-after"] = str(error.retry_after)
     if problem is UNAVAILABLE:
         headers["retry-after"] = str(RETRY_SECONDS)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from anyio import fail_after, to_thread
+from anyio import fail_after, sleep, to_thread
 from msgspec import json
 from starlette.responses import Response
 
+from api.access.lockout import HELD_BACK_SECONDS, HeldBack
 from api.access.permissions import permission
-from api.access.signatures import NotAuthentic, RawRequest
-from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected
+from api.access.side_log import RefusedRequest
+from api.access.signatures import NotAuthentic, RawRequest, Unproven
+from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected, problem_of
 from api.reading import Unreadable
 from domain.access.rules import PROJECT_ID
 from domain.conditions import OwnerId
@@ -134,33 +136,64 @@ async def answer(call: Call, request: Request) -> Response:
     """Reads the body, then lets the request in and handles it off the event loop."""
     house: Installation = request.state.house
     body = await _read_body(request)
+    asked = Asked(house, request, body)
     if call.light:
-        return _handle(call, house, request, body)
+        return _handle(call, asked)
     limiter = house.logins if call.login else house.requests
-    return await to_thread.run_sync(_handle, call, house, request, body, limiter=limiter)
+    try:
+        return await to_thread.run_sync(_handle, call, asked, limiter=limiter)
+    except HeldBack:
+        await sleep(HELD_BACK_SECONDS)
+        raise
 
 
-def _handle(call: Call, house: Installation, request: Request, body: bytes) -> Response:
-    return call.handle(_let_in(call, Asked(house, request, body)))
-
-
-def _let_in(call: Call, asked: Asked) -> Asked:
-    """Who (401), then in which project (403), then whether that one may (403).
+def _handle(call: Call, asked: Asked) -> Response:
+    """Who (401), then in which project (403), then whether that one may (403), then the call.
 
     Raises:
         NotAuthentic: there is no proof of who asks.
         Rejected: the project is not the user's, or the permission is missing.
     """
-    if call.open:
-        return asked
-    house, request = asked.house, asked.request
-    now = house.ledger.journal.clock()
-    identity = house.doorkeeper.authenticate(_raw(request, asked.body), now)
-    if call.permission is None:
-        return Asked(house, request, asked.body, identity)
-    project_id = asked.parameter("project_id")
-    _must_be_permitted(house, identity, project_id, call.permission)
-    return Asked(house, request, asked.body, identity, project_id)
+    try:
+        if call.open:
+            return call.handle(asked)
+        identity = _identity(asked)
+        asked = replace(asked, identity=identity)
+        if call.permission is not None:
+            asked = replace(asked, project_id=asked.parameter("project_id"))
+            _must_be_permitted(asked.house, identity, asked.project_id, call.permission)
+        return call.handle(asked)
+    except Exception as error:
+        if problem_of(error).status in (401, 403):
+            _note(call, asked, error)
+        raise
+
+
+def _identity(asked: Asked) -> Identity:
+    now = asked.house.ledger.journal.clock()
+    return asked.house.doorkeeper.authenticate(_raw(asked.request, asked.body), now)
+
+
+def _note(call: Call, asked: Asked, error: Exception) -> None:
+    """Counts a refusal.
+
+    Raises:
+        HeldBack: it is one wrong signature of many.
+    """
+    who = error if isinstance(error, Unproven) else asked.identity
+    refused = RefusedRequest(
+        at=asked.house.ledger.journal.clock(),
+        code=problem_of(error).code,
+        call=call.name,
+        request_id=asked.request.state.request_id,
+        user_id=who.user_id if who else None,
+        access_key=who.access_key if who else None,
+        address=asked.address,
+        claimed=error.claimed if isinstance(error, Unproven) else None,
+    )
+    seconds = asked.house.side_log.note(refused)
+    if seconds and isinstance(error, Unproven):
+        raise HeldBack(error.reason, seconds) from error
 
 
 def _must_be_permitted(

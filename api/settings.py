@@ -26,6 +26,7 @@ OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
 KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"
+SIDE_LOG = "refused.sqlite"
 
 LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
 ATTEMPTS_MOST = 100
@@ -183,6 +184,11 @@ class Settings:
     def next_secret_file(self) -> Path:
         """Where the next secret waits until everything is sealed under it."""
         return self.home / NEXT_KEY_FILE
+
+    @property
+    def side_log(self) -> Path:
+        """Where refusals are kept and counted."""
+        return self.home / SIDE_LOG
 
     def environment(self) -> dict[str, str]:
         """This process's environment, changed so that a child reads these very settings."""

@@ -29,9 +29,10 @@ def stream_id(kind: str, *names: str) -> UUID:
 class Caller:
     """Who asks for a change, and in which request.
 
-    `by` is an opaque user id, `system` for an operator's command, or `exporter`. `request_id` is
-    unique to one command: by it a writer finds its own event after a lost answer. `key` is the
-    access key used (never its secret), `address` the peer's, sealed under the person's key.
+    `by` is an opaque user id, `system` for an operator's command, `exporter` or `keeper` for what
+    the service does by itself. `request_id` is unique to one command: by it a writer finds its own
+    event after a lost answer. `key` is the access key used (never its secret), `address` the
+    peer's, sealed under the person's key.
     """
 
     by: str

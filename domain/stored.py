@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper
 
 from domain.access.project import Project
+from domain.access.refused import Refused
 from domain.access.user import User
 from domain.downloads import Downloads
 from domain.limits import Limits
@@ -35,6 +36,7 @@ EVENTS: tuple[type[Fact], ...] = (
     User.KeyAdded,
     User.KeyRevoked,
     User.Removed,
+    Refused.Counted,
     Owner.Admitted,
     Owner.Released,
     Owner.Closed,

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
 from eventsourcing.sqlite import (
@@ -88,13 +88,23 @@ class SQLiteStore(SQLiteDatastore):
 
     The library's pool hands out reading connections through the semaphore that writers wait at,
     and caches a single statement. Here readers never wait, and a writer takes the write lock at
-    once, so that its transaction cannot fail half-way for another's. With `read_only` nothing can
-    be written.
+    once, so that its transaction cannot fail half-way for another's, but only wait, at most
+    `busy_seconds`. With `read_only` nothing can be written. `synchronous` is SQLite's: FULL has a
+    write on disk when it ends, after NORMAL a power loss may take the last ones.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    ) -> None:
         self._path = path
         self._read_only = read_only
+        self._busy_seconds = busy_seconds
+        self._synchronous = synchronous
         self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
         self._writing = Lock()
         super().__init__(str(path))
@@ -118,12 +128,12 @@ class SQLiteStore(SQLiteDatastore):
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """One transaction: a write that is on disk when it ends, or a read of one moment."""
+        """One transaction: a write, or a read of one moment."""
         if not commit:
             with self.get_connection(commit=False) as connection, _translated():
                 yield connection.cursor()
             return
-        if not self._writing.acquire(timeout=BUSY_SECONDS):
+        if not self._writing.acquire(timeout=self._busy_seconds):
             raise OperationalError("another writer of this process holds the event store")
         try:
             with self.get_connection(commit=True) as connection, _translated():
@@ -159,7 +169,7 @@ class SQLiteStore(SQLiteDatastore):
             raw = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
                 uri=True,
-                timeout=BUSY_SECONDS,
+                timeout=self._busy_seconds,
                 isolation_level=None,
                 cached_statements=128,
                 check_same_thread=False,
@@ -167,7 +177,7 @@ class SQLiteStore(SQLiteDatastore):
             try:
                 if not self._read_only:
                     raw.execute("PRAGMA journal_mode=WAL")
-                    raw.execute("PRAGMA synchronous=FULL")
+                    raw.execute(f"PRAGMA synchronous={self._synchronous}")
             except sqlite3.Error:
                 raw.close()
                 raise

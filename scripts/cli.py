@@ -27,6 +27,7 @@ _COMMANDS = {
     "user": "people",
     "key": "people",
     "secret": "secret",
+    "refusal": "refusal",
     "limits": "limits",
     "batch": "batch",
     "task": "task",

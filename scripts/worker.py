@@ -10,6 +10,7 @@ import signal
 import socket
 from contextlib import suppress
 from math import inf
+from secrets import token_hex
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn import Config
 
 from api.parts import Parts
+from domain.fact import Caller
 from domain.refusals import Refusal
 from exporter.results import ResultsFailed
 from scripts.connections import Draining, bounded
@@ -40,6 +42,8 @@ ORPHAN_SECONDS = 10
 
 CATCH_UP_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
+COUNT_SECONDS = 5.0
+"""How often it is looked whether a count of refusals has lasted its minute."""
 
 _STARVED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -119,17 +123,25 @@ def export(settings: Settings) -> None:
 
 
 def keep(settings: Settings) -> None:
-    """Keeps this node's read tables near the log's head, and sweeps dead files away."""
+    """Keeps this node's read tables near the log's head, sweeps dead files, sums up refusals."""
     stop = _stop_event()
     with Parts(settings) as parts:
         sweeper = parts.sweeper()
         _tell_ready()
-        next_sweep = monotonic()
+        next_sweep = next_count = monotonic()
         while not stop.wait(CATCH_UP_SECONDS):
             _attempt("catch up", lambda: _catch_up(parts.follower))
             if monotonic() >= next_sweep:
                 _attempt("sweep", sweeper.sweep)
                 next_sweep = monotonic() + SWEEP_SECONDS
+            if monotonic() >= next_count:
+                _attempt("count refusals", lambda: _count_refusals(parts))
+                next_count = monotonic() + COUNT_SECONDS
+
+
+def _count_refusals(parts: Parts) -> None:
+    caller = Caller(by="keeper", request_id=token_hex(16))
+    parts.side_log.hand_on(parts.register, caller, parts.journal.clock())
 
 
 def _catch_up(follower: Follower) -> None:

@@ -244,6 +244,7 @@ class Judge:
         self._successes: defaultdict[Conditions, set[str]] = defaultdict(set)
         self._ever_current: defaultdict[Conditions, set[str]] = defaultdict(set)
         self._keys: set[str] = set()
+        self._counts: dict[tuple[str, ...], int] = {}
         self._leaving: list[TaskSeen] = []  # evicted, and not cleared by their owner yet
         self._admitted: Fields | None = None  # not created yet
         self._of_tasks = {
@@ -255,6 +256,7 @@ class Judge:
         self._of_others = {
             "log.begun": self._begun,
             "limits.set": self._limits_set,
+            "refused.counted": self._refused,
             "owner.admitted": self._admission,
             "owner.released": self._released,
             "owner.closed": self._closed,
@@ -337,6 +339,16 @@ class Judge:
         self._must(fit, "section 2: {}", numbers)
         self.limits.history.append((self.heard, numbers))
         self._met("limits changed")
+
+    def _refused(self, event: Told) -> None:
+        """A count of one's refusals: another one each time, of something, in one stream."""
+        fields = event.fields
+        whose = (fields["counter"], fields["user_id"], fields["access_key"] or "")
+        self._at_home(event.stream, "refused", *whose)
+        self._must(fields["number"] > self._counts.get(whose, 0), "this count was told before")
+        self._must(all(times > 0 for times in fields["refusals"].values()), "refused nothing")
+        self._must(bool(fields["refusals"]), "refused nothing")
+        self._counts[whose] = fields["number"]
 
     # Owners
 

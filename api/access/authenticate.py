@@ -7,7 +7,7 @@ from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
-from api.access.signatures import NotAuthentic, read, scheme
+from api.access.signatures import NotAuthentic, Unproven, read, scheme
 from api.access.vault import Secret
 from domain.refusals import NotThere
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.access.people import People
-    from api.access.signatures import RawRequest
+    from api.access.signatures import RawRequest, Signed
     from api.access.tokens import Tokens
     from projections.queries import Queries
     from projections.rows import KeyRow
@@ -47,7 +47,8 @@ class Doorkeeper:
         """Who sent this request.
 
         Raises:
-            NotAuthentic: it does not say, or does not prove it; or (TokenExpired) not any more.
+            NotAuthentic: it does not say, or (Unproven) does not prove it; or (TokenExpired) not
+                any more.
             Unavailable: the store does not answer.
         """
         match scheme(request):
@@ -60,6 +61,17 @@ class Doorkeeper:
     def _by_signature(self, request: RawRequest, now: datetime) -> Identity:
         signed = read(request, now)
         key = self._queries.key(signed.access_key)
+        try:
+            return self._proven(signed, key, now)
+        except NotAuthentic as error:
+            raise Unproven(
+                error.reason,
+                claimed=signed.access_key,
+                user_id=key.user_id if key else None,
+                access_key=key.access_key if key else None,
+            ) from None
+
+    def _proven(self, signed: Signed, key: KeyRow | None, now: datetime) -> Identity:
         secret = self._secret(key)
         signed.check(secret.secret_key)
         if key is None or (key.expires is not None and key.expires <= now):
@@ -72,7 +84,8 @@ class Doorkeeper:
         claims = self._tokens.read(_token(request), now)
         user = self._queries.user(claims.user_id)
         if user is None or user.password_version != claims.password_version:
-            raise NotAuthentic("the token is void: another password was set or the user removed")
+            reason = "the token is void: another password was set or the user removed"
+            raise Unproven(reason, user_id=user.user_id if user else None)
         return Identity(claims.user_id, project_id=claims.project_id)
 
     def _secret(self, key: KeyRow | None) -> Secret:

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 TRIES_OF_A_NAME = 5
 """Wrong passwords in a row for one user name, known or not, before it is locked."""
 
+TRIES_OF_A_KEY = 5
+"""Wrong signatures by an access key, known or not, within `LOCKED`: then answers are held back."""
+
 TRIES_FROM_AN_ADDRESS = 25
-"""Wrong passwords in a row from one address, for whichever names."""
+"""Wrong passwords in a row from one address, for whichever names; wrong signatures, likewise."""
 
 LOCKED = timedelta(minutes=5)
 """How long, counted from the last try that was let through; a row of tries ends so too."""
+
+HELD_BACK_SECONDS = 1.0
+"""How long the answer to a wrong signature waits where there were too many."""
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS tries (subject BLOB PRIMARY KEY, number INTEGER NOT NULL,"
@@ -41,6 +47,17 @@ class Locked(NotAuthentic):
         super().__init__(
             f"too many wrong passwords; passwords are taken again in {self.retry_after} s"
         )
+
+
+class HeldBack(NotAuthentic):
+    """A signature is wrong, after many others; `retry_after` in whole seconds.
+
+    A right one is let in at once, all the same: nobody locks out whoever has the key.
+    """
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        self.retry_after = max(1, ceil(seconds))
+        super().__init__(f"{reason} (wrong too often: answers are slow for {self.retry_after} s)")
 
 
 class _Subject(NamedTuple):

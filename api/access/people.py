@@ -10,7 +10,7 @@ from string import ascii_letters, ascii_uppercase, digits
 from typing import TYPE_CHECKING
 
 from api.access.passwords import hash_password, is_right
-from api.access.signatures import NotAuthentic
+from api.access.signatures import Unproven
 from api.access.vault import Secret
 from domain.access import rules
 from domain.commands import check
@@ -251,13 +251,14 @@ class People:
         names take as long as known ones.
 
         Raises:
-            NotAuthentic: they are nobody's.
+            Unproven: they are nobody's.
         """
         user_id = self.vault.user_id_of(name)
         user = self.queries.user(user_id) if user_id else None
         hashed = self.vault.password_hash(user.user_id) if user else None
         if not is_right(password, hashed) or user is None:
-            raise NotAuthentic("the user name or the password is wrong")
+            user_id = user.user_id if user else None
+            raise Unproven("the user name or the password is wrong", user_id=user_id)
         return user
 
     def _claim_name(self, user_id: str, name: str, caller: Caller) -> None:

@@ -46,6 +46,27 @@ class NotAuthentic(Exception):
         self.reason = reason
 
 
+class Unproven(NotAuthentic):
+    """A proof was given, and is wrong; perhaps a guess.
+
+    `claimed` is the access key of a wrong signature as it was sent; `user_id` and `access_key` are
+    of whom it would have proven to be, where that is known.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        claimed: str | None = None,
+        user_id: str | None = None,
+        access_key: str | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.claimed = claimed
+        self.user_id = user_id
+        self.access_key = access_key
+
+
 @dataclass(frozen=True, slots=True)
 class RawRequest:
     """A request exactly as it came over the wire: nothing decoded, header names in any case."""

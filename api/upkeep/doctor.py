@@ -14,7 +14,7 @@ from api.settings import PREFIX, Settings, SettingsError
 from api.upkeep.findings import UNREACHABLE, Report
 from api.upkeep.fold import Fold
 from api.upkeep.log_checks import check_frozen, check_key, check_tables, check_whole, has_events
-from api.upkeep.place_checks import check_permissions, check_source, check_space
+from api.upkeep.place_checks import check_permissions, check_side_log, check_source, check_space
 from api.upkeep.restore import STAGING
 from api.upkeep.result_checks import check_results
 from domain.refusals import Unavailable
@@ -40,6 +40,7 @@ def examine(environment: Mapping[str, str] | None = None, *, deep: bool, tell: T
     if settings:
         check_space(settings, report)
         check_permissions(settings, report)
+        check_side_log(settings, report)
         check_source(settings, report)
         _check_store(settings, report, deep, tell)
     return report

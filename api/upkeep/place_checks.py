@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from exporter.results import LocalResults, open_results
@@ -47,6 +48,20 @@ def check_permissions(settings: Settings, report: Report) -> None:
             report.find("readable_by_others", f"Others may use {path}.", f"chmod go= {path}")
 
 
+def check_side_log(settings: Settings, report: Report) -> None:
+    """Can refusals be counted? The file is made when one is."""
+    path = settings.side_log
+    if not path.exists():
+        return
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        report.find("damaged_side_log", f"{path} cannot be used: {error}.", f"rm {path}")
+
+
 def check_source(settings: Settings, report: Report) -> None:
     """Does the source answer? The embedded one is made when it is first used."""
     try:
@@ -81,3 +96,4 @@ def _private(settings: Settings) -> Iterator[Path]:
         yield settings.secret_file
     with suppress(CannotOpen):
         yield event_file(settings.events)
+    yield settings.side_log

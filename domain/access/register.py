@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from domain.access import rules
 from domain.access.project import Project, project_stream
+from domain.access.refused import Refused
 from domain.access.user import User, user_stream
 from domain.refusals import AlreadyThere, NotThere
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from domain.access.refused import Summary
     from domain.fact import Aggregate, Caller
     from domain.journal import Journal
 
@@ -232,6 +234,21 @@ class Register:
             return [user], sorted(user.projects)
 
         return self.journal.record(decide)
+
+    # Refusals
+
+    def count_refusals(self, summaries: list[Summary], caller: Caller) -> None:
+        """Keeps what was counted: all of it, or nothing; what is kept already, not again."""
+
+        def decide(now: datetime) -> tuple[list[Aggregate], None]:
+            counts: list[Aggregate] = []
+            for summary in summaries:
+                count = self.journal.latest(Refused, summary.stream())
+                count.count(summary, caller, now)
+                counts.append(count)
+            return counts, None
+
+        self.journal.record(decide)
 
     def _change_project(self, project_id: str, change: Callable[[Project, datetime], None]) -> None:
         def decide(now: datetime) -> tuple[list[Aggregate], None]:

@@ -378,11 +378,20 @@ def test_a_secret_key_that_is_gone_is_found_and_none_is_made(home, task_id, foun
     assert not (home / "secret.key").exists()
 
 
-@pytest.mark.parametrize("name", ["secret.key", "events.sqlite"])
+@pytest.mark.parametrize("name", ["secret.key", "events.sqlite", "refused.sqlite"])
 def test_secrets_that_others_can_read_are_found(home, task_id, found, clean, name):
+    (home / name).touch()
     (home / name).chmod(0o640)
     assert f"chmod go= {home / name}" in found()["readable_by_others"]
     (home / name).chmod(0o600)
+    clean()
+
+
+def test_a_side_log_that_cannot_be_used_is_found(home, task_id, found, clean):
+    path = home / "refused.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    assert f"rm {path}" in found()["damaged_side_log"]
+    path.unlink()
     clean()
 
 
