@@ -106,6 +106,8 @@ SETTINGS = (
             "networks, with commas", values.networks),
     Setting("workers", "1", "API processes", values.number(1, WORKERS_MOST)),
     Setting("exporters", "1", "processes that make files", values.number(0, EXPORTERS_MOST)),
+    Setting("log_level", "info", "what is logged from: debug, info, warning, error",
+            values.one_of("debug", "info", "warning", "error")),
 )  # fmt: skip
 
 
@@ -145,6 +147,7 @@ class Settings:
     forwarded_allow_ips: tuple[str, ...]
     workers: int
     exporters: int
+    log_level: str
     given: Mapping[str, Given] = field(repr=False)
 
     @classmethod

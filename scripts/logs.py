@@ -25,11 +25,16 @@ class JsonLine(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def log_to_stderr() -> None:
-    """Sends all records of level INFO and above to stderr; libraries from WARNING on."""
+def log_to_stderr(level: str = "info") -> None:
+    """Sends records of this level and above to stderr; at debug the libraries' too.
+
+    Of the libraries nobody wants to read more than warnings otherwise.
+    """
     handler = logging.StreamHandler()
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(plain if sys.stderr.isatty() else JsonLine())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    ours = logging.getLevelNamesMapping()[level.upper()]
+    theirs = ours if ours == logging.DEBUG else max(ours, logging.WARNING)
+    logging.basicConfig(level=theirs, handlers=[handler], force=True)
     for room in ("domain", "projections", "exporter", "api", "scripts"):
-        logging.getLogger(room).setLevel(logging.INFO)
+        logging.getLogger(room).setLevel(ours)

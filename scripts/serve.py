@@ -60,7 +60,7 @@ def export(settings: Settings) -> bool:
 
 
 def _run(settings: Settings, children: list[Child], news: str) -> bool:
-    log_to_stderr()
+    log_to_stderr(settings.log_level)
 
     async def run() -> bool:
         return await Group(children, settings.environment()).run(lambda: say(news))

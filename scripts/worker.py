@@ -80,6 +80,7 @@ def serve_api(settings: Settings, descriptor: int) -> None:
     """Answers requests at the socket that the parent listens on."""
     from api.app import create_app
 
+    log_to_stderr(settings.log_level)
     serve_app(
         create_app(settings),
         descriptor,
@@ -116,7 +117,7 @@ def serve_app(
 
 def export(settings: Settings) -> None:
     """Makes files; a running one is handed back at the end."""
-    stop = _stop_event()
+    stop = _stop_event(settings)
     with Parts(settings) as parts:
         _tell_ready()
         parts.exporter().run(stop)
@@ -124,7 +125,7 @@ def export(settings: Settings) -> None:
 
 def keep(settings: Settings) -> None:
     """Keeps this node's read tables near the log's head, sweeps dead files, sums up refusals."""
-    stop = _stop_event()
+    stop = _stop_event(settings)
     with Parts(settings) as parts:
         sweeper = parts.sweeper()
         _tell_ready()
@@ -157,7 +158,8 @@ def _attempt(what: str, work: Callable[[], object]) -> None:
         log.warning("cannot %s: %s", what, error)
 
 
-def _stop_event() -> Event:
+def _stop_event(settings: Settings) -> Event:
+    log_to_stderr(settings.log_level)
     stop = Event()
     _on_stop(stop.set)
     return stop
@@ -165,7 +167,6 @@ def _stop_event() -> Event:
 
 def _on_stop(stop: Callable[[], object]) -> None:
     """SIGTERM stops; so does the end of stdin, which means that the parent is gone."""
-    log_to_stderr()
     signal.signal(signal.SIGTERM, lambda *_: stop())
     Thread(target=_watch_parent, daemon=True).start()
 

@@ -7,11 +7,21 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
+
+# For a night's fuzzing: ./scripts/test tests/api/test_signatures.py --hypothesis-profile fuzz
+settings.register_profile(
+    "fuzz",
+    max_examples=20_000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
 
 # A run in the background may have been started deaf to Ctrl-C, and what it starts would be too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

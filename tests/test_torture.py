@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,6 +19,7 @@ from tests.torture.chaos import DECK, Chaos
 from tests.torture.claims import Claims
 from tests.torture.clock import Clock, stepping
 from tests.torture.disk import Disk
+from tests.torture.leaks import leaks
 from tests.torture.options import Options
 from tests.torture.people import Owner
 from tests.torture.records import Exchange, Records
@@ -291,3 +293,15 @@ def test_a_stepped_clock_is_stepped_for_all_who_share_it(tmp_path):
     mine.set(-600.0)
     shown = stepping(theirs).now(UTC)
     assert timedelta(seconds=599) < datetime.now(UTC) - shown < timedelta(seconds=601)
+
+
+def test_a_secret_that_stands_in_any_file_is_found_in_whatever_form(tmp_path):
+    secret, own = "a-secret-of-the-tests", "the-installations"
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "secret.key").write_text(own)
+    (tmp_path / "log").write_text("nothing to see\n")
+    assert list(leaks(tmp_path, [secret], own)) == []
+    forms = (secret, secret.encode().hex(), b64encode(secret.encode()).decode(), own)
+    for written in (*forms, "Authorization: SDK-HMAC-SHA256 Access=AK, Signature=00"):
+        (tmp_path / "log").write_text(f"something {written} something\n")
+        assert len(list(leaks(tmp_path, [secret], own))) == 1

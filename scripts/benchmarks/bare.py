@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from scripts.logs import log_to_stderr
 from scripts.worker import serve_app
 
 if TYPE_CHECKING:
@@ -28,4 +29,5 @@ def application() -> Starlette:
 
 
 if __name__ == "__main__":
+    log_to_stderr()
     serve_app(application(), int(sys.argv[1]))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--forwarded-allow-ips", metavar="IPS", help="Proxies that are believed.")
 @click.option("--workers", type=int, help="API processes.")
 @click.option("--exporters", type=int, help="Exporter processes.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
 def serve(**flags: Any) -> None:
     """Run the API and the exporters until SIGTERM or Ctrl-C."""
     from scripts.serve import serve as run
@@ -29,6 +30,7 @@ def serve(**flags: Any) -> None:
 
 @click.command(epilog=example("exporter --exporters 4"))
 @click.option("--exporters", type=int, help="Exporter processes.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
 def exporter(**flags: Any) -> None:
     """Run exporters alone until SIGTERM or Ctrl-C."""
     from scripts.serve import export as run

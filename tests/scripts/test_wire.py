@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -21,7 +22,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 from api.parts import Parts
 from api.settings import Settings
 from scripts.group import command_line
-from tests.service import Home
+from tests.service import Home, eventually
 from tests.web_service import login
 
 PASSWORD = "correct horse battery"
@@ -126,6 +127,39 @@ def test_a_key_that_is_revoked_opens_no_door_of_four_from_the_next_request_on(ho
         step()
         answers = {_listed(service.endpoint, home.project, ada) for _ in range(24)}
         assert answers == {status}
+
+
+def test_what_was_refused_is_listed_and_is_summed_up_in_the_event_log(home):
+    endpoint = home.serve("--workers", "2").endpoint
+    made = home.run("user", "add", "ada", "--project", home.project, "--admin", "--json")
+    ada, admin = json.loads(made), home.begun
+    wrong = [_listed(endpoint, home.project, ada | {"secret_key": "s" * 40}) for _ in range(3)]
+    strange = admin | {"access_key": "STRANGE", "secret_key": "s" * 40}
+    assert [*wrong, _listed(endpoint, home.project, strange)] == [401] * 4
+    assert _listed(endpoint, "elsewhere", admin) == 403
+    found = json.loads(home.run("refusal", "list", "--json"))
+    assert [(each["user"], each["error_code"]) for each in found] == [
+        ("admin", "IOTDA.000021"), (None, "APIGW.0301"), *[("ada", "APIGW.0301")] * 3,
+    ]  # fmt: skip
+    assert {each["address"] for each in found} == {"127.0.0.1"}
+    of_ada = json.loads(home.run("refusal", "list", "--user", "ada", "--limit", "2", "--json"))
+    assert [each["access_key"] for each in of_ada] == [ada["access_key"]] * 2
+    wanted = {
+        (ada["user_id"], ada["access_key"], "APIGW.0301", "keeper"): 3,
+        (admin["user_id"], admin["access_key"], "IOTDA.000021", "keeper"): 1,
+    }
+    # The first count may end between two of them; the next one is told a minute later.
+    eventually(lambda: _counted(home) == wanted, 120)
+
+
+def _counted(home):
+    """How often whom what was refused, as the event log sums it up."""
+    found = Counter()
+    for event in map(json.loads, home.run("event", "list", "--json").splitlines()):
+        if event["event"] == "refused.counted":
+            whose = (event["user_id"], event["access_key"])
+            found.update({(*whose, k, event["by"]): n for k, n in event["refusals"].items()})
+    return found
 
 
 def _listed(endpoint, project, key):

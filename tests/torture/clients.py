@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tests.torture.bad import BAD
 from tests.torture.downloading import download, head
 from tests.torture.records import Exchange
-from tests.torture.wire import Answer, Wire, signed
+from tests.torture.wire import HOST, Answer, Wire, signed
+from tests.web_service import login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class Load:
         self.port, self.seed = port, seed
         self.over = Event()
         self.samples: dict[str, bytes] = {}
+        self.tokens: list[str] = []
 
     def run(self, clients: int) -> list[Client]:
         """Starts them."""
@@ -213,6 +215,21 @@ def bad(client: Client, owner: Owner) -> None:
     client.expect(exchange, {status: (code,)})
 
 
+def by_token(client: Client, owner: Owner) -> None:
+    """A token for the password, and a list by it. A login that was cut off counts as a try."""
+    body = _json(login(owner.name, owner.password, id=owner.project))
+    sent = {"Host": HOST, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    exchange, answer = client.send("login", owner, ("POST", "/v3/auth/tokens", sent, body, -1))
+    client.expect(exchange, {201: ("",), 401: ("APIGW.0301",)})
+    if answer is None or answer.status != 201:
+        return
+    token = answer.headers["x-subject-token"]
+    client.load.tokens.append(token)
+    headers, query = {"Host": HOST, "X-Auth-Token": token}, {"limit": 50}
+    request = ("GET", f"{owner.tasks}?limit=50", headers, b"", -1)
+    _listed(client, owner, *client.send("list", owner, request, query=query))
+
+
 def projects(client: Client, owner: Owner) -> None:
     """The user's projects."""
     exchange, answer = client.ask("projects", owner, "GET", "/v3/projects")
@@ -236,11 +253,15 @@ KINDS: dict[str, tuple[Callable[[Client, Owner], object], int]] = {
     "foreign": (foreign, 3),
     "bad": (bad, 4),
     "projects": (projects, 1),
+    "by token": (by_token, 1),
 }
 
 
 def _list(client: Client, owner: Owner, query: dict[str, Any]) -> None:
-    exchange, answer = client.ask("list", owner, "GET", owner.tasks, query)
+    _listed(client, owner, *client.ask("list", owner, "GET", owner.tasks, query))
+
+
+def _listed(client: Client, owner: Owner, exchange: Exchange, answer: Answer | None) -> None:
     client.expect(exchange, {200: ("",)})
     if answer is not None and answer.status == 200:
         tasks = answer.document["export_tasks"]

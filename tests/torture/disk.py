@@ -26,7 +26,7 @@ class Disk:
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         folder.mkdir()
-        self._image = folder / "image"
+        self.image = folder / "image"
         self._mount = folder / "disk"
         self._mount.mkdir()
         self._full = folder / "full"
@@ -76,12 +76,12 @@ class Disk:
         return status.f_bavail * status.f_frsize
 
     def _mounted(self, megabytes: int) -> Kind:
-        with self._image.open("wb") as image:
+        with self.image.open("wb") as image:
             image.truncate(megabytes << 20)
-        made = _run("mkfs.ext4", "-q", "-F", "-m", "0", str(self._image))
-        if made and _run("mount", "-o", "loop", str(self._image), str(self._mount)):
+        made = _run("mkfs.ext4", "-q", "-F", "-m", "0", str(self.image))
+        if made and _run("mount", "-o", "loop", str(self.image), str(self._mount)):
             return "loop"
-        self._image.unlink()
+        self.image.unlink()
         size = f"size={megabytes}m"
         if _run("mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self._mount)):
             return "tmpfs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from exporter.sources.batches import Batches, BatchRefused
@@ -52,6 +53,8 @@ class Owner:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     batches: list[Batch] = field(repr=False)
+    password: str = field(default="", repr=False)
+    name: str = ""
     known: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED), repr=False)
     done: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED), repr=False)
 
@@ -82,6 +85,7 @@ class Household(Home):
             sweep_after=f"{options.sweep_after}s",
             workers=str(options.workers),
             exporters=str(options.exporters),
+            log_level="debug",
         )
         self.home = folder / "home"
         self.kept = random.choice((8, 20, 50))
@@ -122,6 +126,11 @@ class Household(Home):
             return False
         return True
 
+    def secrets(self) -> list[str]:
+        """What must stand readable nowhere."""
+        of_owners = [each for owner in self.owners for each in (owner.secret_key, owner.password)]
+        return [self.begun["secret_key"], *of_owners]
+
     def finish(self) -> None:
         """The endless batch task ends."""
         self.run("batch", "finish", self.endless)
@@ -144,9 +153,11 @@ class Household(Home):
         return str(made["task_id"])
 
     def _owner(self, name: str, project: str, batches: dict[str, list[Batch]]) -> Owner:
-        made = json.loads(self.run("user", "add", name, "--project", project, "--admin", "--json"))
+        password = f"{name}'s own {token_hex(8)}"
+        arguments = ("--project", project, "--admin", "--password-stdin", "--json")
+        made = json.loads(self.run("user", "add", name, *arguments, given=password))
         keys = (made["user_id"], made["access_key"], made["secret_key"])
-        return Owner(project, *keys, list(batches[project]))
+        return Owner(project, *keys, list(batches[project]), password, name)
 
     def _endless(self) -> str:
         lines = '{"task_name": "runs on", "status": "Processing"}\n'

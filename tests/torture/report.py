@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 WRONGS_SHOWN = 50
 MESSAGES_SHOWN = 25
+UNTOLD = ("info", "debug")
 _NAMES = re.compile(r"[0-9a-f]{12,}|\d+")
 
 
@@ -53,7 +54,7 @@ class Report:
                 "workbooks_opened": len(run.load.samples),
                 "fairness": shares.document(),
                 "backup": run.backup.document(),
-                "log": _messages(line for line in lines if line.get("level") != "info"),
+                "log": _messages(line for line in lines if line.get("level") not in UNTOLD),
                 "exceptions": _exceptions(lines),
             },
             list(dict.fromkeys(run.wrongs)),

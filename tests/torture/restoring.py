@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOME = "EXPORT_TASKS_HOME"
 TRIES = 30
+ACKNOWLEDGED = (("create", 201), ("delete", 204))
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Backup:
 
     def _lost(self, exchanges: list[Exchange], story: Story) -> Iterator[str]:
         for each in exchanges:
-            if each.received >= self.began or each.status not in (201, 204):
+            if each.received >= self.began or (each.kind, each.status) not in ACKNOWLEDGED:
                 continue
             task = story.judge.tasks.get(each.task_id)
             if task is None or (each.status == 201 and task.request_id != each.request_id):

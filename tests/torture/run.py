@@ -16,6 +16,7 @@ from tests.torture.clock import Clock
 from tests.torture.disk import Disk
 from tests.torture.downloading import download
 from tests.torture.fairness import Shares, measured
+from tests.torture.leaks import KEY_FILE, leaks
 from tests.torture.people import NOWHERE, Household
 from tests.torture.records import Records
 from tests.torture.report import Report
@@ -157,6 +158,9 @@ class Torture:
         self.wrongs += ends_wrong(story, NOWHERE, self._foreseen())
         self.wrongs += shares.wrongs()
         self.wrongs += self._read_tables()
+        secrets = [*self.household.secrets(), *self.load.tokens]
+        own = (self.household.home / KEY_FILE).read_text()
+        self.wrongs += leaks(self.folder, secrets, own, but=self.disk.image)
         self.wrongs += self.backup.wrongs(self.records.exchanges)
         return Report.of(self, story, shares)
 
