@@ -43,7 +43,8 @@ def login(asked: Asked) -> Response:
     token = house.tokens.issue(user.user_id, project.project_id, user.password_version, now)
     name = house.people.name_of(user.user_id) or wanted.name
     service = str(asked.request.base_url).rstrip("/")
-    told = describe(token, user.user_id, name, wanted.domain, project, member.admin, service)
+    roles = ["admin"] if member.admin else ["policy"] if member.policy else []
+    told = describe(token, user.user_id, name, wanted.domain, project, roles, service)
     return as_json(told, 201, {"x-subject-token": token.text})
 
 

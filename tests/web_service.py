@@ -71,7 +71,7 @@ class Client:
     """Somebody who signs requests as the official SDK does."""
 
     def __init__(self, service: Service, credentials: Any) -> None:
-        self.service = service
+        self.service, self.made = service, credentials
         self.user_id = credentials.user_id
         self.access_key = credentials.access_key
         self._token = credentials.security_token

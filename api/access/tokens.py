@@ -168,7 +168,7 @@ def describe(
     user_name: str,
     domain: str,
     project: ProjectRow,
-    admin: bool,
+    roles: list[str],
     service: str,
 ) -> dict[str, Any]:
     """The answer to a login, as the cloud's identity service shapes it; the token is a header.
@@ -183,7 +183,7 @@ def describe(
             "expires_at": _shown(token.expires_at),
             "user": {"id": user_id, "name": user_name, "domain": of_domain},
             "project": {"id": project.project_id, "name": project.name, "domain": of_domain},
-            "roles": [{"id": "admin", "name": "admin"}] if admin else [],
+            "roles": [{"id": role, "name": role} for role in roles],
             "catalog": [
                 {
                     "id": _SERVICE,

@@ -8,6 +8,7 @@ import pytest
 
 from tests import web_service
 from tests.facts import OPERATOR
+from tests.policies import policy
 from tests.web_service import TASKS, Service, refused
 
 TOKENS = "/v3/auth/tokens"
@@ -33,6 +34,20 @@ def test_a_password_is_exchanged_for_a_token_that_lets_in(service, people):
     token = answer.headers["x-subject-token"]
     assert token not in answer.text
     assert service.http.get(TASKS, headers={"X-Auth-Token": token}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("rights", "roles"),
+    [
+        ({"admin": True}, ["admin"]),
+        ({"admin": False, "policy": policy()}, ["policy"]),
+        ({"admin": False, "policy": None}, []),
+    ],
+)
+def test_a_token_tells_what_its_user_is_in_the_project(service, rights, roles):
+    service.client("Ann", password=PASSWORD, **rights)
+    told = service.http.post(TOKENS, json=login()).json()["token"]["roles"]
+    assert told == [{"id": role, "name": role} for role in roles]
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
 
+from api.access.lockout import TRIES_OF_A_KEY, TRIES_OF_A_NAME
+from api.access.signatures import SKEW
 from api.routes import CALLS
 from tests.facts import OPERATOR
 from tests.policies import policy, said
-from tests.web_service import BODY, Client
+from tests.web_service import BODY, Client, login
 
 OURS = [call for call in CALLS if call.permission]
 OF_A_TASK = ("ShowOneExportTask", "DeleteExportTask", "ShowExportTask", "ListExportTaskEvents")
@@ -85,13 +87,38 @@ def with_an_expired_key(service, call):
 
 
 def with_a_wrong_secret(service, call):
-    ben = member(service, call)
-    ben._credentials = BasicCredentials(ben.access_key, "s" * 40, "p1")
+    return Client(service, replace(member(service, call).made, secret_key="s" * 40))
+
+
+class Skewed(Client):
+    """Somebody whose clock is off."""
+
+    def signed(self, method, path, query=None, body=b"", headers=None):
+        then = self.service.story.clock() - SKEW - timedelta(seconds=1)
+        date = {"X-Sdk-Date": then.strftime("%Y%m%dT%H%M%SZ")}
+        return super().signed(method, path, query, body, {**(headers or {}), **date})
+
+
+def with_a_skewed_clock(service, call):
+    del call
+    return Skewed(service, service.household.add("Ben"))
+
+
+def guessed_at(service, call):
+    """Strangers have tried the name's passwords and the key's secrets until both were locked."""
+    ben = member(service, call, password="correct horse")
+    guesser = Client(service, replace(ben.made, secret_key="s" * 40))
+    for _ in range(max(TRIES_OF_A_KEY, TRIES_OF_A_NAME)):
+        assert guesser.get().status_code == 401
+        service.http.post("/v3/auth/tokens", json=login("Ben", "wrong horse"))
+    locked = service.http.post("/v3/auth/tokens", json=login("Ben", "correct horse"))
+    assert locked.headers["retry-after"] == "300"
     return ben
 
 
 WHO = {
     member: IN,
+    guessed_at: IN,
     allowed: IN,
     with_a_temporary_key: IN,
     allowed_all_but_this: NOT_PERMITTED,
@@ -104,6 +131,7 @@ WHO = {
     with_a_revoked_key: NOBODY,
     with_an_expired_key: NOBODY,
     with_a_wrong_secret: NOBODY,
+    with_a_skewed_clock: NOBODY,
 }
 """Everybody, and the refusal that each gets for every call; IN: none."""
 

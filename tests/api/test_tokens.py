@@ -276,13 +276,10 @@ def test_no_bytes_make_reading_a_login_fail(text):
 # The answer
 
 
-@pytest.mark.parametrize(
-    ("admin", "roles"), [(True, [{"id": "admin", "name": "admin"}]), (False, [])]
-)
-def test_the_answer_is_shaped_as_the_clouds(admin, roles):
+def test_the_answer_is_shaped_as_the_clouds():
     project = ProjectRow("p1", "cn-north-4", "0", None)
     here = "https://exports.example"
-    assert describe(TOKEN, ANN, "Ann", "default", project, admin, here) == {
+    assert describe(TOKEN, ANN, "Ann", "default", project, ["admin"], here) == {
         "token": {
             "methods": ["password"],
             "issued_at": "2026-11-24T12:00:00.000000Z",
@@ -297,7 +294,7 @@ def test_the_answer_is_shaped_as_the_clouds(admin, roles):
                 "name": "cn-north-4",
                 "domain": {"id": "default", "name": "default"},
             },
-            "roles": roles,
+            "roles": [{"id": "admin", "name": "admin"}],
             "catalog": [
                 {
                     "id": "iotda",
