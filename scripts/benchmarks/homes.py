@@ -81,9 +81,22 @@ def api(settings: Settings) -> Iterator[Server]:
 @contextmanager
 def bare(settings: Settings, document: Path) -> Iterator[Server]:
     """The same server with the same settings, where one route answers with a document."""
+    with _module("bare", str(document), settings) as server:
+        yield server
+
+
+@contextmanager
+def unguarded(settings: Settings, user_id: str) -> Iterator[Server]:
+    """The same API worker, which takes everybody for one user and asks for no permission."""
+    with _module("unguarded", user_id, settings) as server:
+        yield server
+
+
+@contextmanager
+def _module(name: str, argument: str, settings: Settings) -> Iterator[Server]:
     with _listening() as listener:
-        module = (sys.executable, "-m", "scripts.benchmarks.bare")
-        command = [*module, str(listener.fileno()), str(document)]
+        module = (sys.executable, "-m", f"scripts.benchmarks.{name}")
+        command = [*module, str(listener.fileno()), argument]
         with _process(command, listener, settings) as server:
             yield server
 

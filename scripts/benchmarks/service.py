@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LISTED = 10
 BARE = "a bare Starlette JSON route"
+UNGUARDED = "the same, whoever asks"
 PATH = f"/v5/iot/{tasks.PROJECT}/export-tasks"
 _WARM = 20
 
@@ -53,11 +54,19 @@ def lists(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
         with homes.api(parts.settings) as server, Wire(server) as ours:
             document = folder / "list.json"
             document.write_bytes(ours.exchange(requests[:_WARM], 200)[1][0])
-            with homes.bare(parts.settings, document) as other, Wire(other) as theirs:
-                theirs.exchange(requests[:_WARM], 200)
-                rounds = [_lists(ours, theirs, requests) for _ in range(runs)]
-    for quantity in (PER_SECOND, CPU_EACH):
-        yield compare(f"lists of {LISTED} over HTTP", quantity, rounds, BARE)
+            with (
+                homes.bare(parts.settings, document) as other,
+                Wire(other) as bare,
+                homes.unguarded(parts.settings, user.owner.user_id) as third,
+                Wire(third) as unguarded,
+            ):
+                peers = {"ours": ours, BARE: bare, UNGUARDED: unguarded}
+                for each in peers.values():
+                    each.exchange(requests[:_WARM], 200)
+                rounds = [_lists(peers, requests) for _ in range(runs)]
+    for peer in (BARE, UNGUARDED):
+        for quantity in (PER_SECOND, CPU_EACH):
+            yield compare(f"lists of {LISTED} over HTTP", quantity, rounds, peer)
 
 
 def _creating(user: homes.User) -> bytes:
@@ -65,6 +74,6 @@ def _creating(user: homes.User) -> bytes:
     return signed(user, "POST", PATH, dumps(body).encode())
 
 
-def _lists(ours: Wire, theirs: Wire, requests: list[bytes]) -> dict[str, Sample]:
-    """The client's signatures cost the bare route nothing; they are sent all the same."""
-    return {"ours": ours.exchange(requests, 200)[0], BARE: theirs.exchange(requests, 200)[0]}
+def _lists(peers: dict[str, Wire], requests: list[bytes]) -> dict[str, Sample]:
+    """The client's signatures cost the peers nothing; they are sent all the same."""
+    return {name: wire.exchange(requests, 200)[0] for name, wire in peers.items()}
