@@ -15,6 +15,7 @@ from domain.stored import event_mapper
 from projections import schema
 from projections.changes import Changes, stored_in
 from projections.project import project
+from projections.seal import Seal, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ class Position:
     """The last event applied, by which the tables know their log again, and how many there were.
 
     Positions are not dense on every store, and are used again after a restore: the number alone
-    says little.
+    says little. `frontier` is that of the seal over all of them.
     """
 
     position: int = 0
@@ -41,6 +42,7 @@ class Position:
     version: int = 0
     digest: str = ""
     count: int = 0
+    frontier: str = ""
     incarnation: str | None = None
 
     @classmethod
@@ -60,6 +62,11 @@ class Position:
     def write(self, changes: Changes) -> None:
         """Makes the tables say so."""
         changes.put("position", {"id": 1, "schema": schema.VERSION, **values_of(self)})
+
+    @property
+    def seal(self) -> Seal:
+        """The tree over every event up to here."""
+        return Seal.of(self.count, self.frontier)
 
     def is_at(self, event: Notification) -> bool:
         """Is this the event that was applied last?"""
@@ -89,8 +96,8 @@ def apply(events: Sequence[Notification], changes: Changes) -> None:
         else:
             incarnation = fact.incarnation if isinstance(fact, Log.Begun) else incarnation
         changes.take(step)
-    count = position.count + len(events)
-    Position(*_identity(events[-1]), count=count, incarnation=incarnation).write(changes)
+    seal = position.seal.grown(list(map(leaf, events)))
+    Position(*_identity(events[-1]), seal.count, seal.text, incarnation).write(changes)
 
 
 def news_since(

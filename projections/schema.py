@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION = 1
+VERSION = 2
 
 
 class Table(NamedTuple):
@@ -125,6 +125,7 @@ TABLES: dict[str, Table] = {
             "version": int,
             "digest": str,
             "count": int,
+            "frontier": str,
         },
     ),
 }

@@ -9,14 +9,16 @@ import pytest
 
 from projections.changes import Changes, nothing
 from projections.position import Position, apply, apply_page, immediate, news_since
+from projections.seal import Seal, leaf
 from tests.facts import BEN, OPERATOR
 
 
-def position_of(event, count, incarnation=None):
-    """That of tables after an event, the last of so many."""
+def position_of(log, event, count, incarnation=None):
+    """That of tables after an event, the last of so many in a log."""
+    seal = Seal().grown([leaf(each) for each in log.select_notifications(None, count)])
     digest = sha256(event.state).hexdigest()
     stream, version = event.originator_id.hex, event.originator_version
-    return Position(event.id, stream, version, digest, count, incarnation)
+    return Position(event.id, stream, version, digest, count, seal.text, incarnation)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def log(node, story):
 
 def test_a_position_is_at_the_beginning_at_first_and_cannot_be_changed():
     position = Position()
-    assert position == Position(0, "", 0, "", 0, None)
+    assert position == Position(0, "", 0, "", 0, "", None)
     assert not hasattr(position, "__dict__")
     with pytest.raises(FrozenInstanceError):
         position.count = 1
@@ -37,11 +39,11 @@ def test_a_position_is_at_the_beginning_at_first_and_cannot_be_changed():
 def test_the_tables_know_the_last_event_and_how_many_there_were(node, story, log):
     event = log.select_notifications(4, 1)[0]
     with node.follower.caught_up():
-        assert node.follower.position() == position_of(event, 4)
+        assert node.follower.position() == position_of(log, event, 4)
     begun = story.ledger.begin(OPERATOR)
     event = log.select_notifications(5, 1)[0]
     with node.follower.caught_up():
-        assert node.follower.position() == position_of(event, 5, begun.incarnation)
+        assert node.follower.position() == position_of(log, event, 5, begun.incarnation)
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 4])
@@ -49,7 +51,7 @@ def test_every_page_moves_the_position_by_what_it_applies(node, log, page):
     with node.tables.open() as database:
         assert apply_page(log, database, page) == page
         event = log.select_notifications(page, 1)[0]
-        assert Position.stored(database) == position_of(event, page)
+        assert Position.stored(database) == position_of(log, event, page)
         assert apply_page(log, database, 10) == 4 - page
         assert apply_page(log, database, 10) == 0
         assert Position.stored(database).count == 4
@@ -60,15 +62,15 @@ def test_a_fold_in_memory_moves_the_position_too(log):
     assert Position.read(memory) == Position()
     apply(events[:3], memory)
     apply(events[3:], memory)
-    assert Position.read(memory) == position_of(events[3], 4)
+    assert Position.read(memory) == position_of(log, events[3], 4)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_news_are_the_next_events_and_no_more_than_asked_for(log, limit):
     events = log.select_notifications(None, 10)
     assert news_since(log, Position(), limit) == events[:limit]
-    assert news_since(log, position_of(events[0], 1), limit) == events[1 : 1 + limit]
-    assert news_since(log, position_of(events[3], 4), limit) == []
+    assert news_since(log, position_of(log, events[0], 1), limit) == events[1 : 1 + limit]
+    assert news_since(log, position_of(log, events[3], 4), limit) == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_news_are_the_next_events_and_no_more_than_asked_for(log, limit):
     ],
 )
 def test_tables_of_another_event_have_no_news(log, other):
-    position = position_of(log.select_notifications(4, 1)[0], 4)
+    position = position_of(log, log.select_notifications(4, 1)[0], 4)
     assert news_since(log, position, 1) == []
     assert news_since(log, replace(position, **other), 1) is None
 

@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from projections.rebuild import rebuild
+from projections.schema import VERSION
 from projections.tables import ReadTables
 from tests.facts import ANN
 
@@ -22,13 +23,13 @@ def test_two_that_begin_at_once_agree(tmp_path, monkeypatch):
     first.close(), second.close()
 
 
-@pytest.mark.parametrize("name", ["read-v1-gone.sqlite", "read-v0-old.sqlite"])
+@pytest.mark.parametrize("name", [f"read-v{VERSION}-gone.sqlite", "read-v0-old.sqlite"])
 def test_a_pointer_to_nothing_or_to_another_version_begins_anew(node, story, name):
     story.create()
     node.queries.tasks(ANN)
     node.tables.point_to(name)
     assert node.queries.tasks(ANN).count == 1
-    assert node.tables.current().startswith("read-v1-")
+    assert node.tables.current().startswith(f"read-v{VERSION}-")
 
 
 def test_a_connection_that_failed_is_not_used_again(node):
