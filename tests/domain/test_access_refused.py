@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
@@ -58,6 +58,13 @@ def test_another_machine_counts_for_itself(story, register):
     register.count_refusals([replace(BY_KEY, number=3)], OPERATOR)
     register.count_refusals([replace(BY_KEY, counter="d" * 32)], OPERATOR)
     assert [event.number for event in story.events()] == [3, 1]
+
+
+def test_counts_are_numbered_from_one_and_a_summary_stands_as_it_was_made(story, register):
+    register.count_refusals([replace(BY_KEY, number=0)], OPERATOR)
+    assert story.events() == []
+    with pytest.raises(FrozenInstanceError):
+        BY_KEY.number = 2
 
 
 def test_nothing_to_tell_is_no_event(story, register):

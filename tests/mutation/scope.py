@@ -13,7 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 MODULES = {
     "domain": ("domain/*.py", "domain/access/*.py"),
-    "projections": ("projections/follower.py", "projections/position.py", "projections/changes.py"),
+    "projections": (
+        "projections/follower.py",
+        "projections/position.py",
+        "projections/changes.py",
+        "projections/seal.py",
+    ),
     "exporter": (
         "exporter/watch.py",
         "exporter/sender.py",
