@@ -70,6 +70,23 @@ def test_what_is_no_frontier_of_so_many_is_refused(count, frontier):
         Seal.of(count, frontier)
 
 
+@pytest.mark.parametrize("count", [255, 256, 1023])
+def test_a_frontier_of_whatever_size_is_read_as_it_was_written(count):
+    seal = Seal().grown([bytes(32)] * count)
+    assert Seal.of(count, seal.text) == seal
+
+
+def test_a_seal_cannot_be_changed():
+    assert not hasattr(Seal(), "__dict__")
+    with pytest.raises(FrozenInstanceError):
+        Seal().count = 1
+
+
+def test_topics_are_told_apart_as_far_as_their_length_can_be_told():
+    topics = [replace(EVENT, topic="x" * length) for length in (0xFFFE, 0xFFFF)]
+    assert leaf(topics[0]) != leaf(topics[1])
+
+
 def test_a_leaf_is_made_of_what_an_auditor_can_find_again():
     state = sha256(b'{"rows":1}').digest()
     parts = (
