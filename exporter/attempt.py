@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from json import loads
 from typing import TYPE_CHECKING
 
 from domain.commands import CompleteTask, Progress
 from domain.conditions import File
 from domain.refusals import TaskOver, Unavailable
+from exporter.biff8.properties import Properties
 from exporter.failures import (
     FORESEEN,
     NO_BATCH_TASK,
@@ -28,7 +30,6 @@ from exporter.workbook import Workbook, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from domain.task import Task
@@ -146,9 +147,16 @@ class Attempt:
                 finished=reading.finished,
                 expected=reading.expected,
             )
-            return reading, book.close(pairs)
+            return reading, book.close(pairs, self._about(reading))
         finally:
             book.abandon()
+
+    def _about(self, reading: _Reading) -> Properties:
+        return Properties(
+            title=f"Export task {self._task.task_id}",
+            program="export-tasks",
+            created=datetime.fromisoformat(reading.data_as_of),
+        )
 
     def _read(self, book: Workbook) -> _Reading:
         data_as_of = utc_text(self._clock().isoformat())

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CELL_UNITS = 32_767
 """UTF-16 units that a cell holds at most (BIFF8)."""
@@ -27,13 +31,18 @@ class Kind(StrEnum):
     CUT = "cut"
 
 
-def is_plain(text: str | None) -> bool:
-    """Whether a glance shows that a cell needs no repair; False where only `mend` can tell.
+def are_plain(cells: Iterable[str | None]) -> bool:
+    """Whether a glance shows that no cell needs a repair; False where only `mend` can tell.
 
     No unbearable character is printable, and no text of this length is over `CELL_UNITS`, not even
-    one of pairs alone.
+    one of pairs alone. All texts are looked at as one: so a glance at many costs little more than
+    at one.
     """
-    return not text or (len(text) <= _PLAIN_LENGTH and text.isprintable())
+    texts = list(filter(None, cells))
+    if max(map(len, texts), default=0) > _PLAIN_LENGTH:
+        return False
+    together = "".join(texts)
+    return together.isprintable() or not _UNBEARABLE.search(together)
 
 
 def mend(text: str) -> tuple[str, frozenset[Kind]]:

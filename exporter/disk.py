@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from contextlib import contextmanager, suppress
+from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -65,6 +66,25 @@ def link(source: Path, final: Path) -> None:
     """The file under its final name, durably; unlike a rename, it fails where the name is taken."""
     final.hardlink_to(source)
     sync(final.parent)
+
+
+def create_once(path: Path, content: bytes) -> bool:
+    """A private, durable file, there whole or not at all; false where the name is taken.
+
+    Of several processes that make one at a time, one does, and all find its bytes.
+    """
+    create_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{token_hex(8)}")
+    try:
+        with create_private(draft) as file:
+            file.write(content)
+        sync(draft)
+        link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
 
 
 def create_folder(folder: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
-from exporter.workbook import TooLarge
 
 # Contract, section 3: the codes that a failed task shows.
 NO_BATCH_TASK = "IOTDA.014705"

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
-from pyexcel_io.writer import Writer
-from xlwt.Style import easyxf
-
-from exporter.cells import Kind, is_plain, mend
+from exporter.biff8.book import MAX_BYTES, Book
+from exporter.biff8.records import TooLarge
+from exporter.cells import Kind, are_plain, mend
 from exporter.disk import ResultsFailed, create_private, storing
-from exporter.shared_strings import SharedStrings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from exporter.biff8.properties import Properties
+
+    Row = Sequence[str | None]
 
 SHEET_ROWS = 65_535
 """Rows of data on a sheet, below its header: BIFF8 has 65,536 rows."""
@@ -27,36 +29,17 @@ SHEET_ROWS = 65_535
 MAX_SHEETS = 255
 """Sheets of details; one more, the summary, makes the 256 that older spreadsheet programs open."""
 
-MAX_BYTES = 2**31 - 2**25
-"""Bytes of cells and texts: a compound file of 512-byte sectors ends at 2 GiB, tables included."""
-
 REPAIRS_LISTED = 1_000
 """Repairs that the summary names one by one."""
 
 SUMMARY = "summary"
 SUMMARY_HEADER = ("key", "value")
 
-WIDTHS = {"target": 28, "output": 48, "error_msg": 48, "key": 32, "value": 64}
-USUAL_WIDTH = 16
-"""Widths of columns by their title, in characters: what is usual in them fits."""
-
-FLUSH_ROWS = 1_024
-"""Rows that are held as objects before they go to the sheet's temporary file."""
+FIRST_ROWS, BATCH_ROWS, BATCH_BYTES = 32, 1_024, 2**20
+"""Rows that are held before they are packed together: few at first, and where they are long."""
 
 ZIP_CLOCK = (1980, 1, 1, 0, 0, 0)
 """The time on the entry of a zip, the earliest that the format has: equal files pack equally."""
-
-_ROW_BYTES, _CELL_BYTES = 20, 14
-_CHARACTER = 256
-
-# The library has no types.
-_open_writer: Any = Writer
-_easyxf: Any = easyxf
-_BOLD = _easyxf("font: bold on")
-
-
-class TooLarge(Exception):
-    """The rows exceed what the format holds (contract, section 3: IOTDA.014707)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +70,9 @@ class Workbook:
 
     It is begun as a new private file, and holds nothing readable before `close`. The columns' names
     are ours and taken as they are; rows have as many cells. Every cell becomes text, or empty where
-    it is None or "". What the disk refuses is raised as ResultsFailed; what the rows themselves
-    raise passes through. Equal rows give equal bytes.
+    it is None or "". Memory does not grow with the rows, which are spooled beside the file. What
+    the disk refuses is raised as ResultsFailed; what the rows themselves raise passes through.
+    Equal rows give equal bytes.
     """
 
     def __init__(
@@ -102,61 +86,52 @@ class Workbook:
     ) -> None:
         self._path, self._header, self._name = path, tuple(header), sheet
         self._max_sheets, self._max_bytes = max_sheets, max_bytes
-        self._row_bytes = _ROW_BYTES + _CELL_BYTES * len(self._header)
-        self.rows = self.sheets = self.repaired = 0
+        self.rows = self.sheets = 0
+        self._held: list[Row] = []
+        self._batch_rows = FIRST_ROWS
+        self._repaired = 0
         self._kinds: Counter[Kind] = Counter()
         self._listed: list[Repair] = []
         self._closed = False
         self._files = ExitStack()
         with storing():
-            stream = self._files.enter_context(create_private(path))
-        self._writer = _open_writer("xls", library="pyexcel-xls")
-        self._writer.open_stream(stream)
-        self._strings = SharedStrings()
-        # The table is made by xlwt's constructor and has no public name; a test notices a new one.
-        self._writer.writer.work_book._Workbook__sst = self._strings
+            self._stream = self._files.enter_context(create_private(path))
         try:
+            with storing():
+                book = Book(spools=path.parent, max_bytes=max_bytes)
+            self._book = self._files.enter_context(closing(book))
             self._begin_details()
         except ResultsFailed:
             self.abandon()
             raise
 
-    @property
-    def repairs(self) -> Mapping[Kind, int]:
-        """Repairs so far, by kind."""
-        return dict(self._kinds)
-
-    def write(self, rows: Iterable[Sequence[str | None]]) -> None:
-        """Appends rows, one after the other; raises TooLarge before a row that exceeds the format.
+    def write(self, rows: Iterable[Row]) -> None:
+        """Appends rows; raises TooLarge once they exceed the format, a batch later at most.
 
         After a TooLarge the workbook can only be abandoned.
         """
-        for row in rows:
-            if self._sheet.current_row > SHEET_ROWS:
+        rows = iter(rows)
+        while taken := list(islice(rows, self._batch_rows - len(self._held))):
+            self._held += taken
+            self.rows += len(taken)
+            if len(self._held) == self._batch_rows:
                 self._flush()
-                self._begin_details()
-            self._append(self._header, row)
-            self.rows += 1
-            if self._strings.size + self.rows * self._row_bytes > self._max_bytes:
-                raise TooLarge(f"more than {self._max_bytes:,} bytes of rows and texts")
 
-    def close(self, summary: Sequence[tuple[str, str]]) -> Written:
-        """Writes the summary, after it the repairs, and saves; this takes as long as the rows did.
+    def close(self, summary: Sequence[tuple[str, str]], about: Properties | None = None) -> Written:
+        """Writes the summary, after it the repairs, and joins all to the file, with its properties.
 
-        ResultsFailed leaves the workbook to be abandoned.
+        TooLarge where it then exceeds the format; after that, or a ResultsFailed, the workbook can
+        only be abandoned.
         """
         self._flush()
         self._begin_sheet(SUMMARY, SUMMARY_HEADER)
-        for pair in summary:
-            self._append(SUMMARY_HEADER, pair)
-        for pair in self._repair_pairs():
-            self._append(SUMMARY_HEADER, pair)
-        self._flush()
+        self._append(SUMMARY_HEADER, summary)
+        self._append(SUMMARY_HEADER, list(self._repair_pairs()))
         with storing():
-            self._writer.close()
+            self._book.save(self._stream, about)
             self._files.close()
         self._closed = True
-        return Written(self.rows, self.sheets, self.repaired, self.repairs)
+        return Written(self.rows, self.sheets, self._repaired, dict(self._kinds))
 
     def abandon(self) -> None:
         """Removes what was written, unless it was closed."""
@@ -167,6 +142,21 @@ class Workbook:
         with storing():
             self._path.unlink(missing_ok=True)
 
+    def _flush(self) -> None:
+        """Packs the rows that are held, and reckons how many to hold from what they took."""
+        rows, self._held, before = self._held, [], self._book.size
+        while rows:
+            room = SHEET_ROWS + 1 - self._sheet.rows
+            if room:
+                self._append(self._header, rows[:room])
+                rows = rows[room:]
+            else:
+                self._begin_details()
+        if self._book.size > self._max_bytes:
+            raise TooLarge(f"more than {self._max_bytes:,} bytes of rows and texts")
+        fitting = BATCH_BYTES * self._batch_rows // max(1, self._book.size - before)
+        self._batch_rows = min(max(fitting, FIRST_ROWS), BATCH_ROWS)
+
     def _begin_details(self) -> None:
         if self.sheets == self._max_sheets:
             raise TooLarge(f"more than {self._max_sheets * SHEET_ROWS:,} rows")
@@ -175,62 +165,45 @@ class Workbook:
         self._begin_sheet(name, self._header)
 
     def _begin_sheet(self, name: str, header: Sequence[str]) -> None:
-        self._sheet = self._writer.writer.create_sheet(name)
-        self._page = self._writer.writer.work_book.get_sheet(name)
-        with storing():  # beside the workbook, not wherever the system keeps temporary files
-            rows = tempfile.TemporaryFile(dir=self._path.parent)  # noqa: SIM115
-        self._page.row_tempfile = self._files.enter_context(rows)
-        for column, title in enumerate(header):
-            self._page.write(0, column, title, _BOLD)
-            self._page.col(column).width = _CHARACTER * WIDTHS.get(title, USUAL_WIDTH)
-        self._sheet.current_row = 1
-        self._page.panes_frozen = True
-        self._page.horz_split_pos = 1
+        with storing():
+            self._sheet = self._book.sheet(name, header)
 
-    def _append(self, header: Sequence[str], row: Sequence[str | None]) -> None:
-        if len(row) != len(header):
-            raise ValueError(f"{len(row)} cells in a row of {len(header)}: {header}")
-        if not all(map(is_plain, row)):
-            row = self._mended(header, row)
-        self._sheet.write_row(_without_empty_end(row))
-        if self._sheet.current_row % FLUSH_ROWS == 0:
-            self._flush()
+    def _append(self, header: Sequence[str], rows: Sequence[Row]) -> None:
+        width = len(header)
+        for other in {*map(len, rows)} - {width}:
+            raise ValueError(f"{other} cells in a row of {width}: {header}")
+        cells = list(chain.from_iterable(rows))
+        if not are_plain(cells):
+            cells = list(chain.from_iterable(self._mended(header, rows)))
+        with storing():
+            self._sheet.add(cells, width)
 
-    def _mended(self, header: Sequence[str], row: Sequence[str | None]) -> list[str | None]:
+    def _mended(self, header: Sequence[str], rows: Sequence[Row]) -> Iterator[Row]:
+        for number, row in enumerate(rows, self._sheet.rows + 1):
+            yield row if are_plain(row) else self._mended_row(header, number, row)
+
+    def _mended_row(self, header: Sequence[str], number: int, row: Row) -> Row:
         return [
-            text if text is None else self._mended_cell(column, text)
+            text if text is None else self._mended_cell(number, column, text)
             for column, text in zip(header, row, strict=True)
         ]
 
-    def _mended_cell(self, column: str, text: str) -> str:
+    def _mended_cell(self, row: int, column: str, text: str) -> str:
         mended, kinds = mend(text)
-        self.repaired += bool(kinds)
+        self._repaired += bool(kinds)
         self._kinds.update(kinds)
         for kind in sorted(kinds)[: REPAIRS_LISTED - len(self._listed)]:
-            place = self._page.name, self._sheet.current_row + 1, column
-            self._listed.append(Repair(*place, kind))
+            self._listed.append(Repair(self._sheet.name, row, column, kind))
         return mended
 
-    def _repair_pairs(self) -> Iterable[tuple[str, str]]:
-        yield "cells_repaired", str(self.repaired)
+    def _repair_pairs(self) -> Iterator[tuple[str, str]]:
+        yield "cells_repaired", str(self._repaired)
         for kind in Kind:
             yield f"cells_repaired_{kind}", str(self._kinds[kind])
         yield "repairs_listed", f"{len(self._listed)} of {self._kinds.total()}"
         for repair in self._listed:
             place = f"{repair.sheet}, row {repair.row}, column {repair.column}"
             yield "repair", f"{place}: {repair.kind}"
-
-    def _flush(self) -> None:
-        with storing():
-            self._page.flush_row_data()
-
-
-def _without_empty_end(row: Sequence[str | None]) -> Sequence[str | None]:
-    """The row up to its last text: a cell that is not written is empty, and costs nothing."""
-    used = len(row)
-    while used and not row[used - 1]:
-        used -= 1
-    return row[:used]
 
 
 def pack(path: Path, name: str) -> Path:

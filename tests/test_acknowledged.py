@@ -68,7 +68,7 @@ def test_a_task_whose_201_was_seen_is_there_after_kill_9_of_everything_and_compl
 
 def test_kill_9_of_an_exporter_in_mid_export_costs_an_attempt(home):
     service = home.serve()
-    task = create(home, service, home.batch(60_000))
+    task = create(home, service, home.batch(400_000))
     eventually(lambda: listed(home, service)[0].export_count > 0)
     (exporter,) = [pid for pid, command in service.children().items() if "exporter" in command]
     os.kill(exporter, signal.SIGKILL)

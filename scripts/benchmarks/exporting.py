@@ -15,7 +15,7 @@ from domain.conditions import OwnerId
 from exporter.sources import DETAIL_COLUMNS
 from exporter.workbook import SHEET_ROWS
 from scripts.benchmarks import homes, tasks
-from scripts.benchmarks.figures import Sample, Stopwatch
+from scripts.benchmarks.figures import Sample, Stopwatch, peak_memory
 
 if TYPE_CHECKING:
     from api.parts import Parts
@@ -63,16 +63,6 @@ def plain(parts: Parts, batch_id: str, watch: Stopwatch) -> int:
 
 
 WAYS = {way.__name__: way for way in (ours, library, plain)}
-
-
-def peak_memory() -> int:
-    """This process's largest resident size so far, in bytes.
-
-    `getrusage` would not do: what it says of a child begins with its parent's size.
-    """
-    status = Path("/proc/self/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 def main(way: str, home: str, batch_id: str) -> None:

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import zipfile
+from datetime import datetime
 from random import Random
 from threading import Event
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.task import Task
+from exporter.biff8.properties import Properties
 from exporter.exporter import Exporter
 from exporter.failures import FIRST_WAIT, LONGEST_WAIT, PASSING_FAULTS, wait_after
 from exporter.sender import PROGRESS_SECONDS
@@ -146,6 +148,16 @@ def test_the_summary_says_what_the_rows_are_and_when_they_were_read(shop: Worksh
         "rows_written": "4",
     }
     assert found["cells_repaired"] == "0"
+
+
+def test_the_document_says_whose_it_is_and_when_its_rows_were_read(shop: Workshop) -> None:
+    task = shop.create()
+    shop.exporter().step()
+    file = shop.now(task).file
+    assert file
+    read_at = datetime.fromisoformat(READ_AT)
+    about = Properties(f"Export task {task.task_id}", "export-tasks", read_at)
+    assert about.packed() in shop.stored(file.key)
 
 
 def test_a_batch_task_without_details_gives_the_header_alone(shop: Workshop) -> None:

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import resource
 import zipfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import xlrd as untyped_xlrd
-import xlwt as untyped_xlwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from python_calamine import CalamineWorkbook
 
+from exporter.biff8.properties import Properties
+from exporter.biff8.records import RECORD_BYTES, TooLarge
 from exporter.cells import CELL_UNITS, CUT_MARK, Kind
 from exporter.disk import ResultsFailed
-from exporter.shared_strings import RECORD_BYTES
 from exporter.workbook import (
-    FLUSH_ROWS,
+    BATCH_ROWS,
+    FIRST_ROWS,
     REPAIRS_LISTED,
     SHEET_ROWS,
-    TooLarge,
     Workbook,
     Written,
     pack,
 )
+from tests.readers import read, stream_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 xlrd: Any = untyped_xlrd
-xlwt: Any = untyped_xlwt
 
 HEADER = ("target", "output")
 EMOJI = "\U0001f600"
-
-Sheets = dict[str, list[list[str]]]
 
 
 def written(
@@ -54,33 +52,6 @@ def written(
         return book.close(summary)
     finally:
         book.abandon()
-
-
-def by_xlrd(path: Path) -> Sheets:
-    with xlrd.open_workbook(str(path)) as book:
-        for sheet in book.sheets():
-            assert {*map(int, (t for r in range(sheet.nrows) for t in sheet.row_types(r)))} <= {
-                xlrd.XL_CELL_TEXT,
-                xlrd.XL_CELL_EMPTY,
-            }
-        return {s.name: [s.row_values(row) for row in range(s.nrows)] for s in book.sheets()}
-
-
-def by_calamine(path: Path) -> Sheets:
-    book = CalamineWorkbook.from_path(path)
-    sheets: dict[str, list[list[Any]]] = {
-        name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        for name in book.sheet_names
-    }
-    assert all(type(cell) is str for rows in sheets.values() for row in rows for cell in row)
-    return sheets
-
-
-def read(path: Path) -> Sheets:
-    """What both readers find, cell by cell the same."""
-    sheets = by_xlrd(path)
-    assert by_calamine(path) == sheets
-    return sheets
 
 
 def details(path: Path) -> list[list[str]]:
@@ -149,28 +120,43 @@ def test_the_header_is_bold_and_stays_in_sight(path: Path) -> None:
         assert (sheet.panes_are_frozen, sheet.horz_split_pos, sheet.vert_split_pos) == (1, 1, 0)
 
 
-def test_columns_are_as_wide_as_what_is_usual_in_them(path: Path) -> None:
-    book = Workbook(path, ("target", "status"))
-    book.close([])
-    with xlrd.open_workbook(path, formatting_info=True) as read:
-        widths = {n: read.sheet_by_name(n).colinfo_map for n in ("details", "summary")}
-    assert [widths["details"][column].width // 256 for column in (0, 1)] == [28, 16]
-    assert [widths["summary"][column].width // 256 for column in (0, 1)] == [32, 64]
+def test_columns_fit_what_stands_in_them(path: Path) -> None:
+    written(path, [("d" * 24, "x" * 500)], summary=[("task_progress.fail_wait_retry", "0")])
+    with xlrd.open_workbook(path, formatting_info=True) as book:
+        widths = {n: book.sheet_by_name(n).colinfo_map for n in ("details", "summary")}
+    assert [widths["details"][column].width // 256 for column in (0, 1)] == [26, 60]
+    assert [widths["summary"][column].width // 256 for column in (0, 1)] == [31, 10]
 
 
-def test_rows_are_taken_one_by_one_as_the_source_gives_them(path: Path) -> None:
+def taken_ahead(path: Path, text: str, count: int) -> int:
+    """The most rows that were taken from the source and not packed, after the first few."""
     book = Workbook(path, HEADER)
-    seen = []
+    packed = []
 
     def rows() -> Iterator[tuple[str, str]]:
-        for number in range(3):
-            seen.append(book.rows)
-            yield str(number), "ok"
+        for number in range(count):
+            packed.append(number - book.rows)
+            yield f"{number}", f"{number}{text}"
 
     book.write(rows())
-    book.write(rows())
-    book.close([])
-    assert seen == [0, 1, 2, 3, 4, 5]
+    book.abandon()
+    return max(packed) + 1
+
+
+def test_rows_are_held_by_the_thousand_and_long_ones_by_the_few(path: Path) -> None:
+    assert taken_ahead(path, "a", 5_000) == BATCH_ROWS
+    assert taken_ahead(path, "a", FIRST_ROWS) == FIRST_ROWS
+    assert taken_ahead(path, "设" * 16_000, 500) == FIRST_ROWS
+
+
+def test_equal_rows_give_equal_bytes_however_they_are_paged(path: Path, tmp_path: Path) -> None:
+    rows = [(f"d{n % 900}", "设ü"[n % 2] * (n % 40)) for n in range(70_000)]
+    written(path, rows)
+    paged = Workbook(tmp_path / "paged.xls", HEADER)
+    for start in range(0, len(rows), 50):
+        paged.write(rows[start : start + 50])
+    paged.close([])
+    assert path.read_bytes() == (tmp_path / "paged.xls").read_bytes()
 
 
 def test_a_row_of_another_width_than_the_header_is_refused(path: Path) -> None:
@@ -179,7 +165,7 @@ def test_a_row_of_another_width_than_the_header_is_refused(path: Path) -> None:
 
 
 def test_equal_rows_give_equal_bytes(path: Path, tmp_path: Path) -> None:
-    rows = [(f"d{n}", EMOJI * n) for n in range(2 * FLUSH_ROWS)]
+    rows = [(f"d{n}", EMOJI * n) for n in range(2 * BATCH_ROWS)]
     written(path, rows, summary=[("a", "b")])
     written(tmp_path / "again.xls", rows, summary=[("a", "b")])
     assert path.read_bytes() == (tmp_path / "again.xls").read_bytes()
@@ -216,10 +202,20 @@ def test_as_many_sheets_as_allowed_may_be_full_and_no_row_more(path: Path) -> No
 
 
 def test_as_many_bytes_as_allowed_may_be_used_and_not_one_more(path: Path) -> None:
-    texts, row = (3 + 1) + (3 + 2), 20 + 14
-    written(path, [("bb",)], header=["a"], max_bytes=texts + row)
-    with pytest.raises(TooLarge, match="more than 42 bytes"):
-        written(path, [("bb",)], header=["a"], max_bytes=texts + row - 1)
+    rows = [("a" * 30, "b" * 30)] * 200
+    written(path, rows)
+    size = stream_bytes(path)
+    written(path, rows, max_bytes=size)
+    with pytest.raises(TooLarge, match=f"more than {size - 1:,} bytes"):
+        written(path, rows, max_bytes=size - 1)
+    assert not path.exists()
+
+
+def test_rows_stop_where_the_bytes_are_used_up(path: Path) -> None:
+    book = Workbook(path, HEADER, max_bytes=10_000)
+    with pytest.raises(TooLarge, match="more than 10,000 bytes"):
+        book.write([("a", "b")] * 2 * BATCH_ROWS)
+    book.abandon()
 
 
 # Repairs
@@ -270,13 +266,6 @@ def test_a_cell_may_count_for_several_kinds_but_is_one_cell(path: Path) -> None:
     assert result.repairs == dict.fromkeys(Kind, 1)
 
 
-def test_repairs_can_be_read_while_writing(path: Path) -> None:
-    book = Workbook(path, HEADER)
-    book.write([("\x00", "\x01"), ("a", "b")])
-    assert (book.rows, book.repaired, book.repairs) == (2, 2, {Kind.CONTROL: 2})
-    book.abandon()
-
-
 def test_the_summary_names_each_repair_by_sheet_row_and_column(path: Path) -> None:
     rows: list[tuple[str, str]] = [("a", "b")] * SHEET_ROWS + [("c", "d"), ("\ud800", "\x00\uffff")]
     rows[0] = ("\x00", "b")
@@ -310,10 +299,6 @@ def test_the_summary_lists_the_first_thousand_repairs_and_counts_all(path: Path,
 
 
 # Emoji, and the boundaries of records
-
-
-def test_the_table_of_texts_has_still_its_place_in_the_library() -> None:
-    assert "_Workbook__sst" in vars(xlwt.Workbook())
 
 
 def test_a_cell_of_five_thousand_emoji_can_be_read(path: Path) -> None:
@@ -376,6 +361,13 @@ def test_any_text_comes_back_mended_and_the_same_from_both_readers(
 # The file
 
 
+def test_the_documents_title_and_time_are_the_callers(path: Path) -> None:
+    about = Properties(title="Export 设", created=datetime(2026, 11, 24, 10, tzinfo=UTC))
+    book = Workbook(path, HEADER)
+    book.close([], about)
+    assert about.packed() in path.read_bytes()
+
+
 def test_nobody_else_may_read_the_file(path: Path) -> None:
     written(path, [])
     assert path.stat().st_mode & 0o777 == 0o600
@@ -418,7 +410,7 @@ def test_a_folder_that_is_none_is_said_in_words(tmp_path: Path) -> None:
         Workbook(tmp_path / "file" / "book.xls", HEADER)
 
 
-@pytest.mark.parametrize("rows", [10, 2 * FLUSH_ROWS])
+@pytest.mark.parametrize("rows", [10, 2 * BATCH_ROWS])
 def test_a_disk_that_takes_no_more_is_said_in_words(path: Path, rows: int) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, before[1]))

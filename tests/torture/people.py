@@ -21,7 +21,7 @@ PROJECTS = ("plant-1", "plant-2", "plant-3")
 HOT_SHARE = 0.5
 """Of the requests, as many are the hot owner's."""
 
-SIZES = {10: 8, 300: 5, 2_500: 3, 9_000: 2, 20_000: 2}
+SIZES = {10: 8, 300: 5, 2_500: 3, 9_000: 2, 100_000: 2}
 """Rows of the batch tasks of each project, ascending, and how often each is exported."""
 
 NOWHERE = "0" * 12

@@ -1,0 +1,52 @@
+"""The writer of workbooks alone, in processes of their own, beside the library's and beside CSV."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from subprocess import PIPE
+from typing import TYPE_CHECKING
+
+from scripts.benchmarks import homes, writing
+from scripts.benchmarks.figures import FILE, PEAK, SECONDS, Sample, compare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scripts.benchmarks.figures import Figure
+    from scripts.benchmarks.sizes import Sizes
+
+LIBRARY_ROWS = 1_000_000
+"""Rows up to which the library takes part: of these it holds 1.7 GB."""
+
+LIBRARY, PLUGIN, CSV = "pyexcel_xls.save_data", "ours through pyexcel_io.save_data", "csv"
+WAYS = {"ours": writing.ours, CSV: writing.plain}
+LIBRARIES = {LIBRARY: writing.library, PLUGIN: writing.plugin}
+
+
+def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
+    """Seconds to write rows that are there, memory at its highest, and the file's size."""
+    for rows in sizes.workbooks:
+        for texts in writing.TEXTS:
+            yield from _figures(rows, texts, runs, folder)
+
+
+def _figures(rows: int, texts: str, runs: int, folder: Path) -> Iterator[Figure]:
+    ways = WAYS | (LIBRARIES if rows <= LIBRARY_ROWS else {})
+    rounds = [
+        {name: _write(way.__name__, texts, rows, folder / "book.xls") for name, way in ways.items()}
+        for _ in range(runs)
+    ]
+    for peer in ways:
+        for quantity in (SECONDS, PEAK, FILE):
+            if peer != "ours":
+                yield compare(f"{rows:,} rows, {texts}", quantity, rounds, peer)
+
+
+def _write(way: str, texts: str, rows: int, path: Path) -> Sample:
+    command = [sys.executable, "-m", "scripts.benchmarks.writing", way, texts, str(rows), str(path)]
+    done = subprocess.run(command, cwd=homes.ROOT, stdout=PIPE, check=True)  # noqa: S603 (our own)
+    path.unlink()
+    return Sample(**json.loads(done.stdout))
