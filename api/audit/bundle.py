@@ -1,0 +1,131 @@
+"""Bundle: a log, or a part of it, with all that an auditor needs to judge it without us."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from api.audit import verifier
+from api.audit.given import CHECKPOINTS, KEYS
+from api.audit.lineage import BEGUN
+from api.audit.stored import facts_of, leaves, open_events
+from domain.refusals import Refusal
+from exporter.disk import create_folder, create_private, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from api.audit.stored import Events, Row
+
+EVENTS, LEAVES, VERIFIER = "events.jsonl", "leaves.bin", "verify.py"
+STREAMS_REMEMBERED = 10_000
+_DRAFTS = shutil.ignore_patterns(".*")
+_SUBJECT = ("task_id", "project_id", "user_id")
+
+
+class CannotBundle(Refusal):
+    """There is something at the place already, or the log is too damaged to be written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """How many events of how many are in it."""
+
+    events: int
+    of: int
+
+
+def bundle(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> Bundled:
+    """Makes the folder or, where the name ends in `.zip`, the archive `to`; it must not exist.
+
+    `wanted` names what the events must be about (`task_id`, `project_id`, `user_id`); of all
+    others it holds the leaf hashes alone. What says what log it is, is always in it.
+
+    Raises:
+        CannotBundle: see there.
+        CannotOpen, CannotRead, Unreadable: the event store cannot be read.
+        OSError: something cannot be written.
+    """
+    if to.exists():
+        raise CannotBundle(f"{to} is there already.")
+    if to.suffix != ".zip":
+        return _fill(url, place, to, wanted)
+    create_folder(to.absolute().parent)
+    with TemporaryDirectory(dir=to.absolute().parent) as made:
+        done = _fill(url, place, Path(made, to.stem), wanted)
+        draft = shutil.make_archive(str(Path(made, "draft")), "zip", made, to.stem)
+        Path(draft).rename(to)
+    return done
+
+
+def _fill(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> Bundled:
+    to = to.absolute()
+    # What is signed first and read later than that is in the log; the other way round it need not.
+    for name in (CHECKPOINTS, KEYS):
+        create_folder(to / name)
+        if (place / name).is_dir():
+            shutil.copytree(place / name, to / name, ignore=_DRAFTS, dirs_exist_ok=True)
+    shutil.copyfile(verifier.__file__, to / VERIFIER)
+    with open_events(url) as events, ExitStack() as files:
+        lines = files.enter_context(create_private(to / EVENTS))
+        part = any(wanted.values())
+        hashes = files.enter_context(create_private(to / LEAVES)) if part else None
+        done = _write(events, wanted, lines, hashes)
+    sync(to)
+    return done
+
+
+def _write(
+    events: Events, wanted: Mapping[str, str | None], lines: BinaryIO, hashes: BinaryIO | None
+) -> Bundled:
+    rank = written = 0
+    about = _about(events)
+    for page in events.pages():
+        if hashes:
+            hashes.write(b"".join(leaves(page)))
+        for row in page:
+            if not hashes or row[3] == BEGUN or _is_about(about(row), wanted):
+                lines.write(_line(rank, row))
+                written += 1
+            rank += 1
+    return Bundled(written, rank)
+
+
+def _about(events: Events) -> Callable[[Row], dict[str, Any]]:
+    """Later events of a stream do not repeat whose it is; its first one says so."""
+
+    @lru_cache(STREAMS_REMEMBERED)
+    def origin(stream: str) -> dict[str, Any]:
+        return _subject(events.first(stream))
+
+    return lambda row: origin(row[1]) | _subject(row)
+
+
+def _subject(row: Row | None) -> dict[str, Any]:
+    facts = facts_of(row)
+    return {name: facts[name] for name in _SUBJECT if facts.get(name)}
+
+
+def _is_about(subject: Mapping[str, Any], wanted: Mapping[str, str | None]) -> bool:
+    return all(wish is None or subject.get(name) == wish for name, wish in wanted.items())
+
+
+def _line(rank: int, row: Row) -> bytes:
+    position, stream, version, topic, state = row
+    if not isinstance(state, bytes) or not isinstance(version, int) or version < 0:
+        raise CannotBundle(f"The event at position {position} is damaged: see audit verify.")
+    document = {
+        "rank": rank,
+        "position": position,
+        "stream": stream,
+        "version": version,
+        "topic": topic,
+        "state": state.decode(errors="surrogateescape"),
+    }
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"

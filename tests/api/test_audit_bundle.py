@@ -1,0 +1,255 @@
+"""A bundle is judged by its own verify.py alone, with cryptography or with openssl."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from api.audit import verifier
+from api.audit.bundle import CannotBundle, bundle
+from tests.bundled import ALONE, CANNOT_TELL, CHANGED, SOUND, House, run
+from tests.facts import OPERATOR
+from tests.sealed import KEY, OTHER, seal
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = House(tmp_path)
+    with closing(house.log):
+        yield house
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_the_verifier_is_one_short_file_that_imports_the_standard_library_alone():
+    source = Path(verifier.__file__).read_text()
+    assert len(source.splitlines()) < 200
+    words = {line.split()[1].split(".")[0] for line in source.splitlines()
+             if line.strip().startswith(("import ", "from "))}  # fmt: skip
+    assert words - sys.stdlib_module_names == {"cryptography"}
+
+
+@pytest.mark.parametrize("python", [("-I",), ALONE], ids=["cryptography", "openssl"])
+def test_a_bundle_of_a_sealed_log_is_sound(house, python):
+    folder = house.bundle()
+    events = house.made.of
+    assert house.made.events == events
+    code, told = run(folder, python=python)
+    assert (code, told.splitlines()[-1]) == (
+        SOUND,
+        f"sound: the first {events} of {events} events; the last 0 are not sealed",
+    )
+
+
+@pytest.mark.parametrize("python", [("-I",), ALONE], ids=["cryptography", "openssl"])
+def test_a_note_by_another_key_is_not_used(house, python):
+    folder = house.bundle()
+    code, told = run(folder, "--key", OTHER.verifier.text, python=python)
+    assert code == CANNOT_TELL
+    assert "not used" in told
+
+
+@pytest.mark.parametrize("python", [("-I",), ALONE], ids=["cryptography", "openssl"])
+def test_a_note_that_was_changed_is_not_used(house, python):
+    folder = house.bundle()
+    (note,) = (folder / "checkpoints").rglob("0*")
+    size = note.read_text().splitlines()[1]
+    rewrite(note, f"\n{size}\n", f"\n{int(size) - 1}\n")
+    assert run(folder, python=python)[0] == CANNOT_TELL
+
+
+def test_without_anything_that_checks_signatures_it_says_so(house, tmp_path):
+    code, told = run(house.bundle(), python=ALONE, path=str(tmp_path))
+    assert code == CANNOT_TELL
+    assert "neither the package cryptography nor the command openssl" in told
+
+
+def test_the_auditor_s_own_key_and_checkpoint_are_taken_instead(house, tmp_path):
+    folder = house.bundle()
+    key = tmp_path / "key"
+    key.write_text(KEY.verifier.text + "\n")
+    shutil.copy(house.note, tmp_path / "note")
+    shutil.rmtree(folder / "keys")
+    shutil.rmtree(folder / "checkpoints")
+    code, told = run(folder, "--key", str(key), "--checkpoint", str(tmp_path / "note"))
+    assert (code, len(told.splitlines())) == (SOUND, 1)
+
+
+def test_it_says_where_the_keys_are_from(house):
+    assert "compare them with another source" in run(house.bundle())[1]
+
+
+def test_what_is_not_sealed_is_counted(house):
+    house.completed()
+    folder = house.bundle()
+    sealed = int(house.note.name.split("-")[0])
+    rest = house.made.of - sealed
+    assert f"the last {rest} are not sealed" in run(folder)[1]
+    assert rest > 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"\"rows\":10", r"\"rows\":11"),
+        ("task.completed", "task.failed"),
+        ('"version":2', '"version":3'),
+    ],
+)
+def test_a_changed_event_is_found(house, old, new):
+    folder = house.bundle()
+    rewrite(folder / "events.jsonl", old, new)
+    code, told = run(folder)
+    assert (code, told.splitlines()[-1].split(":")[0]) == (CHANGED, "changed")
+
+
+def test_events_that_are_cut_off_are_found(house):
+    folder = house.bundle()
+    kept = (folder / "events.jsonl").read_text().splitlines(keepends=True)[:-1]
+    (folder / "events.jsonl").write_text("".join(kept))
+    code, told = run(folder)
+    assert code == CHANGED
+    assert f"the log ends at {len(kept)}" in told
+
+
+def test_the_range_lies_between_the_checkpoints(house):
+    first = int(house.note.name.split("-")[0])
+    house.completed()
+    second = int(seal(house.events, house.place).name.split("-")[0])
+    folder = house.bundle()
+    text = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    text[-1] = text[-1].replace("true", "false")
+    (folder / "events.jsonl").write_text("".join(text))
+    code, told = run(folder)
+    assert code == CHANGED
+    assert f"events from rank {first} to {second - 1}" in told
+
+
+def test_a_line_left_out_or_given_twice_is_found(house):
+    folder = house.bundle()
+    text = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    for wrong in (text[:3] + text[4:], text[:4] + text[3:], [text[1], text[0], *text[2:]]):
+        (folder / "events.jsonl").write_text("".join(wrong))
+        assert run(folder)[0] == CHANGED
+
+
+@pytest.mark.parametrize("content", ["", "{}\n", "nonsense\n", "[]\n"])
+def test_what_is_no_log_proves_nothing(house, content):
+    folder = house.bundle()
+    (folder / "events.jsonl").write_text(content)
+    assert run(folder)[0] in (CHANGED, CANNOT_TELL)
+
+
+def test_an_empty_place_makes_a_bundle_that_proves_nothing(house, tmp_path):
+    bundle(house.url, tmp_path / "nothing", tmp_path / "b", {})
+    assert run(tmp_path / "b")[0] == CANNOT_TELL
+
+
+# A part of a log
+
+
+def test_a_bundle_of_one_task_holds_its_events_and_proves_them(house):
+    folder = house.bundle(task_id=house.of_ann)
+    found = lines(folder)
+    assert {each["topic"] for each in found} >= {"log.begun", "task.created", "task.completed"}
+    assert len(found) == house.made.events < house.made.of
+    assert house.of_ann in (folder / "events.jsonl").read_text()
+    code, told = run(folder)
+    assert (code, told.splitlines()[-1].split(":")[0]) == (SOUND, "sound")
+
+
+def test_it_holds_nothing_of_what_others_did(house):
+    content = (house.bundle(user_id="ann", project_id="p1") / "events.jsonl").read_text()
+    assert house.of_ann in content
+    assert house.of_ben not in content
+    assert '\\"ben\\"' not in content
+
+
+def test_a_changed_event_of_a_part_is_named(house):
+    folder = house.bundle(task_id=house.of_ann)
+    (completed,) = [each for each in lines(folder) if each["topic"] == "task.completed"]
+    rewrite(folder / "events.jsonl", '\\"rows\\":10', '\\"rows\\":11')
+    code, told = run(folder)
+    assert code == CHANGED
+    assert f"the event of rank {completed['rank']} is not" in told
+
+
+@pytest.mark.parametrize("at", [0, 5, -1])
+def test_a_changed_leaf_of_a_part_is_found(house, at):
+    folder = house.bundle(task_id=house.of_ann)
+    hashes = bytearray((folder / "leaves.bin").read_bytes())
+    hashes[at * 32] ^= 1
+    (folder / "leaves.bin").write_bytes(hashes)
+    assert run(folder)[0] == CHANGED
+
+
+def test_leaves_that_are_cut_off_are_found(house):
+    folder = house.bundle(task_id=house.of_ann)
+    hashes = (folder / "leaves.bin").read_bytes()
+    (folder / "leaves.bin").write_bytes(hashes[:-32])
+    assert run(folder)[0] == CHANGED
+
+
+# Restores
+
+
+def test_a_restored_log_says_what_is_gone(house):
+    log = house.story.ledger
+    count = house.story.head()
+    before = int(seal(house.events, house.place).name.split("-")[0])
+    house.completed()
+    later = int(seal(house.events, house.place).name.split("-")[0])
+    house.change("DELETE FROM stored_events WHERE rowid > ?", count)
+    log.begin_anew(count, OPERATOR)
+    folder = house.bundle("early")
+    assert run(folder)[0] == CANNOT_TELL
+    seal(house.events, house.place)
+    code, told = run(house.bundle("later"))
+    assert (code, before) == (SOUND, count)
+    assert f"gone by a restore, which kept {count} events: the checkpoint of {later}" in told
+
+
+# Making one
+
+
+def test_a_zip_holds_the_same_folder(house):
+    folder, archive = house.bundle(), house.bundle("case.zip")
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(house.folder / "there")
+    assert run(house.folder / "there" / "case") == run(folder)
+    assert {each.name for each in house.folder.iterdir() if each.is_dir()} == {
+        "bundle", "there", "audit", "events.sqlite-turns",
+    }  # fmt: skip
+
+
+def test_nothing_is_ever_overwritten(house):
+    house.bundle()
+    with pytest.raises(CannotBundle, match="already"):
+        house.bundle()
+
+
+def test_bytes_that_are_no_text_are_kept_as_they_are(house):
+    house.change("UPDATE stored_events SET state = x'ff00fe' WHERE rowid = 3")
+    seal(house.events, house.folder / "anew")
+    bundle(house.url, house.folder / "anew", house.folder / "b", {})
+    assert run(house.folder / "b")[0] == SOUND
+
+
+def test_what_no_event_can_be_is_not_bundled(house):
+    house.change("UPDATE stored_events SET state = 7 WHERE rowid = 3")
+    with pytest.raises(CannotBundle, match="position 3"):
+        house.bundle()
