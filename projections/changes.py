@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from projections.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlite_utils import Database
 
     Row = dict[str, Any]
     Key = tuple[Any, ...]
     Find = Callable[..., Row | None]
+
+
+_UNCHANGED: Row = {}
 
 
 class Changes:
@@ -24,20 +28,45 @@ class Changes:
     be applied leaves nothing behind.
     """
 
+    may_be_frozen: bool
+    """False as long as nothing is in the table `quarantine`: then nobody need look."""
+
     def __init__(self, find: Find, position: int = 0) -> None:
         self._find = find
+        self._below: Mapping[tuple[str, Key], Row | None] = {}
         self.position = position
         self.rows: dict[tuple[str, Key], Row | None] = {}
+        self._unchecked: list[tuple[str, Row]] = []
+        self.may_be_frozen = find is not nothing
 
     def get(self, table: str, *key: Any) -> Row | None:
         """A row as changed so far; not to be altered, but replaced by `put`."""
-        if (table, key) in self.rows:
-            return self.rows[table, key]
-        return self._find(table, *key)
+        row = self.rows.get((table, key), _UNCHANGED)
+        if row is _UNCHANGED:
+            row = self._below.get((table, key), _UNCHANGED)
+        return self._find(table, *key) if row is _UNCHANGED else row
+
+    def on_top(self) -> Changes:
+        """Changes of events on top of these, one after the other: each `begin`s and is taken."""
+        step = Changes(self._find)
+        step._below, step.may_be_frozen = self.rows, self.may_be_frozen
+        return step
+
+    def begin(self, position: int) -> None:
+        """Forgets what there is, for the event at a position."""
+        self.position = position
+        self.rows.clear()
+        self._unchecked.clear()
 
     def put(self, table: str, row: Row) -> None:
         """A whole row, new or instead of the one with its key."""
-        self.rows[table, tuple(row[column] for column in TABLES[table].key)] = row
+        self.rows[table, _KEYS[table](row)] = row
+        self._unchecked.append((table, row))
+
+    def alter(self, table: str, row: Row, **columns: Any) -> None:
+        """Other values in some columns, not of the key, of a row that `get` gave."""
+        self.rows[table, _KEYS[table](row)] = {**row, **columns}
+        self._unchecked.append((table, columns))
 
     def delete(self, table: str, *key: Any) -> None:
         """No row with this key any more."""
@@ -49,11 +78,14 @@ class Changes:
         Raises:
             TypeError, UnicodeEncodeError: a value that does not fit its column.
         """
-        for (table, _), row in self.rows.items():
-            for column, kind in TABLES[table].columns.items() if row else ():
-                value = row[column] if row else None
-                if type(value) is not kind or (isinstance(value, str) and not value.isascii()):
-                    _check(table, column, kind, value)
+        for table, values in self._unchecked:
+            kinds = TABLES[table].columns
+            for column, value in values.items():
+                if value is None:
+                    continue
+                kind = type(value)
+                if kind is not kinds[column] or (kind is str and not value.isascii()):
+                    _check(table, column, kinds[column], value)
 
     def take(self, changes: Changes) -> None:
         """Makes another's changes, stacked on these, one's own."""
@@ -61,18 +93,23 @@ class Changes:
 
     def store(self, database: Database) -> None:
         """Writes every change; the caller's transaction makes them one."""
-        kept: dict[str, list[Row]] = {}
-        gone: dict[str, list[Key]] = {}
-        for (table, key), row in self.rows.items():
-            if row is None:
-                gone.setdefault(table, []).append(key)
-            else:
-                kept.setdefault(table, []).append(row)
-        for table, rows in kept.items():
-            database.conn.executemany(_replacing(table), rows)
-        for table, keys in gone.items():
-            statement = f"DELETE FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
-            database.conn.executemany(statement, keys)
+        store(database, self.rows)
+
+
+def store(database: Database, rows: Mapping[tuple[str, Key], Row | None]) -> None:
+    """Writes rows, and removes those that are None."""
+    kept: dict[str, list[Row]] = {}
+    gone: dict[str, list[Key]] = {}
+    for (table, key), row in rows.items():
+        if row is None:
+            gone.setdefault(table, []).append(key)
+        else:
+            kept.setdefault(table, []).append(row)
+    for table, some in kept.items():
+        database.conn.executemany(_replacing(table), map(_VALUES[table], some))
+    for table, keys in gone.items():
+        statement = f"DELETE FROM {table} WHERE {_matches(table)}"  # noqa: S608 (names are ours)
+        database.conn.executemany(statement, keys)
 
 
 def nothing(table: str, *key: Any) -> Row | None:
@@ -103,8 +140,19 @@ def _selecting(table: str) -> str:
 def _replacing(table: str) -> str:
     """Writes whole rows. (An upsert of `sqlite-utils` reads the schema anew at every call.)"""
     columns = TABLES[table].columns
-    values = ", ".join(f":{column}" for column in columns)
+    values = ", ".join("?" for _ in columns)
     return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608
+
+
+def _key_of(columns: tuple[str, ...]) -> Callable[[Row], Key]:
+    if len(columns) > 1:
+        return itemgetter(*columns)
+    (column,) = columns
+    return lambda row: (row[column],)
+
+
+_VALUES = {name: itemgetter(*table.columns) for name, table in TABLES.items()}
+_KEYS = {name: _key_of(table.key) for name, table in TABLES.items()}
 
 
 def _matches(table: str) -> str:
@@ -112,6 +160,6 @@ def _matches(table: str) -> str:
 
 
 def _check(table: str, column: str, kind: type, value: Any) -> None:
-    if value is not None and not isinstance(value, kind):
+    if not isinstance(value, kind):
         raise TypeError(f"{table}.{column} cannot be {value!r}")
     str(value).encode()  # half of a surrogate pair goes into no table

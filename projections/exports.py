@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from projections.changes import Changes, Row
+
+_AS_THEY_ARE = [name for name in File.__slots__ if name != "complete"]
 
 
 @on(Task.Created)
@@ -34,7 +35,8 @@ def created(event: Task.Created, changes: Changes) -> None:
         {
             "stream": event.originator_id.hex,
             "task_id": event.task_id,
-            **owner._asdict(),
+            "project_id": event.project_id,
+            "user_id": event.user_id,
             "conditions": conditions.digest(owner),
             "resource_type": event.resource_type,
             "resource_condition": event.resource_condition,
@@ -68,12 +70,11 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
     """How far an attempt is; a new attempt is the owner's turn."""
     task = _task(event, changes)
     if event.attempt > task["attempt"]:
-        quota = _quota(changes, _owner(task))
-        changes.put("quotas", {**quota, "served": changes.position})
-    _change(
-        changes,
+        changes.alter("quotas", _quota(changes, _owner(task)), served=changes.position)
+    changes.alter(
+        "tasks",
         task,
-        event,
+        version=event.originator_version,
         rows=event.rows,
         total=event.total,
         progress=event.progress,
@@ -152,7 +153,7 @@ def evicted(event: Task.Evicted, changes: Changes) -> None:
 def granted(event: Downloads.Granted, changes: Changes) -> None:
     """When the owner last got a download."""
     quota = _quota(changes, OwnerId(event.project_id, event.user_id))
-    changes.put("quotas", {**quota, "last_download": text(event.timestamp)})
+    changes.alter("quotas", quota, last_download=text(event.timestamp))
 
 
 def _task(event: Task.Event, changes: Changes) -> Row:
@@ -163,7 +164,7 @@ def _task(event: Task.Event, changes: Changes) -> Row:
 
 
 def _change(changes: Changes, task: Row, event: Task.Event, **columns: Any) -> None:
-    changes.put("tasks", {**task, "version": event.originator_version, **columns})
+    changes.alter("tasks", task, version=event.originator_version, **columns)
 
 
 def _owner(task: Row) -> OwnerId:
@@ -171,23 +172,17 @@ def _owner(task: Row) -> OwnerId:
 
 
 def _quota(changes: Changes, owner: OwnerId) -> Row:
-    return changes.get("quotas", *owner) or {
-        **owner._asdict(),
-        "kept": 0,
-        "unfinished": 0,
-        "served": 0,
-        "last_download": None,
-    }
+    quota = changes.get("quotas", *owner)
+    if quota is None:
+        none = {"kept": 0, "unfinished": 0, "served": 0, "last_download": None}
+        changes.put("quotas", quota := {**owner._asdict(), **none})
+    return quota
 
 
 def _count(changes: Changes, owner: OwnerId, kept: int = 0, unfinished: int = 0) -> None:
     quota = _quota(changes, owner)
-    quota = {
-        **quota,
-        "kept": quota["kept"] + kept,
-        "unfinished": quota["unfinished"] + unfinished,
-    }
-    changes.put("quotas", quota)
+    counts = {"kept": quota["kept"] + kept, "unfinished": quota["unfinished"] + unfinished}
+    changes.alter("quotas", quota, **counts)
 
 
 def _results(changes: Changes, conditions: str) -> Results:
@@ -215,7 +210,7 @@ def _supersede(changes: Changes, file: File | None, at: datetime) -> None:
         return
     row = changes.get("files", file.key)
     if row and changes.get("tasks", task_stream(file.task_id).hex):
-        changes.put("files", {**row, "superseded_at": text(at)})
+        changes.alter("files", row, superseded_at=text(at))
     else:
         changes.delete("files", file.key)
 
@@ -233,5 +228,4 @@ def _file_row(
 
 
 def _file(row: Row) -> File:
-    columns = {field.name: row[field.name] for field in fields(File)}
-    return File(**{**columns, "complete": bool(row["complete"])})
+    return File(**{name: row[name] for name in _AS_THEY_ARE}, complete=bool(row["complete"]))

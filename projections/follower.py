@@ -13,8 +13,9 @@ from eventsourcing.persistence import PersistenceError
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from domain.refusals import Unavailable
+from projections.checks import RebuildRunning
 from projections.position import Position, apply_page, news_since
-from projections.rebuild import RebuildRunning, rebuild
+from projections.rebuild import UNATTENDED, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,6 +112,6 @@ class Follower:
             raise LogAltered
         try:
             with reading():
-                rebuild(self.recorder, self.tables)
+                rebuild(self.recorder, self.tables, UNATTENDED)
         except RebuildRunning as running:
             raise BehindLog from running

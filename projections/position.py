@@ -6,19 +6,20 @@ import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.fact import values_of
 from domain.log import Log
-from domain.stored import event_mapper
 from projections import schema
 from projections.changes import Changes, stored_in
+from projections.facts import fact_of
+from projections.moments import EVERY, Clock, moment
 from projections.project import project
 from projections.seal import Seal, leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from eventsourcing.persistence import ApplicationRecorder, Notification
     from sqlite_utils import Database
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from domain.fact import Fact
 
 _LOGGER = logging.getLogger(__name__)
-_MAPPER = event_mapper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Position:
     """The last event applied, by which the tables know their log again, and how many there were.
 
     Positions are not dense on every store, and are used again after a restore: the number alone
-    says little. `frontier` is that of the seal over all of them.
+    says little. `frontier` is that of the seal over all of them, `latest` the latest of their
+    times.
     """
 
     position: int = 0
@@ -44,6 +45,7 @@ class Position:
     count: int = 0
     frontier: str = ""
     incarnation: str | None = None
+    latest: str = ""
 
     @classmethod
     def read(cls, changes: Changes) -> Position:
@@ -76,28 +78,43 @@ class Position:
 _STORED = f"SELECT {', '.join(Position.__slots__)} FROM position"  # noqa: S608 (names are ours)
 
 
-def apply(events: Sequence[Notification], changes: Changes) -> None:
+def tell(event: Notification, error: Exception) -> None:
+    """Logs that an event cannot be applied."""
+    _LOGGER.error("event %s (%s) cannot be applied", event.id, event.topic, exc_info=error)
+
+
+def apply(
+    events: Sequence[Notification],
+    changes: Changes,
+    poison: Callable[[Notification, Exception], object] = tell,
+) -> None:
     """Applies events in their order, and moves the position with them.
 
     An event that cannot be applied freezes its stream, in the table `quarantine`, and lets the
-    others go on: replay never refuses.
+    others go on: replay never refuses. `poison` is told first, and may raise to stop it all.
     """
     position = Position.read(changes)
-    incarnation = position.incarnation
-    for event in events:
-        step = Changes(changes.get, event.id)
+    incarnation, clock = position.incarnation, Clock(position.latest)
+    on_top = changes.on_top()
+    for count, event in enumerate(events, position.count + 1):
+        step, fact = on_top, None
+        step.begin(event.id)
         try:
             fact = _apply_one(event, step)
             step.check()
-        except Exception as error:
-            _LOGGER.exception("event %s (%s) cannot be applied", event.id, event.topic)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the others go on)
+            poison(event, error)
             step = Changes(changes.get)
             step.put("quarantine", _frozen(event, error))
+            on_top.may_be_frozen = changes.may_be_frozen = True
         else:
             incarnation = fact.incarnation if isinstance(fact, Log.Begun) else incarnation
+        clock.see(event, fact)
+        if count % EVERY == 0:
+            step.put("moments", moment(count, event.id, clock.text))
         changes.take(step)
     seal = position.seal.grown(list(map(leaf, events)))
-    Position(*_identity(events[-1]), seal.count, seal.text, incarnation).write(changes)
+    Position(*_identity(events[-1]), seal.count, seal.text, incarnation, clock.text).write(changes)
 
 
 def news_since(
@@ -137,28 +154,34 @@ def immediate(database: Database) -> Iterator[None]:
 
 
 def _apply_one(event: Notification, changes: Changes) -> Fact | None:
-    if changes.get("quarantine", _hex(event)):
+    if changes.may_be_frozen and changes.get("quarantine", stream_of(event)):
         return None
-    fact = cast("Fact", _MAPPER.to_domain_event(event))
+    fact = fact_of(event)
     project(fact, changes)
     return fact
 
 
+def in_words(error: Exception) -> str:
+    """An error as the table `quarantine` holds it."""
+    return f"{type(error).__name__}: {error}"
+
+
 def _frozen(event: Notification, error: Exception) -> dict[str, object]:
     return {
-        "stream": _hex(event),
+        "stream": stream_of(event),
         "position": event.id,
         "topic": event.topic,
-        "error": f"{type(error).__name__}: {error}",
+        "error": in_words(error),
     }
 
 
 def _identity(event: Notification) -> tuple[int, str, int, str]:
     # A store that was tampered with may hold anything: what is no bytes is like no event.
     digest = sha256(event.state).hexdigest() if isinstance(event.state, bytes) else "damaged"
-    return event.id, _hex(event), event.originator_version, digest
+    return event.id, stream_of(event), event.originator_version, digest
 
 
-def _hex(event: Notification) -> str:
+def stream_of(event: Notification) -> str:
+    """An event's stream, as the tables name it."""
     stream = event.originator_id
     return stream.hex if isinstance(stream, UUID) else stream

@@ -5,8 +5,6 @@ from __future__ import annotations
 from json import loads
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import convert
-
 from domain.task import task_stream
 from projections.rows import (
     AppRow,
@@ -18,11 +16,10 @@ from projections.rows import (
     QuotaRow,
     TaskRow,
     UserRow,
+    row_of,
 )
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from domain.conditions import OwnerId
     from projections.follower import Follower
 
@@ -71,7 +68,7 @@ class Queries:
                 " ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
                 page,
             )
-            return Page([_row(TaskRow, row) for row in found], count.fetchone()[0])
+            return Page([row_of(TaskRow, row) for row in found], count.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
@@ -90,7 +87,7 @@ class Queries:
     def work(self) -> list[TaskRow]:
         """Unfinished tasks in the order in which exporters should look at them."""
         with self.follower.caught_up() as database:
-            return [_row(TaskRow, row) for row in database.execute(_WORK)]
+            return [row_of(TaskRow, row) for row in database.execute(_WORK)]
 
     def queue_position(self, task_id: str) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
@@ -105,7 +102,7 @@ class Queries:
                 " WHERE results.conditions = ?",
                 [conditions],
             ).fetchone()
-            return _row(FileRow, found) if found else None
+            return row_of(FileRow, found) if found else None
 
     def file(self, key: str) -> FileRow | None:
         """The file of a kept task, or one that is current, by its key in the result store."""
@@ -186,9 +183,4 @@ class Queries:
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:
             found = database.execute(f"SELECT * FROM {table} WHERE {where}", wanted)  # noqa: S608
-            return [_row(kind, row) for row in found]
-
-
-def _row(kind: type[R], row: sqlite3.Row) -> R:
-    """A row as its dataclass: SQLite keeps times as text and truths as numbers."""
-    return convert(dict(row), kind, strict=False)
+            return [row_of(kind, row) for row in found]

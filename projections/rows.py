@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 (read at run time, to convert rows)
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import convert
 
 from domain.conditions import OwnerId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+R = TypeVar("R")
+
+
+def row_of(kind: type[R], row: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> R:
+    """A row as its dataclass: SQLite keeps times as text and truths as numbers."""
+    return convert(dict(row), kind, strict=False)
 
 
 @dataclass(frozen=True, slots=True)

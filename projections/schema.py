@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION = 2
+VERSION = 3
 
 
 class Table(NamedTuple):
@@ -114,6 +114,7 @@ TABLES: dict[str, Table] = {
         (("user_id",),),
     ),
     "quarantine": Table(("stream",), {"stream": str, "position": int, "topic": str, "error": str}),
+    "moments": Table(("count",), {"count": int, "position": int, "latest": str}),
     "position": Table(
         ("id",),
         {
@@ -126,6 +127,7 @@ TABLES: dict[str, Table] = {
             "digest": str,
             "count": int,
             "frontier": str,
+            "latest": str,
         },
     ),
 }

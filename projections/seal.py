@@ -101,17 +101,19 @@ def entry(event: StoredEvent) -> bytes:
 
 
 def _part(part: bytes) -> bytes:
-    return len(part).to_bytes(2, "big") + part
+    return _LENGTHS[len(part)] + part
 
 
 @lru_cache(maxsize=256)
 def _topic(topic: str) -> bytes:
     name = topic.encode() if isinstance(topic, str) and topic.isascii() else _strange(topic)
-    return _part(name[:_LONGEST])
+    name = name[:_LONGEST]
+    return len(name).to_bytes(2, "big") + name
 
 
 def _strange(found: object) -> bytes:
     return sha256(str(found).encode(errors="surrogatepass")).digest() + b"?"
 
 
+_LENGTHS = [length.to_bytes(2, "big") for length in range(HASH_BYTES + 2)]
 _BEGINNING = _part(TAG)

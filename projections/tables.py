@@ -1,11 +1,11 @@
-"""The folder of read tables: files of unique names, and which of them is current."""
+"""The folder of read tables: files of unique names, and which of them is for what."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from secrets import token_hex
 from time import time
 from typing import TYPE_CHECKING
@@ -13,29 +13,35 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from projections import schema
+from projections.pointers import DRAFT, Pointers, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BUSY_SECONDS = 5.0
 BEING_MADE_SECONDS = 3600.0
-"""A file that is not current is a rebuild's, unless it is older than this: then one was killed."""
+"""A file that no pointer names may be one that is just being made, unless it is older than this."""
 
-_POINTER = "current"
+BUILDING_KIB = 65536
+"""How much memory SQLite may use for tables that are being built."""
+
 _PREFIX = f"read-v{schema.VERSION}-"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class ReadTables:
     """This machine's read tables, shared by its processes; safe for threads.
 
-    Nothing is ever renamed onto a live database: the pointer, a one-line file, is replaced
-    atomically, and is looked at before every use.
+    Nothing is ever renamed onto a live database: a pointer, a one-line file, is replaced
+    atomically, and is looked at before every use. `current` names the file that answers, `former`
+    the one that did before the last rebuild, `building` the one that a rebuild is making. Each
+    version of the tables has its own pointers: a process of another one goes on with its own.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._pointers = Pointers(folder, schema.VERSION)
         self._idle: deque[tuple[str, Database]] = deque()
 
     @contextmanager
@@ -50,21 +56,27 @@ class ReadTables:
         self._idle.append((name, database))
 
     def current(self) -> str | None:
-        """The name of the current file."""
-        try:
-            return (self.folder / _POINTER).read_text().strip()
-        except FileNotFoundError:
-            return None
+        """The name of the current file; None where this version of the tables has none."""
+        name = self._pointers.read("current")
+        if name is None:
+            name = self._pointers.formerly() or ""
+            return name if self.is_ours(name) else None
+        return name
+
+    def former(self) -> str | None:
+        """The name of the file that was current before the last rebuild, if it is kept."""
+        name = self._pointers.read("former")
+        return name if name != self.current() and self._is_there(name) else None
 
     @staticmethod
     def is_ours(name: str) -> bool:
         """Is it the name of a file with the tables of this version?"""
         return name.startswith(_PREFIX)
 
-    def new(self) -> tuple[str, Database]:
-        """An empty file beside the current one, with a name of its own."""
+    def new(self, name: str | None = None) -> tuple[str, Database]:
+        """Empty tables in a file beside the current one, with a name of its own."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{_PREFIX}{token_hex(8)}.sqlite"
+        name = name or _new_name()
         database = connect(self.folder / name, create=True)
         with database.atomic():
             schema.create(database)
@@ -72,9 +84,19 @@ class ReadTables:
 
     def point_to(self, name: str) -> None:
         """Makes a file the current one, for every process at its next look."""
-        beside = self.folder / f"{_POINTER}-{token_hex(8)}"
-        beside.write_text(name)
-        beside.replace(self.folder / _POINTER)
+        self._pointers.write("current", name)
+
+    def swap(self, name: str, *, keep: bool) -> None:
+        """Makes a file that was built the current one; the one before is kept as the former."""
+        before, dropped = self.current(), self._pointers.read("former")
+        if keep and before:
+            self._pointers.write("former", before)
+        else:
+            self._pointers.remove("former")
+        self.point_to(name)
+        self._pointers.remove("building")
+        for each in {dropped, before} - {None, name, self.former()}:
+            self.discard(each or "")
 
     def discard(self, name: str) -> None:
         """Removes a file that is not current; whoever has it open goes on reading it."""
@@ -82,16 +104,80 @@ class ReadTables:
             (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Removes files that are not current, and so old that nobody is just making them."""
-        current = self.current()
+        """Removes what crashes left, and other versions' tables that no process has open.
+
+        Whatever was written to in the last `BEING_MADE_SECONDS` stays.
+        """
+        needed = {self.current(), self._pointers.read("former"), self._building()[0]}
         for path in self.folder.glob("read-*.sqlite"):
-            if path.name != current and time() - path.stat().st_mtime > BEING_MADE_SECONDS:
+            if path.name not in needed and is_old(path) and not is_held(path):
                 self.discard(path.name)
+        for draft in self.folder.glob(f"{DRAFT}*"):
+            if is_old(draft):
+                draft.unlink(missing_ok=True)
+        for pointer, line in self._pointers.of_others():
+            if not self._is_there(line.partition(" ")[0]):
+                pointer.unlink(missing_ok=True)
+
+    def size(self) -> int:
+        """How many bytes the current file has, with its write-ahead log."""
+        files = [self.folder / f"{self.current()}{suffix}" for suffix in ("", "-wal")]
+        return sum(file.stat().st_size for file in files if file.is_file())
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
         while self._idle:
             self._idle.pop()[1].conn.close()
+
+    # A file that is being built; one process at a time
+
+    def build(self) -> tuple[str, Database]:
+        """Empty tables whose writes wait for no disk until `settle`."""
+        name = _new_name()
+        self._pointers.write("building", f"{name} {_boot()}")
+        self.new(name)[1].conn.close()
+        return name, self.go_on(name)
+
+    def unfinished(self) -> str | None:
+        """What a rebuild left that was killed.
+
+        Not after a start of the machine: what was not on the disk by then may be torn.
+        """
+        name, boot = self._building()
+        known = self._is_there(name) and name != self.current()
+        if not known or not boot or boot != _boot():
+            return None
+        return name
+
+    def go_on(self, name: str) -> Database:
+        """What a rebuild left, opened as `build` opens it."""
+        database = connect(self.folder / name)
+        database.conn.execute("PRAGMA synchronous=OFF")
+        database.conn.execute(f"PRAGMA cache_size=-{BUILDING_KIB}")
+        return database
+
+    def settle(self, name: str, database: Database) -> Database:
+        """Brings a file that was built onto the disk; returns another connection to it."""
+        database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.conn.close()
+        sync(self.folder / name)
+        sync(self.folder)
+        database = connect(self.folder / name)
+        database.conn.execute(f"PRAGMA cache_size=-{BUILDING_KIB}")
+        return database
+
+    def abandon(self) -> None:
+        """Removes what was being built."""
+        name, _ = self._building()
+        if name and name != self.current():
+            self.discard(name)
+        self._pointers.remove("building")
+
+    def _building(self) -> tuple[str, str]:
+        name, _, boot = (self._pointers.read("building") or "").partition(" ")
+        return name, boot
+
+    # Connections
 
     def _take(self) -> tuple[str, Database]:
         """A connection to the current file, which may be another one a moment later."""
@@ -107,7 +193,7 @@ class ReadTables:
         name = self.current()
         if name is None:
             return self._begin()
-        if self.is_ours(name) and (self.folder / name).exists():
+        if self.is_ours(name) and self._is_there(name):
             return name
         if name != self.current():
             return self._present()
@@ -120,14 +206,8 @@ class ReadTables:
         """Makes the first file; of several processes that try, one wins."""
         name, database = self.new()
         database.conn.close()
-        beside = self.folder / f"{_POINTER}-{token_hex(8)}"
-        beside.write_text(name)
-        try:
-            os.link(beside, self.folder / _POINTER)
-        except FileExistsError:
+        if not self._pointers.write_first("current", name):
             self.discard(name)
-        finally:
-            beside.unlink()
         return self.current() or name
 
     def _reuse(self, name: str) -> Database | None:
@@ -138,6 +218,9 @@ class ReadTables:
                     return database
                 database.conn.close()
         return None
+
+    def _is_there(self, name: str | None) -> bool:
+        return bool(name) and (self.folder / str(name)).exists()
 
 
 def connect(path: Path, *, create: bool = False) -> Database:
@@ -158,3 +241,33 @@ def connect(path: Path, *, create: bool = False) -> Database:
         connection.close()
         raise
     return Database(connection, execute_plugins=False, recursive_triggers=False)
+
+
+def is_held(path: Path) -> bool:
+    """Has any process this database open? SQLite lets nobody out of WAL mode while one has."""
+    try:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.DatabaseError:
+        return False  # it is no database at all
+    return False
+
+
+def is_old(path: Path) -> bool:
+    """Was this last written to so long ago that nobody is making it?"""
+    with suppress(FileNotFoundError):
+        return time() - path.stat().st_mtime > BEING_MADE_SECONDS
+    return False
+
+
+def _new_name() -> str:
+    return f"{_PREFIX}{token_hex(8)}.sqlite"
+
+
+def _boot() -> str:
+    """Another one after every start of the machine."""
+    with suppress(OSError):
+        return _BOOT.read_text().strip()
+    return ""

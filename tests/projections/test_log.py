@@ -14,7 +14,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder
 from domain.refusals import Unavailable
 from projections import log as log_module
 from projections.log import CannotOpen, SQLiteStore, Turns, event_file, open_log
-from tests.facts import ANN, OPERATOR, Story
+from tests.facts import ANN, BEN, OPERATOR, Story
 
 if TYPE_CHECKING:
     from domain.conditions import OwnerId
@@ -194,3 +194,34 @@ def test_a_store_replaced_between_two_questions_is_read_anew(node, story, tmp_pa
         (tmp_path / f"events.sqlite{suffix}").unlink()
     (tmp_path / "other.sqlite").replace(tmp_path / "events.sqlite")
     assert node.log.recorder.select_notifications(None, 10) == []
+
+
+@pytest.mark.parametrize("start", [None, 0, 1, 3, 7, 8])
+@pytest.mark.parametrize("limit", [0, 1, 3, 100])
+@pytest.mark.parametrize("inclusive", [True, False])
+@pytest.mark.parametrize("more", [{}, {"stop": 4}, {"topics": ["task.created"]}])
+def test_the_log_is_read_as_the_librarys_recorder_reads_it(
+    node, story, start, limit, inclusive, more
+):
+    for owner in (ANN, BEN, ANN):
+        story.claim(story.create(owner))
+    stream = "7" * 32
+    insert = f"INSERT INTO stored_events VALUES ('{stream}', 1, 'task.created', 'text')"
+    with node.log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute("DELETE FROM stored_events WHERE rowid = 2")
+        cursor.execute(insert)
+    library = SQLiteApplicationRecorder(node.log.recorder.datastore)
+    asked = {"inclusive_of_start": inclusive, **more}
+    ours = node.log.recorder.select_notifications(start, limit, **asked)
+    theirs = library.select_notifications(start, limit, **asked)
+    names = ("id", "originator_id", "originator_version", "topic", "state")
+    assert [[getattr(event, name) for name in names] for event in ours] == [
+        [getattr(event, name) for name in names] for event in theirs
+    ]
+
+
+def test_every_topic_is_told_with_its_first_position(node, story):
+    assert node.log.recorder.topics() == {}
+    for owner in (ANN, BEN):
+        story.create(owner)
+    assert node.log.recorder.topics() == {"owner.admitted": 1, "task.created": 2}

@@ -10,7 +10,9 @@ import pytest
 from projections.changes import Changes, nothing
 from projections.position import Position, apply, apply_page, immediate, news_since
 from projections.seal import Seal, leaf
-from tests.facts import BEN, OPERATOR
+from tests.facts import BEN, NOON, OPERATOR
+
+TIME = NOON.isoformat(timespec="microseconds")
 
 
 def position_of(log, event, count, incarnation=None):
@@ -18,7 +20,7 @@ def position_of(log, event, count, incarnation=None):
     seal = Seal().grown([leaf(each) for each in log.select_notifications(None, count)])
     digest = sha256(event.state).hexdigest()
     stream, version = event.originator_id.hex, event.originator_version
-    return Position(event.id, stream, version, digest, count, seal.text, incarnation)
+    return Position(event.id, stream, version, digest, count, seal.text, incarnation, TIME)
 
 
 @pytest.fixture
