@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from api.apps import scope_of
-from api.list_query import read_list
+from api.list_query import read_list, read_show
 from api.messages import (
     Limits,
     PageEnd,
@@ -28,6 +28,8 @@ from domain.refusals import NoSuchTask
 from domain.task import Task
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from api.requests import Asked
     from api.settings import Settings
     from domain.fact import Fact
@@ -57,8 +59,9 @@ def create(asked: Asked) -> Response:
 
 def list_tasks(asked: Asked) -> Response:
     """Contract, section 1 List."""
-    query = read_list(asked.request.scope["query_string"])
-    page = asked.house.queries.tasks(
+    query = read_list(asked.query)
+    tasks = asked.house.past.at(query.at).tasks if query.at else asked.house.queries.tasks
+    page = tasks(
         asked.owner,
         limit=query.limit,
         marker=query.marker,
@@ -71,7 +74,10 @@ def list_tasks(asked: Asked) -> Response:
 
 
 def show(asked: Asked) -> Response:
-    """One task: where it stands, and what a download would give now."""
+    """One task: where it stands, and what a download would give now; or both as of a time."""
+    query = read_show(asked.query)
+    if query.at:
+        return _show_at(asked, query.at)
     queries, row = asked.house.queries, kept_task(asked)
     file = queries.current_file(row.conditions) if row.status == "Success" else None
     return as_json(whole_task(row, queries.queue_position(row.task_id), file))
@@ -114,6 +120,15 @@ def kept_task(asked: Asked) -> TaskRow:
     if row is None:
         raise NoSuchTask
     return row
+
+
+def _show_at(asked: Asked, at: datetime) -> Response:
+    """The queue of then is not told: it is of all owners' tasks."""
+    found = asked.house.past.at(at).task(asked.owner, task_id(asked))
+    if found is None:
+        raise NoSuchTask
+    row, file = found
+    return as_json(whole_task(row, None, file))
 
 
 def _check_instance(settings: Settings, instance_id: str | None) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from starlette.responses import Response
 
+from api.audit.state import read_state
 from api.problems import UNAVAILABLE, Rejected
 from api.requests import as_json
+from api.upkeep.audit_checks import check_audit
+from api.upkeep.findings import Report
 from api.version import VERSION
+from domain.journal import utc_now
 from domain.refusals import Unavailable
 from exporter.results import ResultsFailed
 from projections.follower import BehindLog, LogAltered, reading
@@ -21,7 +26,20 @@ READY_SECONDS = 1.0
 """How far the read tables may lag: they must be at the log's head within this time."""
 
 RETRY_SECONDS = "5"
+OK = "ok"
+AUDIT_CHECKS = {
+    "log": "log_altered",
+    "audit_place": "audit_place_failing",
+    "audit_sinks": "audit_sink_failing",
+    "checkpoint": "checkpoint_overdue",
+}
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class ReadyQuery(Struct):
+    """How much is told; the parameter needs no value."""
+
+    verbose: str | None = None
 
 
 def livez(_: Asked) -> Response:
@@ -31,7 +49,9 @@ def livez(_: Asked) -> Response:
 
 def readyz(asked: Asked) -> Response:
     """The stores are reached and the read tables are up to date; an event that could not be applied
-    makes it `degraded`, no more: the others go on.
+    makes it `degraded`, no more: the others go on. So does a log that was altered.
+
+    With `?verbose` each check is told: `ok`, or what `doctor` calls it.
     """
     house = asked.house
     try:
@@ -43,12 +63,18 @@ def readyz(asked: Asked) -> Response:
         headers = {"retry-after": RETRY_SECONDS}
         raise Rejected(UNAVAILABLE, _reason(error), headers) from error
     position = house.queries.follower.position().position
-    status = "degraded" if frozen else "ready"
-    return as_json({"status": status, "position": position, "quarantined": frozen})
+    checks = _checks(house, frozen)
+    degraded = frozen or checks["log"] != OK
+    status = "degraded" if degraded else "ready"
+    told = {"status": status, "position": position, "quarantined": frozen}
+    verbose = "verbose" in asked.request.query_params
+    return as_json({**told, "checks": checks} if verbose else told)
 
 
 def metrics(asked: Asked) -> Response:
-    """For Prometheus. Any process of any node tells the same of the log."""
+    """For Prometheus. Any process of any node tells the same of the log; of checkpoints, each tells
+    what its own machine signed.
+    """
     lines = [line for name, told in _metrics(asked.house).items() for line in _lines(name, told)]
     return Response("".join(f"{line}\n" for line in lines), media_type=METRICS_TYPE)
 
@@ -64,10 +90,46 @@ def _reason(error: Exception) -> str:
     return "The event store or the read tables do not answer."
 
 
+def _checks(house: Installation, frozen: int) -> dict[str, str]:
+    report = Report()
+    with reading():
+        check_audit(house.settings, house.ledger.journal.recorder, utc_now(), report)
+    found = {each.code for each in report.findings}
+    return {
+        "stores": OK,
+        "streams": "quarantined_stream" if frozen else OK,
+        **{name: code if code in found else OK for name, code in AUDIT_CHECKS.items()},
+    }
+
+
+def _audit_metrics(house: Installation, events: int) -> dict[str, tuple[str, dict[str, float]]]:
+    state = read_state(house.settings.audit_state_file)
+    age = {"": (utc_now() - state.at).total_seconds()} if state.at else {}
+    failing = [url for url, sink in state.sinks.items() if sink.trouble]
+    return {
+        "checkpoint_size": ("Events that the last signed checkpoint seals.", {"": state.size}),
+        "checkpoint_age_seconds": ("How long ago it was signed.", age),
+        "unsealed_events": (
+            "Events that are in no checkpoint yet.",
+            {"": max(0, events - state.size)},
+        ),
+        "audit_sinks_failing": ("Sinks that do not take checkpoints.", {"": len(failing)}),
+        "audit_place_failing": (
+            "1 where checkpoints cannot be kept.",
+            {"": int(state.failing is not None)},
+        ),
+        "log_altered": (
+            "1 where the stored events are not those that were signed.",
+            {"": int(state.altered is not None)},
+        ),
+    }
+
+
 def _metrics(house: Installation) -> dict[str, tuple[str, dict[str, float]]]:
     """Of each metric what it means, and its values by labels."""
     queries = house.queries
-    before = queries.follower.position().position
+    at = queries.follower.position()
+    before = at.position
     with reading():
         head = house.ledger.journal.recorder.max_notification_id() or 0
     tasks = dict.fromkeys(("Processing", "Success", "Failed"), 0) | queries.statuses()
@@ -86,10 +148,11 @@ def _metrics(house: Installation) -> dict[str, tuple[str, dict[str, float]]]:
             "Streams with an event that could not be applied.",
             {"": len(queries.quarantined())},
         ),
+        **_audit_metrics(house, at.count),
     }
 
 
 def _lines(name: str, told: tuple[str, dict[str, float]]) -> list[str]:
     name, (meaning, values) = f"export_tasks_{name}", told
     head = [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
-    return head + [f"{name}{labels} {value:g}" for labels, value in values.items()]
+    return head + [f"{name}{labels} {value:.15g}" for labels, value in values.items()]

@@ -50,7 +50,7 @@ def login(asked: Asked) -> Response:
 
 def projects(asked: Asked) -> Response:
     """`GET /v3/projects`: the user's, of that name if one is given."""
-    sent = parameters(asked.request.scope["query_string"], {"name"})
+    sent = parameters(asked.query, {"name"})
     domain = asked.house.settings.domain
     found = [
         Project(project.project_id, project.name, domain_id=domain, parent_id=domain)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from domain.ledger import Ledger
     from exporter.results import Results
+    from projections.past import Past
     from projections.queries import Queries
 
 REQUEST_THREADS = 40
@@ -40,6 +41,7 @@ class Installation:
     settings: Settings
     ledger: Ledger
     queries: Queries
+    past: Past
     people: People
     tokens: Tokens
     doorkeeper: Doorkeeper
@@ -64,6 +66,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             settings=settings,
             ledger=parts.ledger,
             queries=parts.queries,
+            past=parts.past,
             people=parts.people,
             tokens=tokens,
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),

@@ -1,7 +1,8 @@
-"""List query: the parameters of a list of tasks, read from the raw query (contract, section 1)."""
+"""List query: parameters of a list, and of one task, from the raw query (contract, section 1)."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,7 @@ from api.messages import (
 )
 from api.problems import LIMIT_INVALID, MARKER_INVALID, Problem, Rejected
 from domain.commands import TASK_ID, check
+from domain.refusals import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,14 @@ LIMIT_MOST = 50
 LIMIT_DEFAULT = 10
 OFFSET_MOST = 500
 NEWEST = "f" * 24
+
+At = Annotated[
+    datetime,
+    Meta(
+        description="as it was then, in commit order; without a zone it is UTC",
+        examples=["2026-01-31T12:00:00Z"],
+    ),
+]
 
 
 class ListQuery(Struct):
@@ -40,6 +50,7 @@ class ListQuery(Struct):
     app_type: AppType | None = None
     app_id: AppId | None = None
     status: Status | None = None
+    at: At | None = None
 
     def filters(self) -> dict[str, str | None]:
         """What is asked of the stored task."""
@@ -52,6 +63,12 @@ class ListQuery(Struct):
         }
 
 
+class ShowQuery(Struct):
+    """As of which time a task is asked for; None: as it is."""
+
+    at: At | None = None
+
+
 def read_list(query: bytes) -> ListQuery:
     """The parameters, aliases resolved; unknown ones are ignored.
 
@@ -60,6 +77,15 @@ def read_list(query: bytes) -> ListQuery:
     """
     sent = parameters(query, set(_READERS))
     return ListQuery(**{name: _READERS[name](name, text) for name, text in sent.items()})
+
+
+def read_show(query: bytes) -> ShowQuery:
+    """The parameters; unknown ones are ignored.
+
+    Raises:
+        Invalid: the time is none, or is given twice.
+    """
+    return ShowQuery(**{name: _at(name, text) for name, text in parameters(query, {"at"}).items()})
 
 
 def parameters(query: bytes, known: set[str]) -> dict[str, str]:
@@ -114,6 +140,14 @@ def _app_id(_: str, text: str) -> str:
     return text
 
 
+def _at(name: str, text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(name, "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") from None
+
+
 def _word(kind: Any) -> Callable[[str, str], str]:
     words = get_args(kind)
 
@@ -149,4 +183,5 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "app_type": _word(AppType),
     "app_id": _app_id,
     "status": _word(Status),
+    "at": _at,
 }

@@ -220,7 +220,9 @@ def task_item(row: TaskRow) -> ExportTask:
     return ExportTask(**_task(row))
 
 
-def whole_task(row: TaskRow, queue_position: int | None, file: FileRow | None) -> ExportTask:
+def whole_task(
+    row: TaskRow, queue_position: int | UnsetType | None, file: FileRow | None
+) -> ExportTask:
     """A task as it is answered alone."""
     return ExportTask(
         **_task(row),

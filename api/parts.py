@@ -8,10 +8,17 @@ from functools import cached_property
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from api.access.erasures import ERASURES, Erasures
 from api.access.people import People
+from api.access.removal import Removal
 from api.access.sealing import CannotUnseal
 from api.access.side_log import SideLog
 from api.access.vault import Vault
+from api.audit.auditor import Auditor
+from api.audit.courier import Courier
+from api.audit.key import kept_key
+from api.audit.place import open_place
+from api.audit.sinks import open_sink
 from api.settings import Settings
 from domain.access import rules
 from domain.access.register import Register
@@ -26,6 +33,7 @@ from exporter.sources.batches import Batches
 from exporter.sweeper import Sweeper
 from projections.follower import Follower
 from projections.log import OpenLog, open_log
+from projections.past import Past
 from projections.queries import Queries
 from projections.tables import ReadTables
 
@@ -121,6 +129,11 @@ class Parts:
         return Queries(self.follower)
 
     @cached_property
+    def past(self) -> Past:
+        """The log as it was."""
+        return Past(self.log.recorder, self.follower)
+
+    @cached_property
     def vault(self) -> Vault:
         """Names, secrets and passwords.
 
@@ -140,7 +153,13 @@ class Parts:
     @cached_property
     def people(self) -> People:
         """Users by name."""
-        return People(self.register, self.ledger, self.vault, self.queries)
+        return People(self.register, self.vault, self.queries, self.removal)
+
+    @cached_property
+    def removal(self) -> Removal:
+        """How users go."""
+        erasures = Erasures(self.settings.home / ERASURES)
+        return Removal(self.register, self.ledger, self.vault, erasures)
 
     @cached_property
     def source(self) -> Source:
@@ -205,6 +224,19 @@ class Parts:
             sweep_after=timedelta(seconds=self.settings.sweep_after),
             clock=self.journal.clock,
         )
+
+    def auditor(self) -> Auditor:
+        """Who signs checkpoints of the log, with this node's key.
+
+        Raises:
+            KeyUnusable: the key can neither be read nor made.
+        """
+        key = kept_key(self.settings.audit_key_file)
+        place = self._opened("audit", open_place)
+        couriers = [
+            Courier(url, open_sink(url), place, key.verifier) for url in self.settings.audit_sinks
+        ]
+        return Auditor(self.follower, place, key, couriers, self.settings.audit_state_file)
 
     def operator(self) -> Caller:
         """Who an operator's command is by, in a request of its own."""

@@ -88,6 +88,12 @@ class Asked:
         """Whose tasks are asked about."""
         return OwnerId(self.project_id, self.user_id)
 
+    @property
+    def query(self) -> bytes:
+        """The parameters of the query, as they were sent."""
+        sent: bytes = self.request.scope["query_string"]
+        return sent
+
     def parameter(self, name: str) -> str:
         """A parameter of the path, decoded once."""
         return unquote(self.request.path_params[name])
@@ -119,7 +125,7 @@ class Asked:
         return self.request.client.host if self.request.client else None
 
     def _sealed_address(self) -> str | None:
-        if self.address is None:
+        if self.address is None or not self.house.settings.record_addresses:
             return None
         try:
             return self.house.people.vault.seal_address(self.user_id, self.address)

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from api import exports, health, identity
 from api.downloads import MEDIA_TYPE, download
-from api.list_query import ListQuery
+from api.list_query import ListQuery, ShowQuery
 from api.messages import CreateBody, ExportTask, ProjectList, Quota, TaskHistory, TaskList
 from api.pages import pages
 from api.problems import METHOD, NO_API, Rejected
@@ -74,8 +74,9 @@ _API = (
         name="ShowOneExportTask",
         summary="Show one export task",
         handle=exports.show,
-        statuses=(200, 401, 403, 404, 503),
+        statuses=(200, 400, 401, 403, 404, 503),
         permission=PERMISSION + "query",
+        query=ShowQuery,
         answer=ExportTask,
     ),
     Call(
@@ -158,6 +159,7 @@ _API = (
         handle=health.readyz,
         statuses=(200, 503),
         open=True,
+        query=health.ReadyQuery,
     ),
     Call(
         method="GET",

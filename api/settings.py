@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex, token_urlsafe
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from urllib.parse import quote
 
@@ -15,8 +14,9 @@ from platformdirs import user_data_path
 
 from api import values
 from api.access.sealing import SECRET_KEY_SHORTEST
+from api.values import PORT_MOST
 from api.values import duration as duration
-from exporter.disk import create_folder, create_private, link, sync
+from exporter.disk import create_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,13 +27,13 @@ OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
 
 KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"
 SIDE_LOG = "refused.sqlite"
+AUDIT_KEY, AUDIT_STATE = "audit.key", "audit.json"
 
 LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
 ATTEMPTS_MOST = 100
 SWEEP_AFTER_MOST = 366 * 86_400.0
 WORKERS_MOST = EXPORTERS_MOST = 64
 SOURCE_RATE_MOST = 1000
-PORT_MOST = 65_535
 SECRET_FILE_MOST = 64 * 1024
 """The longest file that a secret is read from, in bytes."""
 
@@ -83,6 +83,10 @@ SETTINGS = (
     Setting("source_region", "", "the region of an iotda+https:// source", str),
     Setting("source_rate", "100", "requests a second to an iotda+https:// source",
             values.number(1, SOURCE_RATE_MOST)),
+    Setting("audit", "file:///{home}/audit", "signed checkpoints of the event log, and what proves "
+            "events by them: file:///FOLDER", values.place("file:///")),
+    Setting("audit_sinks", "", "who else gets every checkpoint, with commas: file:///FOLDER, "
+            "syslog:///dev/log, syslog://HOST:514", values.sinks),
     Setting("lease", "60s", "after which a silent exporter's task is taken over",
             values.seconds(LEASE_LEAST, LEASE_MOST)),
     Setting("attempts", "3", "crashes before a task fails", values.number(1, ATTEMPTS_MOST)),
@@ -93,6 +97,8 @@ SETTINGS = (
     Setting("instances", "", "known instances, with commas; none: Instance-Id is not checked",
             values.instances),
     Setting("instance_required", "false", "must a create send Instance-Id", values.truth),
+    Setting("record_addresses", "true", "say in events, sealed, from which address it was asked",
+            values.truth),
     Setting("domain", "default", "the domain of tokens", values.some_text),
     Setting("secret_key", None, "encrypts stored secrets, signs tokens; made in {home}/secret.key "
             "where it is not given; the same on all machines of an event store",
@@ -132,12 +138,15 @@ class Settings:
     source: str
     source_region: str
     source_rate: int
+    audit: str
+    audit_sinks: tuple[str, ...]
     lease: float
     attempts: int
     sweep_after: float
     download: str
     instances: tuple[str, ...]
     instance_required: bool
+    record_addresses: bool
     domain: str
     given_secret_key: bytes | None = field(repr=False)
     host: str
@@ -193,6 +202,16 @@ class Settings:
         """Where refusals are kept and counted."""
         return self.home / SIDE_LOG
 
+    @property
+    def audit_key_file(self) -> Path:
+        """Where this node's key for signing checkpoints is kept."""
+        return self.home / AUDIT_KEY
+
+    @property
+    def audit_state_file(self) -> Path:
+        """Where it is told what was signed and delivered last, and what fails."""
+        return self.home / AUDIT_STATE
+
     def environment(self) -> dict[str, str]:
         """This process's environment, changed so that a child reads these very settings."""
         theirs = {k: v for k, v in os.environ.items() if not _is_a_setting(k)}
@@ -211,8 +230,8 @@ def kept_secret(path: Path) -> bytes:
         SettingsError: the file cannot be made or read, or is too short.
     """
     try:
-        if not path.exists():
-            _make_secret(path)
+        if not path.exists() and create_once(path, token_urlsafe(SECRET_KEY_SHORTEST).encode()):
+            _LOGGER.info("made a secret key: %s", path)
         return values.secret(path.read_text("ascii").strip())
     except (OSError, ValueError) as error:
         raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
@@ -277,16 +296,3 @@ def _parsed(setting: Setting, given: Given) -> Any:
 def _at_home(given: Given) -> Given:
     default = str(user_data_path(_APPLICATION, appauthor=False))
     return Given(default, given.origin) if given.text is None else given
-
-
-def _make_secret(path: Path) -> None:
-    """Linked when whole, so that of two processes which make one, both read the same."""
-    create_folder(path.parent)
-    draft = path.with_name(f"{path.name}.{token_hex(8)}")
-    with create_private(draft) as file:
-        file.write(token_urlsafe(SECRET_KEY_SHORTEST).encode())
-    sync(draft)
-    with suppress(FileExistsError):
-        link(draft, path)
-        _LOGGER.info("made a secret key: %s", path)
-    draft.unlink()

@@ -26,7 +26,7 @@ from scripts.begin import begin
 from scripts.client import Client
 from scripts.events import pages
 from scripts.group import command_line
-from scripts.talk import progress, stamp
+from scripts.talk import plain, progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,7 +203,7 @@ def _tell_history(parts: Parts, owner: OwnerId, task_id: str) -> None:
 
 def _tell(event: Recorded) -> None:
     told = " ".join(f"{name}={event.facts[name]}" for name in _FACTS_TOLD if name in event.facts)
-    click.echo(f"   {event.position:>4}  {stamp(event.time)}  {event.topic:<18} {told}".rstrip())
+    click.echo(f"   {event.position:>4}  {plain(event.time)}  {event.topic:<18} {told}".rstrip())
 
 
 def _stay(endpoint: str) -> None:

@@ -42,11 +42,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process of the group: its command line, and the descriptors it is given."""
+    """A process of the group: its command line, and the descriptors it is given.
+
+    One that is `last` is asked to stop when all others have ended.
+    """
 
     name: str
     command: list[str]
     descriptors: tuple[int, ...] = ()
+    last: bool = False
 
 
 class ChildFailed(Refusal):
@@ -67,6 +71,7 @@ class Group:
 
     def __init__(self, children: list[Child], environment: Mapping[str, str]) -> None:
         self._children = children
+        self._last = {child.name for child in children if child.last}
         self._environment = environment
         self._running: dict[str, Process] = {}
         self._stopping = asyncio.Event()
@@ -130,6 +135,8 @@ class Group:
             ready.set()
         code = await process.wait()
         del self._running[child.name]
+        if self._stopping.is_set():
+            self._stop_last()
         return code
 
     async def _sleep(self, seconds: float) -> None:
@@ -148,9 +155,15 @@ class Group:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        for process in self._running.values():
-            _signal(process, signal.SIGTERM)
+        for name in self._running.keys() - self._last:
+            _signal(self._running[name], signal.SIGTERM)
+        self._stop_last()
         asyncio.get_running_loop().call_later(STOP_SECONDS, self._kill)
+
+    def _stop_last(self) -> None:
+        if self._running.keys() <= self._last:
+            for process in self._running.values():
+                _signal(process, signal.SIGTERM)
 
     def _kill(self) -> None:
         for name, process in self._running.items():

@@ -35,10 +35,28 @@ class Moment(click.ParamType[datetime]):
         """The time; a usage error says what is wrong with it."""
         try:
             moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(f"'{value}' is no ISO 8601 time such as 2026-01-31T23:59:59Z", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class Point(click.ParamType["int | datetime"]):
+    """A position in the log (digits alone), or a time as ISO 8601."""
+
+    name = "position or time"
+
+    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> int | datetime:
+        """The position or time; a usage error says what is wrong with it."""
+        text = str(value)
+        if text.isascii() and text.isdigit():
+            return int(_POSITION(text, param, ctx))
+        return MOMENT.convert(text, param, ctx)
+
+
+POSITION_MOST = 2**63 - 1
+"""The last position that any store can count to."""
+
+_POSITION = click.IntRange(0, POSITION_MOST)
 DURATION = Duration()
 MOMENT = Moment()
+POINT = Point()

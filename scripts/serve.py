@@ -18,6 +18,7 @@ from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
+from scripts.ready import make_tables
 from scripts.talk import say
 
 if TYPE_CHECKING:
@@ -80,13 +81,15 @@ def _makers(settings: Settings) -> list[Child]:
         Child(f"exporter {number}", command_line("worker", "exporter"))
         for number in range(1, settings.exporters + 1)
     ]
-    return [*exporters, Child("keeper", command_line("worker", "keeper"))]
+    # The keeper stops last: what the others still write down is to be in its last checkpoint.
+    return [*exporters, Child("keeper", command_line("worker", "keeper"), last=True)]
 
 
 def _check(settings: Settings) -> None:
     """Whatever of the stores can be known to fail fails here, before anybody is listened to."""
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
+            make_tables(parts)
             projects = parts.queries.projects()
         if not projects:
             raise CannotServe(
@@ -96,6 +99,7 @@ def _check(settings: Settings) -> None:
             parts.claim_results()
         with _naming(settings, "source"):
             parts.check_source()
+        parts.auditor()
 
 
 def _check_tls(certificate: Path | None, key: Path | None) -> None:

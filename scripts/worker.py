@@ -124,20 +124,24 @@ def export(settings: Settings) -> None:
 
 
 def keep(settings: Settings) -> None:
-    """Keeps this node's read tables near the log's head, sweeps dead files, sums up refusals."""
+    """Keeps this node's read tables near the log's head, signs checkpoints of the log, sweeps dead
+    files, sums up refusals.
+    """
     stop = _stop_event(settings)
     with Parts(settings) as parts:
-        sweeper = parts.sweeper()
+        sweeper, auditor, clock = parts.sweeper(), parts.auditor(), parts.journal.clock
         _tell_ready()
         next_sweep = next_count = monotonic()
         while not stop.wait(CATCH_UP_SECONDS):
             _attempt("catch up", lambda: _catch_up(parts.follower))
+            _attempt("sign a checkpoint", lambda: auditor.step(clock()))
             if monotonic() >= next_sweep:
                 _attempt("sweep", sweeper.sweep)
                 next_sweep = monotonic() + SWEEP_SECONDS
             if monotonic() >= next_count:
                 _attempt("count refusals", lambda: _count_refusals(parts))
                 next_count = monotonic() + COUNT_SECONDS
+        _attempt("sign the last checkpoint", lambda: auditor.close(clock()))
 
 
 def _count_refusals(parts: Parts) -> None:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from api.access.authenticate import Doorkeeper
+from api.access.erasures import ERASURES, Erasures
 from api.access.people import People
+from api.access.removal import Removal
 from api.access.tokens import Tokens
 from api.access.vault import Vault
 from domain.access.register import Register
@@ -39,7 +41,9 @@ class Household:
         self.vault = Vault(self.url, SECRET_KEY)
         self.tables = ReadTables(folder / "read")
         self.queries = Queries(Follower(self.log.recorder, self.tables))
-        self.people = People(self.register, self.story.ledger, self.vault, self.queries)
+        self.erasures = Erasures(folder / ERASURES)
+        self.removal = Removal(self.register, self.story.ledger, self.vault, self.erasures)
+        self.people = People(self.register, self.vault, self.queries, self.removal)
         self.tokens = Tokens(SECRET_KEY, "default")
         self.doorkeeper = Doorkeeper(self.people, self.tokens, self.queries)
         for project_id in ("p1", "p2"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,8 @@ import xlrd
 from api.routes import CALLS
 from api.settings import SETTINGS
 from scripts.cli import cli
+from tests.installation import Installation
+from tests.sealed import KEY, seal
 from tests.service import Home
 
 if TYPE_CHECKING:
@@ -129,3 +133,108 @@ def test_the_page_about_policies_does_what_it_says(home, tmp_path):
         arguments = [str(file) if each == file.name else each for each in shlex.split(line, True)]
         told = home.run(*arguments)
         assert told.strip().startswith(wanted.strip()), line
+
+
+def test_the_page_about_replay_does_what_it_says(tmp_path):
+    page = (ROOT / "docs" / "replay.md").read_text()
+    (dialogue,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    (event,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    home = Home(tmp_path)
+    place = Installation(home)
+    task = place.create(home.batch(5))
+    place.export()
+    words = {"plant-1": home.project, "TASK": task, "USER": home.begun["user_id"]}
+    for word, meaning in words.items():
+        dialogue = dialogue.replace(word, meaning)
+    line, wanted = dialogue.removeprefix("$ export-tasks ").split("\n", 1)
+    assert home.run(*shlex.split(line)).startswith(wanted)
+    told = home.run("event", "list", "--from", "8", "--to", "8", "--format", "cloudevents")
+    assert list(json.loads(told)) == list(json.loads(event))
+    assert json.loads(told)["type"] == json.loads(event)["type"]
+
+
+# The page about the audit, for an auditor who has a bundle and a key, and for the operator
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A home whose log was sealed and then went on by one event, and what an auditor is given."""
+    case = Case(tmp_path_factory.mktemp("audit"))
+    yield case
+    case.home.close()
+
+
+class Case:
+    """A home, a bundle of its log, and the words that the page writes `$KEY` and `$TASK` for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = Home(folder)
+        place = Installation(self.home)
+        task = place.create(self.home.batch(5))
+        place.export()
+        self.words = {"$KEY": KEY.verifier.text, "$TASK": task}
+        at_home = folder / "home"
+        note = seal(at_home / "events.sqlite", at_home / "audit")
+        self.home.run("limits", "set", "--kept", "49")
+        self.home.run("audit", "bundle", str(folder / "bundle"))
+        shutil.copy(note, folder / "bundle" / "checkpoint.txt")
+        (folder / "bundle" / "receipt.json").write_text(self.home.run("audit", "receipt", task))
+
+    def says(self, line: str) -> str:
+        """What a line of the page prints; the verifier runs where nothing of ours is."""
+        for word, meaning in self.words.items():
+            line = line.replace(word, meaning)
+        program, *arguments = shlex.split(line)
+        if program == "export-tasks":
+            given = [str(self.folder / a) if a.startswith("case-") else a for a in arguments]
+            return self.home.run(*given).replace(f"{self.folder}/", "")
+        command = [sys.executable, "-I", "-S", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder / "bundle", capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+
+AUDIT = (ROOT / "docs" / "audit.md").read_text()
+
+
+def test_the_page_about_the_audit_does_what_it_says(case):
+    blocks = re.findall(r"```console\n(.*?)```", AUDIT, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        printed = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
+        for line, wanted in zip(printed[::2], printed[1::2], strict=True):
+            told = case.says(line)
+            assert numbers(told).startswith(numbers(wanted.strip())), (line, told)
+
+
+def numbers(text: str) -> str:
+    """The text with every number the same: how many events there are is not what is told."""
+    return re.sub(r"\b\d+\b", "N", text)
+
+
+def test_a_time_stamp_is_taken_as_the_page_says(case, tmp_path):
+    (recipe,) = re.findall(r"```bash\n(.*?)```", AUDIT, re.DOTALL)
+    script = f"set -euo pipefail\n{AUTHORITY}\n{recipe}"
+    command = Path(sys.executable).with_name("export-tasks")
+    path = f"{command.parent}:{case.home.environment['PATH']}"
+    environment = {**case.home.environment, "PATH": path, "TSA": "http://tsa.example.com"}
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "Verification: OK" in done.stdout + done.stderr
+
+
+AUTHORITY = """
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tsa.key -out tsa.pem \\
+    -subj /CN=tsa -days 2 -addext extendedKeyUsage=critical,timeStamping 2> words
+echo 01 > serial
+printf '%s\\n' '[t]' 'serial = serial' 'signer_digest = sha256' 'default_policy = 1.2.3.4' \\
+    'digests = sha256' > tsa.cnf
+curl() {
+    openssl ts -reply -config tsa.cnf -section t -queryfile checkpoint.tsq -signer tsa.pem \\
+        -inkey tsa.key -out checkpoint.tsr 2> words
+}
+"""
+"""A time-stamping authority of the test's own, where `curl` would ask one."""

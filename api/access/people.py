@@ -14,14 +14,13 @@ from api.access.signatures import Unproven
 from api.access.vault import Secret
 from domain.access import rules
 from domain.commands import check
-from domain.conditions import OwnerId
 from domain.refusals import AlreadyThere, Invalid, NotThere
 
 if TYPE_CHECKING:
+    from api.access.removal import Removal
     from api.access.vault import Vault
     from domain.access.register import Register
     from domain.fact import Caller
-    from domain.ledger import Ledger
     from projections.queries import Queries
     from projections.rows import MemberRow, UserRow
 
@@ -65,11 +64,13 @@ class People:
     Every method may raise `Unavailable`; those that name a user, `NotThere`.
     """
 
-    def __init__(self, register: Register, ledger: Ledger, vault: Vault, queries: Queries) -> None:
+    def __init__(
+        self, register: Register, vault: Vault, queries: Queries, removal: Removal
+    ) -> None:
         self.register = register
-        self.ledger = ledger
         self.vault = vault
         self.queries = queries
+        self.removal = removal
         self._cached_secret = lru_cache(SECRETS_CACHED)(vault.secret_of)
 
     # Operators
@@ -193,10 +194,9 @@ class People:
         if user_id is None:
             raise _unknown(name)
         try:
-            projects = self.register.remove_user(user_id, caller)
+            self.removal.remove(user_id, caller)
         except NotThere:
             raise _unknown(name) from None
-        self._forget(user_id, projects, caller)
 
     def list_users(self) -> list[Person]:
         """All users, by name."""
@@ -273,12 +273,7 @@ class People:
             projects = self.register.use_up(holder, caller)
         except AlreadyThere:
             raise _taken(name) from None
-        self._forget(holder, projects, caller)
-
-    def _forget(self, user_id: str, projects: list[str], caller: Caller) -> None:
-        for project_id in projects:
-            self.ledger.close(OwnerId(project_id, user_id), caller)
-        self.vault.forget(user_id)
+        self.removal.forget(holder, projects, caller)
 
     def _keep_key(self, user_id: str, until: datetime | None) -> tuple[str, Secret]:
         access_key = _draw(ascii_uppercase + digits, _ACCESS_KEY_LENGTH)

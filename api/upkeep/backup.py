@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.settings import KEY_FILE, SETTINGS
+from api.upkeep.copied_log import read_copy
 from api.upkeep.copies import (
     Measure,
     alone_in,
@@ -18,7 +19,6 @@ from api.upkeep.copies import (
     settle,
     write,
 )
-from api.upkeep.fold import read_copy
 from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Absent, Manifest
 from api.version import VERSION
 from domain.refusals import Refusal
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from api.parts import Parts
     from api.settings import Settings
-    from api.upkeep.fold import Fold
     from exporter.results import Results
+    from projections.replay import Replay
 
     Tell = Callable[[str], object]
 
@@ -71,13 +71,13 @@ def _copy(parts: Parts, events: Path, folder: Path, secret: bytes | None, tell: 
     tell("copying the event store")
     copy_database(events, folder / EVENTS)
     settle(folder / EVENTS)
-    fold, log = read_copy(folder / EVENTS)
+    replay, log = read_copy(folder / EVENTS)
     _copy_source(parts.settings, folder / SOURCE, tell)
     if secret is not None:
         write([secret], folder / KEY_FILE)
-    results, absent = _copy_results(parts.results, fold, folder, tell)
+    results, absent = _copy_results(parts.results, replay, folder, tell)
     shutil.rmtree(folder / RESULTS / SPOOL, ignore_errors=True)
-    at = fold.position
+    at = replay.position
     manifest = Manifest(
         format=FORMAT,
         version=VERSION,
@@ -87,7 +87,7 @@ def _copy(parts: Parts, events: Path, folder: Path, secret: bytes | None, tell: 
         events=at.count,
         position=at.position,
         last_event=at.digest,
-        frozen=len(fold.rows("quarantine")),
+        frozen=len(replay.rows("quarantine")),
         files={
             name: found for name in (EVENTS, SOURCE, KEY_FILE) if (found := measure(folder / name))
         },
@@ -156,12 +156,12 @@ def _embedded(source: str) -> Path | None:
 
 
 def _copy_results(
-    results: Results, fold: Fold, folder: Path, tell: Tell
+    results: Results, replay: Replay, folder: Path, tell: Tell
 ) -> tuple[dict[str, Measure], list[Absent]]:
     """Files that are current, and superseded ones that were not swept yet."""
     copies = LocalResults(folder / RESULTS)
-    current = fold.current_files()
-    files = {key: row for (key,), row in fold.rows("files").items()}
+    current = replay.current_files()
+    files = {key: row for (key,), row in replay.rows("files").items()}
     copied: dict[str, Measure] = {}
     absent: list[Absent] = []
     for number, (key, row) in enumerate(files.items()):

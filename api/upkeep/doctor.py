@@ -11,14 +11,16 @@ from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from api.settings import PREFIX, Settings, SettingsError
+from api.upkeep.audit_checks import check_audit
 from api.upkeep.findings import UNREACHABLE, Report
-from api.upkeep.fold import Fold
 from api.upkeep.log_checks import check_frozen, check_key, check_tables, check_whole, has_events
 from api.upkeep.place_checks import check_permissions, check_side_log, check_source, check_space
 from api.upkeep.restore import STAGING
 from api.upkeep.result_checks import check_results
+from domain.journal import utc_now
 from domain.refusals import Unavailable
 from projections.log import CannotOpen, SQLiteStore, event_file
+from projections.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,8 +105,9 @@ def _check_log(
     tell: Tell,
 ) -> None:
     check_key(settings, event_file(settings.events), report)
-    fold = Fold(recorder)
-    check_tables(settings, fold, report)
+    replay = Replay(recorder)
+    check_tables(settings, replay, report)
     tell("comparing the results with the log")
-    check_results(settings, fold, report, deep=deep)
-    check_frozen(fold, report)
+    check_results(settings, replay, report, deep=deep)
+    check_frozen(replay, report)
+    check_audit(settings, recorder, utc_now(), report)

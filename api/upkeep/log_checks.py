@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from api.upkeep.findings import Report
-    from api.upkeep.fold import Fold
     from projections.changes import Row
+    from projections.replay import Replay
 
     Rows = dict[str, dict[tuple[Any, ...], Row]]
 
@@ -85,10 +85,10 @@ def check_key(settings: Settings, path: Path, report: Report) -> None:
         report.find("wrong_secret_key", str(error), "export-tasks config show")
 
 
-def check_tables(settings: Settings, fold: Fold, report: Report) -> None:
+def check_tables(settings: Settings, replay: Replay, report: Report) -> None:
     """Compares this node's read tables with the log, row by row, as of their own position.
 
-    The fold must not have begun; it ends at the tables' position, or has not moved.
+    The replay must not have begun; it ends at the tables' position, or has not moved.
     """
     path = _current_tables(settings)
     if path is None:
@@ -97,13 +97,13 @@ def check_tables(settings: Settings, fold: Fold, report: Report) -> None:
         tables = _read_tables(path)
     except sqlite3.DatabaseError as error:
         if _current_tables(settings) != path:  # a rebuild has just put others in their place
-            return check_tables(settings, fold, report)
+            return check_tables(settings, replay, report)
         return report.find("damaged_read_tables", f"{path} cannot be read: {error}.", REBUILD)
     position = _position(tables)
-    if not position.position or not _is_of_this_log(position, fold, report):
+    if not position.position or not _is_of_this_log(position, replay, report):
         return None
-    fold.advance(position.position)
-    different = [name for name in TABLES if fold.rows(name) != tables[name]]
+    replay.advance(position.position)
+    different = [name for name in TABLES if replay.rows(name) != tables[name]]
     if different:
         report.find(
             "altered_read_tables",
@@ -114,10 +114,10 @@ def check_tables(settings: Settings, fold: Fold, report: Report) -> None:
     return None
 
 
-def check_frozen(fold: Fold, report: Report) -> None:
-    """Streams with an event that cannot be applied; the fold is at the log's head."""
-    tasks = fold.rows("tasks")
-    for (stream,), row in fold.rows("quarantine").items():
+def check_frozen(replay: Replay, report: Report) -> None:
+    """Streams with an event that cannot be applied; the replay is at the log's head."""
+    tasks = replay.rows("tasks")
+    for (stream,), row in replay.rows("quarantine").items():
         task = tasks.get((stream,))
         report.find(
             "quarantined_stream",
@@ -126,10 +126,10 @@ def check_frozen(fold: Fold, report: Report) -> None:
         )
 
 
-def _is_of_this_log(position: Position, fold: Fold, report: Report) -> bool:
+def _is_of_this_log(position: Position, replay: Replay, report: Report) -> bool:
     incarnations = [
         each.incarnation
-        for each in Journal(fold.recorder).history(LOG_STREAM)
+        for each in Journal(replay.recorder).history(LOG_STREAM)
         if isinstance(each, Log.Begun)
     ]
     if position.incarnation not in (None, *incarnations):
@@ -139,19 +139,19 @@ def _is_of_this_log(position: Position, fold: Fold, report: Report) -> bool:
             f"{REBUILD} (or give this node a folder of its own: EXPORT_TASKS_READ_DIR)",
         )
         return False
-    if news_since(fold.recorder, position, 1) is not None:
+    if news_since(replay.recorder, position, 1) is not None:
         return True
     if position.incarnation is not None and position.incarnation != incarnations[-1]:
         report.notes.append(
             "The read tables are of the time before a restore: they are built anew when asked."
         )
         return False
-    _find_restored(position, fold, report)
+    _find_restored(position, replay, report)
     return False
 
 
-def _find_restored(position: Position, fold: Fold, report: Report) -> None:
-    head = fold.recorder.max_notification_id() or 0
+def _find_restored(position: Position, replay: Replay, report: Report) -> None:
+    head = replay.recorder.max_notification_id() or 0
     if head < position.position:
         what = f"The event log ends at position {head}, and this node has read {position.position}"
     else:
@@ -159,7 +159,8 @@ def _find_restored(position: Position, fold: Fold, report: Report) -> None:
     report.find(
         "restored_log",
         f"{what}: the log was put back without `restore`, or altered.",
-        f"{RESTORE}; or, if this log is the right one: {REBUILD}",
+        f"{RESTORE}; or, if this log is the right one: "
+        f"{REBUILD} --accept-history {position.incarnation}",
     )
 
 

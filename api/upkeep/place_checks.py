@@ -97,3 +97,4 @@ def _private(settings: Settings) -> Iterator[Path]:
     with suppress(CannotOpen):
         yield event_file(settings.events)
     yield settings.side_log
+    yield settings.audit_key_file

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api import values
+from api.access.erasures import ERASURES, Erasures
 from api.parts import NotOurs, Parts
 from api.settings import KEY_FILE
+from api.upkeep.copied_log import Damaged, read_copy
 from api.upkeep.copies import (
     BESIDE,
     Measure,
@@ -22,7 +24,6 @@ from api.upkeep.copies import (
     settle,
     write,
 )
-from api.upkeep.fold import Damaged, read_copy
 from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
 from domain.refusals import Refusal
 from exporter.disk import create_folder, link
@@ -31,8 +32,9 @@ from exporter.sources.sql import sqlite_path
 from projections.log import event_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from api.access.erasures import Erasure
     from api.settings import Settings
 
     Tell = Callable[[str], object]
@@ -51,42 +53,53 @@ class NoSecretKey(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back, and the log's new incarnation."""
+    """What was put back, the log's new incarnation, and who was removed again (ids)."""
 
     manifest: Manifest
     incarnation: str
+    erased: list[str]
 
 
-def restore(settings: Settings, folder: Path, *, tell: Tell) -> Restored:
+def restore(
+    settings: Settings, folder: Path, erasures: Sequence[Path] = (), *, tell: Tell
+) -> Restored:
     """Puts a backup into the empty places that the settings name.
+
+    Users who were removed since the backup are removed again before there is an event store that
+    `serve` would accept: those in the files `erasures`, and in the home's own list, if it has one.
 
     Everything is verified before anything is put in place. The event store comes last, at once, its
     new incarnation begun: before that there is nothing that `serve` would accept, and after it all
     is there. A restore that was cut off is completed by the same one once more.
 
     Raises:
+        UnreadableErasures: a list of erasures holds something else.
         NoBackup, Damaged: the folder holds no backup, or not what its manifest says.
         NotEmpty, NotOurs: something is there already; the text names it.
         NoSecretKey, WrongSecretKey: the key has to be given, or is not the one.
         ResultsFailed, OSError: something cannot be read or written.
     """
+    lists = [settings.home / ERASURES, *erasures]
+    erased = [each for path in lists for each in Erasures(path).read()]
     manifest = read_manifest(folder)
     create_folder(settings.home)
     with alone_in(settings.home, "Another restore"), Parts(settings) as parts:
         _must_be_free(parts, manifest)
         tell("verifying the backup")
         _verify(folder, manifest)
-        return Restored(manifest, _put_back(parts, folder, manifest, tell))
+        return _put_back(parts, folder, manifest, erased, tell)
 
 
-def _put_back(parts: Parts, folder: Path, manifest: Manifest, tell: Tell) -> str:
+def _put_back(
+    parts: Parts, folder: Path, manifest: Manifest, erasures: list[Erasure], tell: Tell
+) -> Restored:
     settings, events = parts.settings, event_file(parts.settings.events)
     with _staged(events) as staged:
         _copy(folder / EVENTS, staged, manifest.files[EVENTS])
         tell(f"reading {manifest.events} events")
         _check_log(staged, manifest)
         secret = _secret(settings, folder, manifest)
-        incarnation = _begin_anew(settings, staged, secret, manifest)
+        begun = _begin_anew(settings, staged, secret, manifest, erasures)
         tell(f"putting back {len(manifest.results)} result files")
         _put_results(parts, folder, manifest)
         if SOURCE in manifest.files:
@@ -94,7 +107,7 @@ def _put_back(parts: Parts, folder: Path, manifest: Manifest, tell: Tell) -> str
         if settings.given_secret_key is None and not settings.secret_file.exists():
             _install(folder / KEY_FILE, settings.secret_file, manifest.files[KEY_FILE])
         _publish(staged, events)
-    return incarnation
+    return begun
 
 
 def _must_be_free(parts: Parts, manifest: Manifest) -> None:
@@ -153,8 +166,8 @@ def _staged(events: Path) -> Iterator[Path]:
 
 
 def _check_log(staged: Path, manifest: Manifest) -> None:
-    fold, log = read_copy(staged)
-    at = fold.position
+    replay, log = read_copy(staged)
+    at = replay.position
     told = (at.count, at.position, at.digest, at.incarnation, log.results)
     said = (
         manifest.events,
@@ -163,10 +176,10 @@ def _check_log(staged: Path, manifest: Manifest) -> None:
         manifest.incarnation,
         manifest.results_id,
     )
-    if told != said or len(fold.rows("quarantine")) != manifest.frozen:
+    if told != said or len(replay.rows("quarantine")) != manifest.frozen:
         raise Damaged("The backup is damaged: its event store is not the one of its manifest.")
     there = {*manifest.results, *(each.key for each in manifest.absent)}
-    if lost := set(fold.current_files()) - there:
+    if lost := set(replay.current_files()) - there:
         raise Damaged(f"The backup is damaged: the current result {min(lost)} is not in it.")
 
 
@@ -181,14 +194,17 @@ def _secret(settings: Settings, folder: Path, manifest: Manifest) -> bytes:
     )
 
 
-def _begin_anew(settings: Settings, staged: Path, secret: bytes, manifest: Manifest) -> str:
-    """Tries the key on the vault, then begins the new incarnation; returns its id."""
+def _begin_anew(
+    settings: Settings, staged: Path, secret: bytes, manifest: Manifest, erasures: list[Erasure]
+) -> Restored:
+    """Tries the key on the vault, then begins the new incarnation, without who was erased."""
     there = replace(settings, events=f"sqlite:///{staged.absolute()}", given_secret_key=secret)
     with Parts(there) as parts:
         _ = parts.vault
         log = parts.ledger.begin_anew(manifest.events, parts.operator())
+        erased = parts.removal.again(erasures, parts.operator()) if erasures else []
     settle(staged)
-    return log.incarnation or ""
+    return Restored(manifest, log.incarnation or "", erased)
 
 
 def _put_results(parts: Parts, folder: Path, manifest: Manifest) -> None:

@@ -15,21 +15,21 @@ from exporter.results import ResultMissing, ResultsFailed, open_results, parse_k
 if TYPE_CHECKING:
     from api.settings import Settings
     from api.upkeep.findings import Report
-    from api.upkeep.fold import Fold
     from exporter.results import Listed, Results
     from projections.changes import Row
+    from projections.replay import Replay
 
 
-def check_results(settings: Settings, fold: Fold, report: Report, *, deep: bool) -> None:
-    """Compares the place of the results with the log; the fold ends at the log's head."""
+def check_results(settings: Settings, replay: Replay, report: Report, *, deep: bool) -> None:
+    """Compares the place of the results with the log; the replay ends at the log's head."""
     try:
         results = open_results(settings.results)
         # Listed before the log is read on: whoever made a file had its claim recorded before.
         listed = list(results.list())
-        fold.advance()
-        if not _is_claimed(settings, results, fold, report):
-            _find_orphans(results, listed, fold, report)
-            _find_missing(results, fold, report, deep=deep)
+        replay.advance()
+        if not _is_claimed(settings, results, replay, report):
+            _find_orphans(results, listed, replay, report)
+            _find_missing(results, replay, report, deep=deep)
     except (ValueError, ResultsFailed) as error:
         report.find(
             "results_unreachable",
@@ -38,8 +38,8 @@ def check_results(settings: Settings, fold: Fold, report: Report, *, deep: bool)
         )
 
 
-def _is_claimed(settings: Settings, results: Results, fold: Fold, report: Report) -> bool:
-    ours = Journal(fold.recorder).latest(Log, LOG_STREAM).results
+def _is_claimed(settings: Settings, results: Results, replay: Replay, report: Report) -> bool:
+    ours = Journal(replay.recorder).latest(Log, LOG_STREAM).results
     if results.marker() in (None, ours):
         return False
     report.find(
@@ -50,14 +50,14 @@ def _is_claimed(settings: Settings, results: Results, fold: Fold, report: Report
     return True
 
 
-def _find_orphans(results: Results, listed: list[Listed], fold: Fold, report: Report) -> None:
+def _find_orphans(results: Results, listed: list[Listed], replay: Replay, report: Report) -> None:
     """Files of tasks that the log never heard of: a sweep lets them lie, since it cannot judge."""
-    tasks = {row["task_id"]: row for row in fold.rows("tasks").values()}
-    known = {key for (key,) in fold.rows("files")}
+    tasks = {row["task_id"]: row for row in replay.rows("tasks").values()}
+    known = {key for (key,) in replay.rows("files")}
     dead = 0
     for each in listed:
         task_id, _ = parse_key(each.key) or ("", 0)
-        if task_id not in tasks and not _ever_was(task_id, fold):
+        if task_id not in tasks and not _ever_was(task_id, replay):
             where = results.where(each.key, spool=each.spool)
             report.find(
                 "orphan_file", f"{where} is of a task that is not in the log.", f"rm {quote(where)}"
@@ -68,13 +68,13 @@ def _find_orphans(results: Results, listed: list[Listed], fold: Fold, report: Re
         report.notes.append(f"{dead} files of ended attempts: the next sweep removes them.")
 
 
-def _find_missing(results: Results, fold: Fold, report: Report, *, deep: bool) -> None:
-    current = fold.current_files()
+def _find_missing(results: Results, replay: Replay, report: Report, *, deep: bool) -> None:
+    current = replay.current_files()
     wrong = {key: why for key, row in current.items() if (why := _fault(results, key, row, deep))}
     if wrong:
         # A file may have been superseded, or its tasks deleted, and swept, since the log was read.
-        fold.advance()
-    for key in wrong.keys() & fold.current_files().keys():
+        replay.advance()
+    for key in wrong.keys() & replay.current_files().keys():
         where = results.where(key)
         report.find(
             "missing_result",
@@ -97,6 +97,6 @@ def _fault(results: Results, key: str, row: Row, deep: bool) -> str | None:
     return None if same else "is another file than was made"
 
 
-def _ever_was(task_id: str, fold: Fold) -> bool:
+def _ever_was(task_id: str, replay: Replay) -> bool:
     """Read tables hold kept tasks alone; of removed ones there are events."""
-    return bool(fold.recorder.select_events(task_stream(task_id), limit=1))
+    return bool(replay.recorder.select_events(task_stream(task_id), limit=1))

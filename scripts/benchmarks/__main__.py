@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.benchmarks import access, creates, exports, replay, service
+from scripts.benchmarks import (
+    access,
+    creates,
+    exports,
+    rebuilding,
+    replay,
+    service,
+    verify,
+    workbooks,
+)
 from scripts.benchmarks.report import document, print_table
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
@@ -29,7 +38,11 @@ SUBJECTS: dict[str, Measure] = {
     "creates": creates.measure,
     "http-creates": service.creates,
     "replay": replay.measure,
+    "rebuild-live": rebuilding.live,
+    "seal": rebuilding.seal,
+    "verify": verify.measure,
     "exports": exports.measure,
+    "workbooks": workbooks.measure,
     "lists": service.lists,
     "access": access.measure,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -12,12 +13,16 @@ if TYPE_CHECKING:
 
 
 class Sample(NamedTuple):
-    """So many of something took so many seconds, of CPU too; `peak` memory is in bytes."""
+    """So many of something took so many seconds, of CPU too.
+
+    `peak` memory and a file's `size` are in bytes.
+    """
 
     number: int
     seconds: float
     cpu: float = nan
     peak: float = nan
+    size: float = nan
 
 
 class Quantity(NamedTuple):
@@ -31,6 +36,7 @@ PER_SECOND = Quantity("per second", lambda sample: sample.number / sample.second
 CPU_EACH = Quantity("µs CPU each", lambda sample: sample.cpu / sample.number * 1e6)
 SECONDS = Quantity("seconds", lambda sample: sample.seconds)
 PEAK = Quantity("MB at most", lambda sample: sample.peak / 1e6)
+FILE = Quantity("MB of file", lambda sample: sample.size / 1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +89,13 @@ class Stopwatch:
     def sample(self, number: int) -> Sample:
         """What has been timed so far, as the time of so many."""
         return Sample(number, self.seconds, self.cpu)
+
+
+def peak_memory() -> int:
+    """This process's largest resident size so far, in bytes.
+
+    `getrusage` would not do: what it says of a child begins with its parent's size.
+    """
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024

@@ -15,10 +15,15 @@ from scripts.benchmarks import tasks
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder
 
+    from domain.conditions import OwnerId
     from domain.task import Task
 
 EVENTS_OF_AN_OWNER = 500
 """Some eighty tasks, so that thirty of them are evicted."""
+
+
+CHUNK = 50_000
+"""So many are held in memory at a time."""
 
 
 def fill(recorder: ApplicationRecorder, events: int) -> int:
@@ -26,9 +31,19 @@ def fill(recorder: ApplicationRecorder, events: int) -> int:
 
     Returns how many there are.
     """
+    stored = owners = 0
+    while stored < events:
+        some = min(CHUNK, events - stored)
+        count = 1 + some // EVENTS_OF_AN_OWNER
+        stored += _append(recorder, some, tasks.owners(owners + count)[owners:])
+        owners += count
+    return stored
+
+
+def _append(recorder: ApplicationRecorder, events: int, owners: list[OwnerId]) -> int:
     memory = POPOApplicationRecorder()
     ledger = Ledger(Journal(memory))
-    for owner in cycle(tasks.owners(1 + events // EVENTS_OF_AN_OWNER)):
+    for owner in cycle(owners):
         _live(ledger, ledger.create(tasks.creating(owner)))
         if (memory.max_notification_id() or 0) >= events:
             break

@@ -13,8 +13,12 @@ class Sizes(NamedTuple):
     http_creates: int
     events: int
     exports: tuple[int, ...]
+    workbooks: tuple[int, ...]
     lists: int
     checks: int
+    live: int
+    reads: int
+    sealed: int
 
 
 FULL = Sizes(
@@ -23,9 +27,23 @@ FULL = Sizes(
     http_creates=1_000,
     events=50_000,
     exports=(100_000, 1_000_000),
+    workbooks=(10_000, 100_000, 1_000_000, 3_000_000),
     lists=2_000,
     checks=20_000,
+    live=1_000_000,
+    reads=10_000,
+    sealed=100_000,
 )
 QUICK = Sizes(
-    creates=20, owners=10, http_creates=20, events=200, exports=(300,), lists=20, checks=20
+    creates=20,
+    owners=10,
+    http_creates=20,
+    events=200,
+    exports=(300,),
+    workbooks=(300,),
+    lists=20,
+    checks=20,
+    live=300,
+    reads=20,
+    sealed=200,
 )

@@ -42,21 +42,31 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
         context.exit(1)
 
 
-@click.command(epilog=example("restore /mnt/backups/monday"))
+@click.command(
+    epilog=example("restore /mnt/backups/monday --erasures /srv/export-tasks/erasures.jsonl")
+)
 @click.argument("from_", metavar="FROM", type=FOLDER)
+@click.option(
+    "--erasures",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="A list of users removed since the backup: {home}/erasures.jsonl; may be repeated.",
+)
 @as_json
-def restore(from_: Path, as_json: bool) -> None:
+def restore(from_: Path, erasures: tuple[Path, ...], as_json: bool) -> None:
     """Put the backup FROM back into an empty home, verified; `serve` goes on from there.
 
-    What the settings name must be empty: choose the home by EXPORT_TASKS_HOME.
+    What the settings name must be empty: choose the home by EXPORT_TASKS_HOME. Users on a list of
+    erasures, given or in the home, are removed again.
     """
     from api.settings import Settings
     from api.upkeep.restore import restore as put_back
 
     settings = Settings.read()
-    done = put_back(settings, from_, tell=say)
+    done = put_back(settings, from_, erasures, tell=say)
     told = {"home": str(settings.home), **_summary(done.manifest)}
-    show(told | {"incarnation": done.incarnation, "previous": done.manifest.incarnation}, as_json)
+    begun = {"incarnation": done.incarnation, "previous": done.manifest.incarnation}
+    show(told | begun | {"erased": done.erased}, as_json)
     _tell_absent(done.manifest)
 
 

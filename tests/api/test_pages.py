@@ -127,7 +127,7 @@ def test_the_document_holds_every_call_and_every_reference_leads_somewhere(servi
     assert len(set(names)) == len(names)
     listed = operations["GET", "/v5/iot/{project_id}/export-tasks"]["parameters"]
     assert {each["name"] for each in listed} == {
-        *("project_id", "limit", "marker", "offset", "status"),
+        *("project_id", "limit", "marker", "offset", "status", "at"),
         *("resource_type", "resource_condition", "app_type", "app_id"),
     }
 

@@ -194,7 +194,7 @@ def test_a_take_over_that_crashes_anywhere_may_be_repeated(house, write, after):
     [("vault", "keep_password"), ("vault", "keep_secret"), ("register", "add_user")],
 )
 def test_of_two_adds_of_a_name_at_the_same_time_the_slower_fails(house, people, part, step):
-    quicker = People(house.register, house.story.ledger, house.vault, house.queries)
+    quicker = People(house.register, house.vault, house.queries, house.removal)
     place, winner = getattr(house, part), []
     go_on = getattr(place, step)
 

@@ -29,6 +29,8 @@ def test_without_any_variable_everything_has_the_contracts_default():
     assert settings.read_dir == home / "read"
     assert settings.results == f"file://{home}/results"
     assert settings.source == f"sqlite:///{home}/source.sqlite"
+    assert settings.audit == f"file://{home}/audit"
+    assert settings.audit_sinks == ()
     assert (settings.lease, settings.attempts, settings.sweep_after) == (60, 3, 86_400)
     assert (settings.download, settings.domain) == ("xls", "default")
     assert (settings.instances, settings.instance_required) == ((), False)
@@ -73,6 +75,7 @@ def test_an_unknown_flag_is_refused_by_its_name():
         ("SOURCE_RATE", "1", "1000", "0", "1001"),
         ("INSTANCES", "i", "i" * 36, "i,", "i" * 37),
         ("SECRET_KEY", "s" * 32, "s" * 5000, "s" * 31, ""),
+        ("AUDIT_SINKS", "syslog://h:1", "syslog://h:65535", "syslog://h:0", "syslog://h:65536"),
     ],
 )
 def test_limits_of_values_hold_on_both_sides(tmp_path, name, least, most, below, beyond):
@@ -92,6 +95,16 @@ def test_limits_of_values_hold_on_both_sides(tmp_path, name, least, most, below,
         ("RESULTS", "/results"),
         ("SOURCE", "iotda://x"),
         ("READ_DIR", ""),
+        ("AUDIT", "/audit"),
+        ("AUDIT", "s3://bucket"),
+        ("AUDIT_SINKS", "file:///a,"),
+        ("AUDIT_SINKS", "file:///"),
+        ("AUDIT_SINKS", "file://a"),
+        ("AUDIT_SINKS", "syslog://host"),
+        ("AUDIT_SINKS", "syslog://:514"),
+        ("AUDIT_SINKS", "syslog://host:514/x"),
+        ("AUDIT_SINKS", "syslog://host:٥"),
+        ("AUDIT_SINKS", "https://host"),
         ("LEASE", "1d"),
         ("LEASE", "١"),
         ("ATTEMPTS", "three"),
@@ -130,6 +143,8 @@ def test_words_and_lists(tmp_path):
     assert settings.instances == ("a", "b", "c")
     assert settings.instance_required
     assert settings.download == "zip"
+    sinks = read(tmp_path, AUDIT_SINKS="file:///mnt/a%20b, syslog:///dev/log").audit_sinks
+    assert sinks == ("file:///mnt/a%20b", "syslog:///dev/log")
     proxies = read(tmp_path, FORWARDED_ALLOW_IPS="10.0.0.0/8, ::1").forwarded_allow_ips
     assert proxies == ("10.0.0.0/8", "::1/128")
 

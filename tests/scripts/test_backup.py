@@ -26,8 +26,9 @@ from huaweicloudsdkiotda.v5 import (
 )
 
 from api.parts import Parts
-from api.upkeep.fold import read_copy
+from api.upkeep.copied_log import read_copy
 from api.upkeep.manifest import MANIFEST
+from projections.schema import VERSION
 from scripts.cli import cli
 from tests.cut_off import backing_up, calls_of, is_cut_off, restoring
 from tests.installation import Installation
@@ -502,12 +503,12 @@ def test_a_node_with_old_read_tables_builds_them_anew(origin, kept, there, tmp_p
     ahead = origin.create(origin.other)
     assert ahead in origin.home.run("task", "list")
     shutil.copytree(origin.settings.read_dir, tmp_path / "there" / "read")
-    before = (tmp_path / "there" / "read" / "current").read_text()
+    before = (tmp_path / "there" / "read" / f"current-v{VERSION}").read_text()
     run(there, "restore", str(kept))
     listed = run(there, "task", "list")
     assert ahead not in listed
     assert origin.waiting in listed
-    assert (tmp_path / "there" / "read" / "current").read_text() != before
+    assert (tmp_path / "there" / "read" / f"current-v{VERSION}").read_text() != before
     origin.delete(ahead)
 
 

@@ -49,7 +49,7 @@ def test_the_library_s_runner_leaves_the_same_rows_as_the_follower(tmp_path):
             Follower(log.recorder, tables).caught_up() as ours,
         ):
             theirs = connect(tmp_path / "view.sqlite")
-            for table in set(TABLES) - {"position"}:
+            for table in set(TABLES) - {"position", "moments"}:
                 assert rows(ours, table) == rows(theirs, table)
             assert rows(ours, "tasks")
             theirs.conn.close()

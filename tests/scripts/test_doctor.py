@@ -9,18 +9,26 @@ import sqlite3
 import subprocess
 from collections import namedtuple
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from api.audit.key import kept_key
+from api.audit.state import SinkState, StateFile, Trouble
 from api.parts import Parts
 from api.settings import Settings
-from api.upkeep import log_checks, place_checks, result_checks
+from api.upkeep import doctor, log_checks, place_checks, result_checks
+from api.upkeep.audit_checks import OVERDUE
 from api.upkeep.findings import UNREACHABLE
 from api.upkeep.place_checks import FREE_LEAST
+from domain.journal import utc_now
 from exporter.results import MARKER
+from projections.schema import VERSION
 from tests.installation import Installation
 from tests.service import Home
+
+CURRENT = f"current-v{VERSION}"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +93,7 @@ def change(path: Path, *statements: str) -> None:
 
 
 def read_file(home: Path) -> Path:
-    return home / "read" / (home / "read" / "current").read_text()
+    return home / "read" / (home / "read" / CURRENT).read_text()
 
 
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -282,7 +290,7 @@ def test_read_tables_that_are_replaced_while_it_looks_are_no_finding(
     clean()
 
 
-@pytest.mark.parametrize("gone", ["read", "read/current", "file"])
+@pytest.mark.parametrize("gone", ["read", f"read/{CURRENT}", "file"])
 def test_read_tables_that_are_not_there_are_made_when_asked(home, task_id, clean, gone):
     path = read_file(home) if gone == "file" else home / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -479,3 +487,54 @@ def test_every_code_is_in_the_documentation_and_nothing_else():
     for path in (root / "api" / "upkeep").glob("*.py"):
         used |= set(re.findall(r"report\.find\(\s*\"([a-z_]+)\"", path.read_text()))
     assert documented == used | {UNREACHABLE}
+
+
+# Checkpoints
+
+
+@pytest.fixture
+def keeper_wrote(home, task_id):
+    """How the last turn of a keeper left it."""
+
+    def write(**state: object) -> None:
+        file = StateFile(home / "audit.json")
+        for name, value in {"note": "note", **state}.items():
+            setattr(file.state, name, value)
+        file.save()
+
+    return write
+
+
+TROUBLE = Trouble("it is away", utc_now())
+
+
+def test_a_log_that_was_altered_is_found(keeper_wrote, found):
+    keeper_wrote(altered=TROUBLE, position=10**9)
+    assert "it is away export-tasks audit verify" in found()["log_altered"]
+
+
+def test_an_audit_place_that_fails_is_found(keeper_wrote, found, home):
+    keeper_wrote(failing=TROUBLE, position=10**9)
+    assert f"file://{home}/audit" in found()["audit_place_failing"]
+
+
+def test_a_sink_that_fails_is_found_while_it_is_named(keeper_wrote, found, clean, monkeypatch):
+    keeper_wrote(sinks={"file:///far": SinkState(None, TROUBLE)}, position=10**9)
+    clean()
+    monkeypatch.setenv("EXPORT_TASKS_AUDIT_SINKS", "file:///far,file:///near")
+    assert "file:///far fails since" in found()["audit_sink_failing"]
+
+
+def test_events_that_wait_too_long_for_a_checkpoint_are_found(
+    keeper_wrote, found, clean, monkeypatch
+):
+    keeper_wrote(position=1)
+    clean()
+    monkeypatch.setattr(doctor, "utc_now", lambda: utc_now() + OVERDUE + timedelta(minutes=1))
+    assert "export-tasks serve" in found()["checkpoint_overdue"]
+
+
+def test_a_key_for_signing_that_others_may_read_is_found(home, task_id, found):
+    kept_key(home / "audit.key")
+    (home / "audit.key").chmod(0o640)
+    assert f"chmod go= {home}/audit.key" in found()["readable_by_others"]

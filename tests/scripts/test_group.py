@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -40,6 +41,22 @@ def test_the_news_is_told_once_every_child_is_ready_and_a_signal_ends_the_group(
 
     assert run([child("one", GOOD), child("two", GOOD)], announce)
     assert told == ["ready"]
+
+
+def test_a_child_that_is_last_is_asked_to_stop_when_the_others_have_ended(tmp_path):
+    log = str(tmp_path / "log")
+    code = (
+        "import os, signal, sys, time; os.write(1, b'ready\\n'); signal.sigwait({signal.SIGTERM}); "
+        "time.sleep(float(sys.argv[2])); print(sys.argv[2], file=open(sys.argv[1], 'a'))"
+    )
+    slow, slower = child("slow", code, log, "0.2"), child("slower", code, log, "0.4")
+    last = replace(child("last", code, log, "0.0"), last=True)
+    assert run([last, slow, slower], stop)
+    assert (tmp_path / "log").read_text().split() == ["0.2", "0.4", "0.0"]
+
+
+def test_a_child_that_is_last_stops_where_no_other_runs(tmp_path):
+    assert run([replace(child("last", GOOD), last=True)], stop)
 
 
 def test_a_child_that_dies_is_started_again(tmp_path):

@@ -139,7 +139,7 @@ def test_a_comparison_finds_what_differs_and_changes_nothing(command, begun):
     with Parts() as parts, parts.follower.caught_up() as database:
         database.execute("UPDATE projects SET name = 'altered'")
     found = command("rebuild", "--compare", exit_code=3)
-    assert "swapped    no" in found.stdout
+    assert "swapped      no" in found.stdout
     assert "projects: live project_id: plant-1, name: altered" in found.stdout
     assert command("rebuild").stdout.count("altered") == 1
-    assert "different  0" in command("rebuild", "--compare").stdout
+    assert "different    0" in command("rebuild", "--compare").stdout

@@ -206,7 +206,8 @@ class Book:
             self._rows += 1
             self._path.content += f"{row[0]}\n".encode()
 
-    def close(self, pairs: Any) -> Written:
+    def close(self, pairs: Any, about: Any) -> Written:
+        del about
         content = "".join(f"{pair}\n" for pair in pairs)
         self._path.content += content.encode()
         return Written(self._rows, 1, 0, {})
@@ -409,6 +410,23 @@ class SimTables:
 
     def tidy(self) -> None:
         """There are no old files."""
+
+    build = new
+
+    def unfinished(self) -> None:
+        """Whoever was killed left nothing."""
+
+    def settle(self, name: str, database: Database) -> Database:
+        del name
+        return database
+
+    def swap(self, name: str, *, keep: bool) -> None:
+        del keep
+        before, self._current = self._current, name
+        self.discard(before or "")
+
+    def abandon(self) -> None:
+        """What nobody points to is nobody's."""
 
     def close(self) -> None:
         """Ends with the schedule: the connections serve the next one."""
