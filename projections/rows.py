@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 (read at run time, to convert rows)
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from domain.conditions import OwnerId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +136,35 @@ class Page:
 
     tasks: list[TaskRow]
     count: int
+
+
+_READ: dict[str, Callable[[Any], Any]] = {"bool": bool, "datetime": datetime.fromisoformat}
+"""SQLite keeps times as text and truths as numbers."""
+
+
+@cache
+def columns_of(kind: Any, table: str | None = None) -> str:
+    """A row's columns in the order in which `reader_of` reads them, for a SELECT."""
+    before = f"{table}." if table else ""
+    return ", ".join(before + field.name for field in fields(kind))
+
+
+def reader_of(kind: type[R]) -> Callable[[Sequence[Any]], R]:
+    """What makes a dataclass of the values of its columns."""
+    reader: Callable[[Sequence[Any]], R] = _reader_of(kind)
+    return reader
+
+
+@cache
+def _reader_of(kind: Any) -> Any:
+    read = [(n, _READ.get(str(each.type).split(" ")[0])) for n, each in enumerate(fields(kind))]
+    special = [(number, convert) for number, convert in read if convert]
+
+    def reader(row: Sequence[Any]) -> Any:
+        values = list(row)
+        for number, convert in special:
+            if values[number] is not None:
+                values[number] = convert(values[number])
+        return kind(*values)
+
+    return reader
