@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from domain.conditions import OwnerId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +140,21 @@ _READ: dict[str, Callable[[Any], Any]] = {"bool": bool, "datetime": datetime.fro
 """SQLite keeps times as text and truths as numbers."""
 
 
-@cache
 def columns_of(kind: Any, table: str | None = None) -> str:
     """A row's columns in the order in which `reader_of` reads them, for a SELECT."""
-    before = f"{table}." if table else ""
-    return ", ".join(before + field.name for field in fields(kind))
+    columns: str = _columns_of(kind, f"{table}." if table else "")
+    return columns
 
 
-def reader_of(kind: type[R]) -> Callable[[Sequence[Any]], R]:
+def reader_of(kind: Any) -> Callable[[Sequence[Any]], Any]:
     """What makes a dataclass of the values of its columns."""
-    reader: Callable[[Sequence[Any]], R] = _reader_of(kind)
+    reader: Callable[[Sequence[Any]], Any] = _reader_of(kind)
     return reader
+
+
+@cache
+def _columns_of(kind: Any, before: str) -> str:
+    return ", ".join(before + field.name for field in fields(kind))
 
 
 @cache
