@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.benchmarks import access, creates, exports, replay, service
+from scripts.benchmarks import access, creates, downloads, exports, replay, service
 from scripts.benchmarks.report import document, print_table
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
@@ -32,6 +32,7 @@ SUBJECTS: dict[str, Measure] = {
     "exports": exports.measure,
     "lists": service.lists,
     "access": access.measure,
+    "downloads": downloads.measure,
 }
 
 

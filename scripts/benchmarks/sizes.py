@@ -15,6 +15,8 @@ class Sizes(NamedTuple):
     exports: tuple[int, ...]
     lists: int
     checks: int
+    downloads: int
+    file_bytes: int
 
 
 FULL = Sizes(
@@ -25,7 +27,17 @@ FULL = Sizes(
     exports=(100_000, 1_000_000),
     lists=2_000,
     checks=20_000,
+    downloads=100,
+    file_bytes=10_000_000,
 )
 QUICK = Sizes(
-    creates=20, owners=10, http_creates=20, events=200, exports=(300,), lists=20, checks=20
+    creates=20,
+    owners=10,
+    http_creates=20,
+    events=200,
+    exports=(300,),
+    lists=20,
+    checks=20,
+    downloads=8,
+    file_bytes=100_000,
 )
