@@ -29,6 +29,8 @@ ALWAYS = {
     "x-frame-options": "DENY",
 }
 
+_ALWAYS = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -56,7 +58,7 @@ class _Exchange:
         self._scope: Scope = {**scope, "path": path, "state": state}
         self._receive, self._send = receive, send
         self._status = 0
-        self._body_read = not _has_body(scope)
+        self._body_read = not has_body(scope)
         self._finished = False
 
     async def run(self, app: ASGIApp) -> None:
@@ -86,12 +88,11 @@ class _Exchange:
         self._finished = message["type"] == "http.response.body" and not message.get("more_body")
 
     def _add_headers(self, headers: MutableHeaders) -> None:
-        headers["x-request-id"] = self._request_id
         headers.setdefault("cache-control", "no-store")
+        headers.raw.append((b"x-request-id", self._request_id.encode()))
         if not self._body_read:  # perhaps without an end: it is not waited for
             headers["connection"] = "close"
-        for name, value in ALWAYS.items():
-            headers[name] = value
+        headers.raw.extend(_ALWAYS)
 
     async def _fail(self, error: Exception) -> None:
         if problem_of(error) is INTERNAL or self._status:
@@ -113,6 +114,7 @@ class _Exchange:
         )
 
 
-def _has_body(scope: Any) -> bool:
+def has_body(scope: Any) -> bool:
+    """Does a request say that it brings a body?"""
     headers = dict(scope["headers"])
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"

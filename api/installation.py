@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from projections.past import Past
     from projections.queries import Queries
 
-REQUEST_THREADS = 40
-"""Requests that wait for the stores at once; others queue."""
+REQUEST_THREADS = 2
+"""Requests that ask the stores at once; others queue. More of them only wait for each other: every
+call of a store lets another thread have the interpreter, and each change of hands costs as much."""
+
+WRITE_THREADS = 1
+"""Requests that change something at once: the embedded store has one writer."""
 
 LOGIN_THREADS = 2
 """Passwords that are checked at once: each takes 19 MiB for a moment."""
@@ -49,6 +53,7 @@ class Installation:
     side_log: SideLog
     results: Results
     requests: CapacityLimiter
+    writes: CapacityLimiter
     logins: CapacityLimiter
     downloads: CapacityLimiter
 
@@ -74,6 +79,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             side_log=parts.side_log,
             results=parts.results,
             requests=CapacityLimiter(REQUEST_THREADS),
+            writes=CapacityLimiter(WRITE_THREADS),
             logins=CapacityLimiter(LOGIN_THREADS),
             downloads=CapacityLimiter(DOWNLOAD_THREADS),
         )

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from api import reading
 from domain.commands import APP_ID, BATCH_TASK_ID, TASK_ID, check
@@ -99,7 +99,7 @@ class ExportTask(Struct, kw_only=True):
 
     export_task_id: TaskId
     resource_type: Literal["BatchTask"]
-    resource_condition: ResourceCondition
+    resource_condition: ResourceCondition | Raw
     export_format: ExportFormat
     status: Status
     export_count: Annotated[int, Meta(description="rows exported so far")]
@@ -200,7 +200,7 @@ def new_task(task: Task) -> ExportTask:
     return ExportTask(
         export_task_id=task.task_id,
         resource_type="BatchTask",
-        resource_condition=json.loads(conditions.resource_condition),
+        resource_condition=Raw(conditions.resource_condition.encode()),
         export_format="xls",
         status="Processing",
         export_count=0,
@@ -236,7 +236,7 @@ def _task(row: TaskRow) -> dict[str, Any]:
     return {
         "export_task_id": row.task_id,
         "resource_type": row.resource_type,
-        "resource_condition": json.loads(row.resource_condition),
+        "resource_condition": Raw(row.resource_condition.encode()),
         "export_format": row.export_format,
         "status": row.status,
         "export_count": row.rows,

@@ -14,6 +14,7 @@ from api.access.lockout import HELD_BACK_SECONDS, HeldBack
 from api.access.permissions import permission
 from api.access.side_log import RefusedRequest
 from api.access.signatures import NotAuthentic, RawRequest, Unproven
+from api.envelope import has_body
 from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected, problem_of
 from api.reading import Unreadable
 from domain.access.rules import PROJECT_ID
@@ -24,6 +25,7 @@ from domain.refusals import NotThere
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from anyio import CapacityLimiter
     from starlette.requests import Request
 
     from api.access.authenticate import Identity
@@ -43,7 +45,8 @@ class Call:
     """A row of the route table, from which come routing, access, OpenAPI and the pages.
 
     `permission` is what a user needs in the project that the path names. `open` calls need neither
-    signature nor token; `light` ones no store, and are handled on the event loop. `body`, `query`
+    signature nor token; `light` ones no store, and are handled on the event loop; so are `brief`
+    ones, which only ask the read tables, where those are at the log's head. `body`, `query`
     and `answer` are `msgspec` structs, `example` is a body; `media_type` is that of a success.
     """
 
@@ -56,6 +59,7 @@ class Call:
     permission: str | None = None
     open: bool = False
     light: bool = False
+    brief: bool = False
     login: bool = False
     head: bool = False
     body: type | None = None
@@ -143,36 +147,58 @@ async def answer(call: Call, request: Request) -> Response:
     house: Installation = request.state.house
     body = await _read_body(request)
     asked = Asked(house, request, body)
-    if call.light:
-        return _handle(call, asked)
-    limiter = house.logins if call.login else house.requests
     try:
-        return await to_thread.run_sync(_handle, call, asked, limiter=limiter)
-    except HeldBack:
+        if call.light:
+            return call.handle(asked)
+        if call.brief and (found := _at_once(call, asked)):
+            return found
+        return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, house))
+    except Exception as error:
+        if problem_of(error).status not in (401, 403):
+            raise
+        seconds = await to_thread.run_sync(_note, call, asked, error, limiter=house.requests)
+        if not (seconds and isinstance(error, Unproven)):
+            raise
         await sleep(HELD_BACK_SECONDS)
-        raise
+        raise HeldBack(error.reason, seconds) from error
+
+
+def _limiter(call: Call, house: Installation) -> CapacityLimiter:
+    if call.login:
+        return house.logins
+    return house.writes if call.method in ("POST", "DELETE") else house.requests
+
+
+def _at_once(call: Call, asked: Asked) -> Response | None:
+    """The answer, on the event loop; None where the tables would have to be caught up first.
+
+    What is asked of local tables takes less time than handing it to a thread and back.
+    """
+    with asked.house.queries.follower.once(brief=True) as current:
+        return _answer(call, asked) if current else None
 
 
 def _handle(call: Call, asked: Asked) -> Response:
+    if call.open:
+        return call.handle(asked)
+    with asked.house.queries.follower.once():
+        return _answer(call, asked)
+
+
+def _answer(call: Call, asked: Asked) -> Response:
     """Who (401), then in which project (403), then whether that one may (403), then the call.
 
     Raises:
         NotAuthentic: there is no proof of who asks.
         Rejected: the project is not the user's, or the permission is missing.
     """
-    try:
-        if call.open:
-            return call.handle(asked)
-        identity = _identity(asked)
-        asked = replace(asked, identity=identity)
-        if call.permission is not None:
-            asked = replace(asked, project_id=asked.parameter("project_id"))
-            _must_be_permitted(asked.house, identity, asked.project_id, call.permission)
-        return call.handle(asked)
-    except Exception as error:
-        if problem_of(error).status in (401, 403):
-            _note(call, asked, error)
-        raise
+    identity = _identity(asked)
+    asked.request.state.identity = identity
+    if call.permission is None:
+        return call.handle(replace(asked, identity=identity))
+    project_id = asked.parameter("project_id")
+    _must_be_permitted(asked.house, identity, project_id, call.permission)
+    return call.handle(replace(asked, identity=identity, project_id=project_id))
 
 
 def _identity(asked: Asked) -> Identity:
@@ -180,13 +206,10 @@ def _identity(asked: Asked) -> Identity:
     return asked.house.doorkeeper.authenticate(_raw(asked.request, asked.body), now)
 
 
-def _note(call: Call, asked: Asked, error: Exception) -> None:
-    """Counts a refusal.
-
-    Raises:
-        HeldBack: it is one wrong signature of many.
-    """
-    who = error if isinstance(error, Unproven) else asked.identity
+def _note(call: Call, asked: Asked, error: Exception) -> float:
+    """Counts a refusal; says for how long wrong signatures like this one are too many."""
+    known: Identity | None = getattr(asked.request.state, "identity", None)
+    who = error if isinstance(error, Unproven) else known
     refused = RefusedRequest(
         at=asked.house.ledger.journal.clock(),
         code=problem_of(error).code,
@@ -197,9 +220,7 @@ def _note(call: Call, asked: Asked, error: Exception) -> None:
         address=asked.address,
         claimed=error.claimed if isinstance(error, Unproven) else None,
     )
-    seconds = asked.house.side_log.note(refused)
-    if seconds and isinstance(error, Unproven):
-        raise HeldBack(error.reason, seconds) from error
+    return asked.house.side_log.note(refused)
 
 
 def _must_be_permitted(
@@ -223,6 +244,8 @@ def _raw(request: Request, body: bytes) -> RawRequest:
 
 
 async def _read_body(request: Request) -> bytes:
+    if not has_body(request.scope):
+        return b""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:9]) > BODY_MOST:
         raise _too_large()

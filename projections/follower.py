@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, local
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,12 @@ def reading() -> Iterator[None]:
         raise Unavailable from error
 
 
+class _Mine(local):
+    """Of each thread, the tables that it has caught up."""
+
+    database: Database | None = None
+
+
 class Follower:
     """Keeps this machine's read tables at the head of the log; safe for threads and processes."""
 
@@ -65,15 +71,20 @@ class Follower:
         self._page = page
         self._watch = watch
         self._applying = Lock()
+        self._mine = _Mine()
 
     @contextmanager
     def caught_up(self, seconds: float = CATCH_UP_SECONDS) -> Iterator[Database]:
-        """The tables with all that the log had at this moment.
+        """The tables with all that the log had at this moment; or when this thread's `once` began.
 
         Raises:
             Unavailable: the log or the tables cannot be read, or (BehindLog) not in this time.
             LogAltered: the log is another than it was.
         """
+        if self._mine.database is not None:
+            with reading():
+                yield self._mine.database
+            return
         with reading(), self.tables.open() as database:
             if self._catch_up(database, self._watch() + seconds):
                 yield database
@@ -81,6 +92,37 @@ class Follower:
         self._start_over()
         with self.caught_up(seconds) as database:
             yield database
+
+    @contextmanager
+    def once(self, *, brief: bool = False) -> Iterator[bool]:
+        """Catches up once for all that this thread asks within.
+
+        With `brief` it only looks whether there is news: where there is, the answer is False, and
+        nothing may be asked.
+
+        Raises:
+            Unavailable, LogAltered: as `caught_up`.
+        """
+        refused = None
+        with self._current() if brief else self.caught_up() as database:
+            self._mine.database = database
+            try:
+                yield database is not None
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 (no fault of the tables: they are kept open)
+                refused = error
+            finally:
+                self._mine.database = None
+        if refused:
+            raise refused
+
+    @contextmanager
+    def _current(self) -> Iterator[Database | None]:
+        """The tables, if they have all that the log has."""
+        with reading(), self.tables.open() as database:
+            news = news_since(self.recorder, Position.stored(database), 1)
+            yield None if news is None or news else database
 
     def position(self) -> Position:
         """How far the tables are, without catching up.

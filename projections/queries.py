@@ -16,7 +16,8 @@ from projections.rows import (
     QuotaRow,
     TaskRow,
     UserRow,
-    row_of,
+    columns_of,
+    reader_of,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ R = TypeVar("R")
 
 # Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
 _WORK = """
-    SELECT tasks.* FROM tasks JOIN quotas USING (project_id, user_id)
+    SELECT {columns} FROM tasks JOIN quotas USING (project_id, user_id)
     WHERE status = 'Processing'
     ORDER BY (SELECT count(*) FROM tasks AS running WHERE running.status = 'Processing'
               AND running.held AND running.project_id = tasks.project_id
@@ -62,13 +63,14 @@ class Queries:
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
         # One snapshot: the first statement is read to its end after the second has run.
         with self.follower.caught_up() as database:
-            count = database.execute(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
-            found = database.execute(
-                f"SELECT * FROM tasks WHERE {where} AND task_id < :_marker"  # noqa: S608
-                " ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
+            ask = database.conn.execute
+            count = ask(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
+            found = ask(
+                f"SELECT {columns_of(TaskRow)} FROM tasks WHERE {where}"  # noqa: S608
+                " AND task_id < :_marker ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
                 page,
             )
-            return Page([row_of(TaskRow, row) for row in found], count.fetchone()[0])
+            return Page(list(map(reader_of(TaskRow), found)), count.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
@@ -87,7 +89,8 @@ class Queries:
     def work(self) -> list[TaskRow]:
         """Unfinished tasks in the order in which exporters should look at them."""
         with self.follower.caught_up() as database:
-            return [row_of(TaskRow, row) for row in database.execute(_WORK)]
+            found = database.conn.execute(_WORK.format(columns=columns_of(TaskRow, "tasks")))
+            return list(map(reader_of(TaskRow), found))
 
     def queue_position(self, task_id: str) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
@@ -97,12 +100,12 @@ class Queries:
     def current_file(self, conditions: str) -> FileRow | None:
         """The file that is current for these conditions (their digest; contract, section 2.4)."""
         with self.follower.caught_up() as database:
-            found = database.execute(
-                "SELECT files.* FROM results JOIN files ON files.key = results.current"
-                " WHERE results.conditions = ?",
+            found = database.conn.execute(
+                f"SELECT {columns_of(FileRow, 'files')} FROM results JOIN files"  # noqa: S608
+                " ON files.key = results.current WHERE results.conditions = ?",
                 [conditions],
             ).fetchone()
-            return row_of(FileRow, found) if found else None
+            return reader_of(FileRow)(found) if found else None
 
     def file(self, key: str) -> FileRow | None:
         """The file of a kept task, or one that is current, by its key in the result store."""
@@ -182,5 +185,5 @@ class Queries:
         wanted = {column: value for column, value in filters.items() if value is not None}
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:
-            found = database.execute(f"SELECT * FROM {table} WHERE {where}", wanted)  # noqa: S608
-            return [row_of(kind, row) for row in found]
+            query = f"SELECT {columns_of(kind)} FROM {table} WHERE {where}"  # noqa: S608
+            return list(map(reader_of(kind), database.conn.execute(query, wanted)))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 (read at run time, to convert rows)
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from msgspec import convert
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from domain.conditions import OwnerId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 R = TypeVar("R")
-
-
-def row_of(kind: type[R], row: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> R:
-    """A row as its dataclass: SQLite keeps times as text and truths as numbers."""
-    return convert(dict(row), kind, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +136,45 @@ class Page:
 
     tasks: list[TaskRow]
     count: int
+
+
+_READ: dict[str, Callable[[Any], Any]] = {"bool": bool, "datetime": datetime.fromisoformat}
+"""SQLite keeps times as text and truths as numbers."""
+
+
+def row_of(kind: type[R], row: Mapping[str, Any]) -> R:
+    """A dataclass of a row that holds its columns, and perhaps others."""
+    found: R = reader_of(kind)([row[field.name] for field in fields(cast("Any", kind))])
+    return found
+
+
+def columns_of(kind: Any, table: str | None = None) -> str:
+    """A row's columns in the order in which `reader_of` reads them, for a SELECT."""
+    columns: str = _columns_of(kind, f"{table}." if table else "")
+    return columns
+
+
+def reader_of(kind: Any) -> Callable[[Sequence[Any]], Any]:
+    """What makes a dataclass of the values of its columns."""
+    reader: Callable[[Sequence[Any]], Any] = _reader_of(kind)
+    return reader
+
+
+@cache
+def _columns_of(kind: Any, before: str) -> str:
+    return ", ".join(before + field.name for field in fields(kind))
+
+
+@cache
+def _reader_of(kind: Any) -> Any:
+    read = [(n, _READ.get(str(each.type).split(" ")[0])) for n, each in enumerate(fields(kind))]
+    special = [(number, convert) for number, convert in read if convert]
+
+    def reader(row: Sequence[Any]) -> Any:
+        values = list(row)
+        for number, convert in special:
+            if values[number] is not None:
+                values[number] = convert(values[number])
+        return kind(*values)
+
+    return reader

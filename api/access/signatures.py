@@ -184,7 +184,7 @@ def _moment(date: bytes) -> datetime:
     if not _DATE.fullmatch(date):
         raise malformed
     try:
-        return datetime.strptime(date.decode(), "%Y%m%dT%H%M%S%z")
+        return datetime.fromisoformat(date.decode())
     except ValueError:
         raise malformed from None
 

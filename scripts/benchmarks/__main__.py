@@ -12,6 +12,7 @@ import click
 from scripts.benchmarks import (
     access,
     creates,
+    downloads,
     exports,
     rebuilding,
     replay,
@@ -45,6 +46,7 @@ SUBJECTS: dict[str, Measure] = {
     "workbooks": workbooks.measure,
     "lists": service.lists,
     "access": access.measure,
+    "downloads": downloads.measure,
 }
 
 

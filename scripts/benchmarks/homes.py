@@ -86,6 +86,13 @@ def bare(settings: Settings, document: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def filed(settings: Settings, file: Path) -> Iterator[Server]:
+    """The same server with the same settings, where one route answers with a file."""
+    with _module("filed", str(file), settings) as server:
+        yield server
+
+
+@contextmanager
 def unguarded(settings: Settings, user_id: str) -> Iterator[Server]:
     """The same API worker, which takes everybody for one user and asks for no permission."""
     with _module("unguarded", user_id, settings) as server:

@@ -19,6 +19,8 @@ class Sizes(NamedTuple):
     live: int
     reads: int
     sealed: int
+    downloads: int
+    file_bytes: int
 
 
 FULL = Sizes(
@@ -33,6 +35,8 @@ FULL = Sizes(
     live=1_000_000,
     reads=10_000,
     sealed=100_000,
+    downloads=100,
+    file_bytes=10_000_000,
 )
 QUICK = Sizes(
     creates=20,
@@ -46,4 +50,6 @@ QUICK = Sizes(
     live=300,
     reads=20,
     sealed=200,
+    downloads=8,
+    file_bytes=100_000,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from json import dumps
 from secrets import token_hex, token_urlsafe
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from domain.fact import Caller
 if TYPE_CHECKING:
     from domain.ledger import Ledger
     from domain.task import Task
+    from exporter.results import Results
 
 PROJECT = "bench"
 LEASE = 60.0
@@ -45,13 +47,20 @@ def claim(ledger: Ledger, task: Task) -> Claim:
     return found
 
 
-def complete(ledger: Ledger, task: Task, claimed: Claim) -> None:
-    """The exporter has made a file."""
+def complete(
+    ledger: Ledger, task: Task, claimed: Claim, content: bytes = b"", to: Results | None = None
+) -> None:
+    """The exporter has made a file; where a place is given for it, it is there."""
+    key = f"{task.task_id}/{claimed.attempt}-{token_hex(8)}.xls"
+    if to:
+        spool = to.spool(key)
+        spool.write_bytes(content)
+        to.put(key, spool)
     file = File(
         task_id=task.task_id,
-        key=f"{task.task_id}/{claimed.attempt}-{token_hex(8)}.xls",
-        size=5632,
-        sha256=token_hex(32),
+        key=key,
+        size=len(content),
+        sha256=sha256(content).hexdigest(),
         rows=10,
         sheets=1,
         repaired=0,

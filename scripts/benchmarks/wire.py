@@ -67,13 +67,13 @@ def signed(user: User, method: str, path: str, body: bytes = b"") -> bytes:
 class Wire:
     """Connections to a server; every request gets the answer that is expected, or it is over."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, server: Server, connections: int = CONNECTIONS) -> None:
+        self._server, self._number = server, connections
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         self._connections = [
-            self._open.enter_context(_Connection(self._server.port)) for _ in range(CONNECTIONS)
+            self._open.enter_context(_Connection(self._server.port)) for _ in range(self._number)
         ]
         return self
 
@@ -98,12 +98,12 @@ class Wire:
     def _answers(self, requests: Sequence[bytes]) -> list[Answer]:
         answers = []
         for number, request in enumerate(requests):
-            connection = self._connections[number % CONNECTIONS]
-            if number >= CONNECTIONS:
+            connection = self._connections[number % self._number]
+            if number >= self._number:
                 answers.append(connection.receive())
             connection.send(request)
         under_way = range(len(answers), len(requests))
-        return [*answers, *(self._connections[n % CONNECTIONS].receive() for n in under_way)]
+        return [*answers, *(self._connections[n % self._number].receive() for n in under_way)]
 
 
 class _Connection:
