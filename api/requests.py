@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from anyio import fail_after, sleep, to_thread
 from msgspec import json
@@ -36,6 +37,8 @@ BODY_MOST = 64 * 1024
 
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
+
+_AT = re.compile(rb"(?:^|&)at=")
 
 NOT_THE_USERS = "Operation not allowed. The project is unknown or not the user's."
 
@@ -98,6 +101,11 @@ class Asked:
         sent: bytes = self.request.scope["query_string"]
         return sent
 
+    @property
+    def of_the_past(self) -> bool:
+        """May it ask for a time, however spelled? That is read from the log, and not briefly."""
+        return bool(_AT.search(unquote_to_bytes(self.query)))
+
     def parameter(self, name: str) -> str:
         """A parameter of the path, decoded once."""
         return unquote(self.request.path_params[name])
@@ -150,7 +158,7 @@ async def answer(call: Call, request: Request) -> Response:
     try:
         if call.light:
             return call.handle(asked)
-        if call.brief and (found := _at_once(call, asked)):
+        if call.brief and not asked.of_the_past and (found := _at_once(call, asked)):
             return found
         return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, house))
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET, json
 
 from api.messages import stamp, whole_task
 
@@ -92,7 +92,7 @@ def _is_of(row: TaskRow | QuotaRow, wanted: Mapping[str, str | None]) -> bool:
 
 
 def _task(replay: Replay, row: TaskRow) -> Document:
-    task = to_builtins(whole_task(row, UNSET, replay.download(row)))
+    task = json.decode(json.encode(whole_task(row, UNSET, replay.download(row))))
     return {"project_id": row.project_id, "user_id": row.user_id, **task}
 
 

@@ -56,15 +56,18 @@ class Erasures:
             os.fsync(file.fileno())
         sync(folder)
 
-    def read(self) -> list[Erasure]:
+    def read(self, *, whole: bool = False) -> list[Erasure]:
         """All that were added; none where there is no list.
+
+        A last line that was cut off is passed over, unless the list must be `whole`: in one that
+        somebody brings, it may be a removal that was lost on the way.
 
         Raises:
             UnreadableErasures: a line is no erasure.
             OSError: the file is there and cannot be read.
         """
         content = self._path.read_bytes() if self._path.exists() else b""
-        lines = content.removesuffix(_cut_off(content)).splitlines()
+        lines = content.removesuffix(b"" if whole else _cut_off(content)).splitlines()
         return [self._read(line, number) for number, line in enumerate(lines, 1)]
 
     def _read(self, line: bytes, number: int) -> Erasure:

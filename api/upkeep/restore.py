@@ -79,8 +79,8 @@ def restore(
         NoSecretKey, WrongSecretKey: the key has to be given, or is not the one.
         ResultsFailed, OSError: something cannot be read or written.
     """
-    lists = [settings.home / ERASURES, *erasures]
-    erased = [each for path in lists for each in Erasures(path).read()]
+    brought = [each for path in erasures for each in Erasures(path).read(whole=True)]
+    erased = [*Erasures(settings.home / ERASURES).read(), *brought]
     manifest = read_manifest(folder)
     create_folder(settings.home)
     with alone_in(settings.home, "Another restore"), Parts(settings) as parts:

@@ -47,6 +47,14 @@ def test_many_add_at_a_time_and_none_is_lost(path):
     assert sorted(each.user_id for each in Erasures(path).read()) == IDS
 
 
+def test_a_list_that_somebody_brings_must_be_whole(path):
+    Erasures(path).add([Erasure(each, NOON) for each in IDS[:2]])
+    assert len(Erasures(path).read(whole=True)) == 2
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(UnreadableErasures, match="line 2"):
+        Erasures(path).read(whole=True)
+
+
 @pytest.mark.parametrize("cut", range(len(line()) + 1))
 def test_a_line_that_was_cut_off_is_no_erasure_and_no_hindrance(path, cut):
     erasures = Erasures(path)
@@ -55,6 +63,8 @@ def test_a_line_that_was_cut_off_is_no_erasure_and_no_hindrance(path, cut):
         file.write(line()[:cut])
     whole = IDS[:1] if cut == len(line()) else []
     assert [each.user_id for each in erasures.read()] == [IDS[1], *whole]
+    erasures.add([Erasure(IDS[1], NOON)])
+    assert path.read_text() == "".join(f"{line(each)}\n" for each in [IDS[1], *whole])
     erasures.add([Erasure(IDS[2], NOON)])
     assert [each.user_id for each in erasures.read()] == [IDS[1], *whole, IDS[2]]
 

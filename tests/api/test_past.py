@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from threading import current_thread
+
 import pytest
 
+from projections.past import Past
 from tests.facts import NOON
 from tests.web_service import NOWHERE, PROJECT, TASKS, Service, refused
 
@@ -154,3 +157,19 @@ def test_addresses_stand_in_new_events_unless_the_setting_says_no(tmp_path, reco
         assert [event.address is not None for event in service.story.events()[-2:]] == [told] * 2
     finally:
         service.close()
+
+
+@pytest.mark.parametrize("query", ["at={}", "limit=5&at={}", "%61t={}", "status=Success&a%74={}"])
+def test_the_past_is_not_read_on_the_event_loop(service, ann, monkeypatch, query):
+    task_id = ann.create()
+    ann.get()
+    threads, ask = [], Past.at
+
+    def noted(past, at):
+        threads.append(current_thread().name)
+        return ask(past, at)
+
+    monkeypatch.setattr(Past, "at", noted)
+    for path in (TASKS, f"{TASKS}/{task_id}"):
+        assert ann.by_token("GET", f"{path}?{query.format(FAR_OFF)}").status_code == 200
+    assert [name.startswith("AnyIO worker") for name in threads] == [True, True]

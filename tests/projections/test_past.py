@@ -121,6 +121,19 @@ def test_moments_are_the_same_however_the_tables_were_made(node, story, often, e
     assert node.rows("moments") == grown
 
 
+def test_moments_count_events_and_not_positions_which_have_gaps(node, story, past, often):
+    for _ in range(9):
+        story.limits()
+        story.clock.pass_by(seconds=1)
+    with node.log.recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute("DELETE FROM stored_events WHERE rowid IN (2, 4)")
+    found = [(row["count"], row["position"]) for row in node.rows("moments")]
+    assert found == [(4, 6)]
+    assert [past.position(NOON + SECOND * second) for second in range(9)] == [
+        1, 1, 3, 3, 5, 6, 7, 8, 9,
+    ]  # fmt: skip
+
+
 def test_a_thousand_events_lie_between_two_moments(node, story):
     assert moments.EVERY == 1000
     for _ in range(1001):
@@ -196,6 +209,15 @@ def test_at_most_ten_are_listed_unless_more_are_asked_for(node, story):
 
 
 # One task
+
+
+def test_what_happened_to_several_tasks_counts_in_the_order_of_the_log(node, story):
+    older, newer = story.create(), story.create()
+    story.complete(newer)
+    story.delete(newer)  # the last that had a file: with it the file went
+    file = story.complete(older)
+    _, found = Then(node.log.recorder, story.head()).task(ANN, older.task_id)
+    assert found.key == file.key
 
 
 def test_another_owners_task_is_none_then_too(node, story):
