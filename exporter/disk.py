@@ -73,18 +73,32 @@ def create_once(path: Path, content: bytes) -> bool:
 
     Of several processes that make one at a time, one does, and all find its bytes.
     """
+    with _drafted(path, content) as draft:
+        try:
+            link(draft, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def replace(path: Path, content: bytes) -> None:
+    """A private file, whole before it takes the place of the one there was."""
+    with _drafted(path, content) as draft:
+        draft.replace(path)
+
+
+@contextmanager
+def _drafted(path: Path, content: bytes) -> Iterator[Path]:
+    """The content in a durable file beside the path, which is gone afterwards."""
     create_folder(path.parent)
     draft = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
         with create_private(draft) as file:
             file.write(content)
         sync(draft)
-        link(draft, path)
-    except FileExistsError:
-        return False
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
-    return True
 
 
 def create_folder(folder: Path) -> None:

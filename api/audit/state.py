@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime  # noqa: TC003 (msgspec reads it)
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, field
 
 from api.audit.place import PlaceFailed
-from exporter.disk import create_folder, create_private, sync
+from exporter.disk import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,22 +74,10 @@ class StateFile:
         if now == self._written:
             return
         try:
-            _replace(self._path, now)
+            replace(self._path, now)
         except OSError as error:
             raise PlaceFailed(f"{self._path} cannot be written: {error}") from error
         self._written = now
-
-
-def _replace(path: Path, content: bytes) -> None:
-    create_folder(path.parent)
-    draft = path.with_name(f".{path.name}.{token_hex(8)}")
-    try:
-        with create_private(draft) as file:
-            file.write(content)
-        sync(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def trouble(why: str, before: Trouble | None, now: datetime) -> Trouble:
