@@ -151,7 +151,7 @@ def as_json(document: object, status: int = 200, headers: dict[str, str] | None 
 
 
 async def answer(call: Call, request: Request) -> Response:
-    """Reads the body, then lets the request in and handles it off the event loop."""
+    """Reads the body, then lets the request in; off the event loop, wherever that may wait."""
     house: Installation = request.state.house
     body = await _read_body(request)
     asked = Asked(house, request, body)
