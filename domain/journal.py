@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TRIES = 20
 LONGEST_PAUSE = 0.05
+LOOKS, LOOK_PAUSE = 3, 0.5
+"""How often, and after how many seconds, a store that went away is asked what it had taken."""
 
 _LATEST = {"desc": True, "limit": 1}
 
@@ -157,10 +159,19 @@ class Journal:
         except IntegrityError:
             return self._landed(decision)
         except PersistenceError as error:
-            if self._landed(decision):
+            if self._landed_after_all(decision):
                 return True
             raise Unavailable from error
         return True
+
+    def _landed_after_all(self, decision: Decision) -> bool:
+        """Of a store that is away for a moment, and may have taken it before it went."""
+        for _ in range(LOOKS):
+            try:
+                return self._landed(decision)
+            except Unavailable:
+                self._pause(LOOK_PAUSE)
+        return self._landed(decision)
 
     def _landed(self, decision: Decision) -> bool:
         last = decision.stored[-1]
