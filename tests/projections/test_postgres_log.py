@@ -58,16 +58,16 @@ def far(events_url, database, wire, tmp_path):
 # How it is named
 
 
-@pytest.mark.parametrize("url", ["u:secret@h:port/d", "u:sec/ret@h/d", "h/d?secret=1&x"])
+@pytest.mark.parametrize("url", ["u:sec/ret@h/d", "u:sec?ret@h/d", "u:sec@ret@h/d", "h/d?sec=1"])
 def test_a_url_that_cannot_be_understood_is_refused_without_its_password(url):
     with pytest.raises(CannotOpen, match="%XX") as refused:
         open_log(f"postgresql://{url}")
-    assert "sec" not in str(refused.value).replace("?secret=1", "")
+    assert "sec" not in str(refused.value).replace("?sec=1", "")
     assert refused.value.__cause__ is None
 
 
 def test_a_server_that_cannot_be_reached_is_refused_without_its_password():
-    with pytest.raises(CannotOpen, match="cannot be opened: .*refused") as refused:
+    with pytest.raises(CannotOpen, match=r"cannot be opened: .*refused") as refused:
         open_log(f"postgresql://u:secret@127.0.0.1:{free_port()}/d")
     assert "secret" not in f"{refused.value} {refused.value.__cause__}"
 
@@ -195,12 +195,12 @@ def test_a_server_that_is_away_is_asked_after_pauses_that_double(far, wire, monk
     monkeypatch.setattr(postgres_store, "monotonic", watch)
     monkeypatch.setattr(postgres_store, "random", lambda: 0.5)
     wire.away = True
-    ask(far)  # by the connection that there was
+    ask(far)  # by the connection that there was, and then by a new one
     for pause in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, PAUSE_MOST, PAUSE_MOST):
+        watch.pass_by(pause + 0.001)
         made = wire.connections
         assert [ask(far) for _ in range(9)] == ["away"] * 9
         assert wire.connections == made + 1
-        watch.pass_by(pause + 0.001)
     wire.away = False
     watch.pass_by(PAUSE_MOST)
     until(lambda: ask(far) == "there", "the wire is mended")
@@ -223,7 +223,6 @@ def test_pauses_differ_so_that_nodes_do_not_come_back_together(
     monkeypatch.setattr(postgres_store, "monotonic", watch)
     monkeypatch.setattr(postgres_store, "random", lambda: chance)
     wire.away = True
-    ask(far)
     ask(far)
     made, began = wire.connections, watch.now
     for seconds, more in ((still, 0), (over, 1)):
@@ -345,12 +344,14 @@ def test_a_stopped_process_that_has_the_turn_freezes_nobody(node, events_url, da
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"mine\n"
         process.send_signal(SIGSTOP)
-        with node.log.turns(ANN):
-            assert node.log.turns._connection  # it asked
-            assert database.execute(TURNS_HELD) == [(1,)]  # and went on without
-        with node.log.turns(BEN):
-            assert database.execute(TURNS_HELD) == [(2,)]
-        process.kill()
+        try:
+            with node.log.turns(ANN):
+                assert node.log.turns._connection  # it asked
+                assert database.execute(TURNS_HELD) == [(1,)]  # and went on without
+            with node.log.turns(BEN):
+                assert database.execute(TURNS_HELD) == [(2,)]
+        finally:
+            process.kill()
     until(lambda: database.execute(TURNS_HELD) == [(0,)], "the dead give their turns back")
     with node.log.turns(ANN):
         assert database.execute(TURNS_HELD) == [(1,)]
@@ -415,10 +416,15 @@ def test_a_writer_that_stops_in_the_middle_loses_its_lock(node, events_url):
     quick = open_log(f"{events_url}%20-c%20idle_in_transaction_session_timeout%3D50ms")
     goes_on = Barrier(2)
 
+    lost = []
+
     def stop():
-        with pytest.raises(OperationalError), quick.writing():
-            goes_on.wait()
-            goes_on.wait()
+        try:
+            with quick.writing():
+                goes_on.wait()
+                goes_on.wait()
+        except OperationalError as error:
+            lost.append(error)
 
     thread = Thread(target=stop)
     thread.start()
@@ -427,6 +433,7 @@ def test_a_writer_that_stops_in_the_middle_loses_its_lock(node, events_url):
         cursor.execute("CREATE TABLE mine (name TEXT)")
     goes_on.wait()
     thread.join()
+    assert lost
     quick.close()
 
 
@@ -513,22 +520,23 @@ def test_an_older_backup_without_a_new_incarnation_stops_the_node(node, story):
 
 
 AHEAD = """
-import datetime, sys
-real = datetime.datetime
-
-class Ahead(real):
-    @classmethod
-    def now(cls, tz=None):
-        return real.now(tz) + datetime.timedelta(minutes=10)
-
-datetime.datetime = Ahead
+import sys
+from datetime import datetime, timedelta
 from domain.journal import Journal, utc_now
 from domain.ledger import Ledger
 from domain.refusals import DownloadTooSoon
 from projections.log import open_log
 from tests.facts import Story
 
+class Ahead(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(minutes=10)
+
 log = open_log(sys.argv[1])
+for module in [*sys.modules.values()]:
+    if getattr(module, "datetime", None) is datetime:
+        module.datetime = Ahead if module.__name__ != "__main__" else datetime
 story = Story(log.recorder)
 story.ledger = Ledger(Journal(log.recorder, clock=log.clock, turns=log.turns))
 task = story.create()
