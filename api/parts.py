@@ -121,7 +121,7 @@ class Parts:
     @cached_property
     def follower(self) -> Follower:
         """What keeps them up to date."""
-        return Follower(self.log.recorder, self.tables)
+        return Follower(self.log.recorder, self.tables, mark=self.log.mark)
 
     @cached_property
     def queries(self) -> Queries:

@@ -10,6 +10,7 @@ from projections.rows import (
     AppRow,
     FileRow,
     KeyRow,
+    ListedTask,
     MemberRow,
     Page,
     ProjectRow,
@@ -22,6 +23,10 @@ from projections.rows import (
 )
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_utils import Database
+
     from domain.conditions import OwnerId
     from projections.follower import Follower
 
@@ -62,14 +67,14 @@ class Queries:
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
         # One snapshot: the first statement is read to its end after the second has run.
         with self.follower.caught_up() as database:
-            ask = database.conn.execute
-            count = ask(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
-            found = ask(
-                f"SELECT {columns_of(TaskRow)} FROM tasks WHERE {where}"  # noqa: S608
+            count = _ask(database, f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
+            found = _ask(
+                database,
+                f"SELECT {columns_of(ListedTask)} FROM tasks WHERE {where}"  # noqa: S608
                 " AND task_id < :_marker ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
                 page,
             )
-            return Page(all_of(TaskRow, found), count.fetchone()[0])
+            return Page(all_of(ListedTask, found), count.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
@@ -88,8 +93,8 @@ class Queries:
     def work(self) -> list[TaskRow]:
         """Unfinished tasks in the order in which exporters should look at them."""
         with self.follower.caught_up() as database:
-            found = database.conn.execute(_WORK.format(columns=columns_of(TaskRow, "tasks")))
-            return all_of(TaskRow, found)
+            query = _WORK.format(columns=columns_of(TaskRow, "tasks"))
+            return all_of(TaskRow, _ask(database, query))
 
     def queue_position(self, task_id: str) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
@@ -99,7 +104,8 @@ class Queries:
     def current_file(self, conditions: str) -> FileRow | None:
         """The file that is current for these conditions (their digest; contract, section 2.4)."""
         with self.follower.caught_up() as database:
-            found = database.conn.execute(
+            found = _ask(
+                database,
                 f"SELECT {columns_of(FileRow, 'files')} FROM results JOIN files"  # noqa: S608
                 " ON files.key = results.current WHERE results.conditions = ?",
                 [conditions],
@@ -137,7 +143,7 @@ class Queries:
 
     def key(self, access_key: str) -> KeyRow | None:
         """An access key that is not revoked; it may have expired."""
-        return self._one(KeyRow, "keys", access_key=access_key)
+        return self._known(KeyRow, "keys", access_key=access_key)
 
     def keys(self, user_id: str) -> list[KeyRow]:
         """A user's access keys."""
@@ -153,7 +159,7 @@ class Queries:
 
     def member(self, project_id: str, user_id: str) -> MemberRow | None:
         """What a user may do in a project; None: nothing."""
-        return self._one(MemberRow, "members", project_id=project_id, user_id=user_id)
+        return self._known(MemberRow, "members", project_id=project_id, user_id=user_id)
 
     def memberships(
         self, user_id: str | None = None, project_id: str | None = None
@@ -176,6 +182,14 @@ class Queries:
                 for row in database.execute("SELECT status, count(*) FROM tasks GROUP BY status")
             )
 
+    def _known(self, kind: type[R], table: str, **key: str) -> R | None:
+        """What every request asks for, and seldom changes: not found anew where nothing did."""
+        known, at = self.follower.known, (table, *key.values())
+        if at not in known:
+            known[at] = self._one(kind, table, **key)
+        found: R | None = known[at]
+        return found
+
     def _one(self, kind: type[R], table: str, **key: str) -> R | None:
         found = self._all(kind, table, **key)
         return found[0] if found else None
@@ -185,4 +199,11 @@ class Queries:
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:
             query = f"SELECT {columns_of(kind)} FROM {table} WHERE {where}"  # noqa: S608
-            return all_of(kind, database.conn.execute(query, wanted))
+            return all_of(kind, _ask(database, query, wanted))
+
+
+def _ask(database: Database, query: str, values: Any = ()) -> sqlite3.Cursor:
+    """A query whose rows are plain tuples."""
+    cursor = database.conn.cursor()
+    cursor.row_factory = None
+    return cursor.execute(query, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.commands import Progress
+from projections.registry import text
 from projections.rows import QuotaRow
 from tests.facts import ANN, BEN, LEASE, NOON
 
@@ -18,7 +19,7 @@ def test_a_created_task_is_there_at_once(node, story):
     task = story.create(app_id="a1", instance_id="i1")
     row = node.queries.task(ANN, task.task_id)
     assert (row.status, row.rows, row.total, row.progress) == ("Processing", 0, None, 1)
-    assert (row.created_at, row.ended_at, row.owner) == (NOON, None, ANN)
+    assert (row.created_at, row.ended_at, row.owner) == (text(NOON), None, ANN)
     assert (row.app_id, row.instance_id, row.attempt, row.held) == ("a1", "i1", 0, False)
     assert row.conditions == task.conditions.digest(ANN)
 
@@ -46,7 +47,7 @@ def test_success_shows_with_its_file(node, story):
     file = story.complete(task)
     row = node.queries.task(ANN, task.task_id)
     assert (row.status, row.progress, row.rows, row.total) == ("Success", 100, 10, 10)
-    assert row.ended_at == story.clock()
+    assert row.ended_at == text(story.clock())
     current = node.queries.current_file(row.conditions)
     assert (current.key, current.sha256, current.task_id) == (file.key, "ab" * 32, task.task_id)
     assert current.superseded_at is None
