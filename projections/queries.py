@@ -31,12 +31,21 @@ if TYPE_CHECKING:
     from projections.follower import Follower
 
 # Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
-_WORK = """
-    SELECT {columns} FROM tasks JOIN quotas USING (project_id, user_id)
-    WHERE status = 'Processing'
-    ORDER BY (SELECT count(*) FROM tasks AS running WHERE running.status = 'Processing'
-              AND running.held AND running.project_id = tasks.project_id
-              AND running.user_id = tasks.user_id), quotas.served, task_id
+_LINE = """
+    WITH running AS (
+        SELECT project_id, user_id, count(*) AS running FROM tasks
+        WHERE status = 'Processing' AND held GROUP BY project_id, user_id
+    ), line AS (
+        SELECT tasks.*, coalesce(running, 0) AS running, served FROM tasks
+        JOIN quotas USING (project_id, user_id) LEFT JOIN running USING (project_id, user_id)
+        WHERE status = 'Processing'
+    )
+"""
+_WORK = "{line} SELECT {columns} FROM line ORDER BY running, served, task_id"
+_BEFORE = """{line}
+    SELECT count(*) FROM line, (SELECT running, served, task_id FROM line WHERE task_id = ?) AS this
+    WHERE NOT held AND (line.running, line.served, line.task_id)
+        <= (this.running, this.served, this.task_id)
 """
 
 
@@ -93,13 +102,18 @@ class Queries:
     def work(self) -> list[TaskRow]:
         """Unfinished tasks in the order in which exporters should look at them."""
         with self.follower.caught_up() as database:
-            query = _WORK.format(columns=columns_of(TaskRow, "tasks"))
-            return all_of(TaskRow, _ask(database, query))
+            found = _ask(database, _WORK.format(line=_LINE, columns=columns_of(TaskRow)))
+            return all_of(TaskRow, found)
 
-    def queue_position(self, task_id: str) -> int | None:
+    def queue_position(self, task: TaskRow) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
-        waiting = [task.task_id for task in self.work() if not task.held]
-        return waiting.index(task_id) + 1 if task_id in waiting else None
+        if task.held or task.status != "Processing":
+            return None
+        with self.follower.caught_up() as database:
+            return (
+                int(_ask(database, _BEFORE.format(line=_LINE), [task.task_id]).fetchone()[0])
+                or None
+            )
 
     def current_file(self, conditions: str) -> FileRow | None:
         """The file that is current for these conditions (their digest; contract, section 2.4)."""
