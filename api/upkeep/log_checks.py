@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from api.access.sealing import CannotUnseal
-from api.access.vault import check_secret_key
+from api.access.vault_seals import check_secret_key
 from api.settings import Settings, SettingsError
 from api.upkeep.copies import read_only
 from domain.journal import Journal
