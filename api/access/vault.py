@@ -72,7 +72,8 @@ class Vault:
 
     def user_id_of(self, name: str) -> str | None:
         """Whose name it is."""
-        row = self._find("SELECT user_id FROM people WHERE name_digest = ?", self._seals.digest(name))
+        query = "SELECT user_id FROM people WHERE name_digest = ?"
+        row = self._find(query, self._seals.digest(name))
         return row["user_id"] if row else None
 
     def name_of(self, user_id: str) -> str | None:
