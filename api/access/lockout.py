@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
 from api.access.vault_seals import folded_digest
-from api.access.vault_tables import TRIES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,7 +76,7 @@ class Lockout:
     def __init__(self, vault: Vault, secret_key: bytes) -> None:
         self._vault = vault
         self._key = derive(secret_key, "lockout")
-        vault.create(TRIES)
+        vault.create("tries")
 
     def begin(self, name: str, address: str | None, now: datetime) -> None:
         """Counts a try before it is made, so that many at once are no more than one by one.

@@ -50,13 +50,13 @@ class Vault:
         """
         self._seals = VaultSeals(secret_key)
         self._log = log
-        self.create(vault_tables.VAULT)
+        self.create("people")
         self._must_be_mine()
 
-    def create(self, tables: tuple[str, ...]) -> None:
-        """Makes tables in the vault's store where they are missing; several may do so at once."""
+    def create(self, group: str) -> None:
+        """Makes a group of tables beside the log; several may do so at once."""
         with self.writing() as cursor:
-            vault_tables.create(cursor, self._log.kind, tables)
+            vault_tables.create(cursor, self._log.kind, group)
 
     # People
 
@@ -229,7 +229,6 @@ class Vault:
     def writing(self) -> Iterator[Cursor]:
         """A transaction in the store of the vault, alone from its beginning."""
         with _answering(), self._log.writing() as cursor:
-            vault_tables.be_alone(cursor, self._log.kind)
             yield cursor
 
     @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from projections.log import Cursor
 
 COLUMNS = {
@@ -16,7 +14,7 @@ COLUMNS = {
 }
 """The vault's tables, in the order in which they are filled."""
 
-VAULT = (
+_VAULT = (
     "CREATE TABLE IF NOT EXISTS people (user_id TEXT PRIMARY KEY, name_digest BLOB NOT NULL UNIQUE,"
     " person_key BLOB NOT NULL, name BLOB NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS secrets (access_key TEXT PRIMARY KEY, user_id TEXT NOT NULL,"
@@ -25,29 +23,37 @@ VAULT = (
     "CREATE TABLE IF NOT EXISTS passwords (user_id TEXT PRIMARY KEY, hash BLOB NOT NULL) STRICT",
 )
 
-TRIES = (
+_TRIES = (
     "CREATE TABLE IF NOT EXISTS tries (subject BLOB PRIMARY KEY, number INTEGER NOT NULL,"
     " last REAL NOT NULL) STRICT",
     "CREATE INDEX IF NOT EXISTS tries_last ON tries (last)",
 )
 
+GROUPS = {"people": _VAULT, "tries": _TRIES}
+"""What is made together, by the name of its first table."""
+
 _POSTGRES = {" BLOB": " BYTEA", " REAL": " DOUBLE PRECISION", ") STRICT": ")"}
 """SQLite's words, and PostgreSQL's for the same."""
 
-_TURN = 0x6578707461736B73
-"""The number of the lock that a writer of these tables holds: PostgreSQL's go by numbers."""
+
+def create(cursor: Cursor, kind: str, *groups: str) -> None:
+    """Makes groups of tables (all: `GROUPS`) where they are missing, in a transaction of a log's.
+
+    In a database nothing is said where they are there: who may read and write need not be somebody
+    who may make tables.
+    """
+    for group in groups or GROUPS:
+        if kind == "sqlite":
+            for statement in GROUPS[group]:
+                cursor.execute(statement)
+        elif not _is_there(cursor, group):
+            for statement in GROUPS[group]:
+                cursor.execute(_of_postgres(statement))
 
 
-def create(cursor: Cursor, kind: str, statements: Iterable[str] = (*VAULT, *TRIES)) -> None:
-    """Makes tables where they are missing, in a transaction that is alone."""
-    for statement in statements:
-        cursor.execute(statement if kind == "sqlite" else _of_postgres(statement))
-
-
-def be_alone(cursor: Cursor, kind: str) -> None:
-    """Waits for every other writer of these tables; SQLite has only one at a time anyway."""
-    if kind == "postgresql":
-        cursor.execute("SELECT pg_advisory_xact_lock(?)", (_TURN,))
+def _is_there(cursor: Cursor, table: str) -> bool:
+    cursor.execute("SELECT to_regclass(?) IS NOT NULL AS there", (table,))
+    return bool(cursor.fetchone()["there"])
 
 
 def _of_postgres(statement: str) -> str:

@@ -102,6 +102,8 @@ def opened(url: str) -> Iterator[PostgresEvents]:
     """
     try:
         connection = psycopg.connect(url)
+    except psycopg.ProgrammingError:  # its text may tell the password
+        raise CannotRead(f"{shown(url)} is not named as libpq names a database.") from None
     except psycopg.Error as error:
         raise CannotRead(f"{shown(url)} cannot be read: {error}") from error
     with closing(connection):

@@ -16,16 +16,17 @@ from api.upkeep.copies import (
     is_embedded,
     measure,
     result_chunks,
-    settle,
     write,
 )
+from api.upkeep.event_places import event_place
 from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Absent, Manifest
+from api.values import is_shared
 from api.version import VERSION
 from domain.refusals import Refusal
 from exporter.disk import ResultsFailed, create_folder, names
 from exporter.results import SPOOL, LocalResults, ResultMissing
 from exporter.sources.sql import sqlite_path
-from projections.stores.sqlite import event_file
+from projections.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from api.parts import Parts
     from api.settings import Settings
+    from api.upkeep.event_places import EventPlace
     from exporter.results import Results
     from projections.replay import Replay
 
@@ -50,27 +52,29 @@ def back_up(parts: Parts, folder: Path, *, with_secret_key: bool, tell: Tell) ->
     """Copies event store with vault, batch tasks and result files into a new or empty folder.
 
     The log is copied first, and sweepers are held off from before: so every file that is current in
-    the copied log was there, and still is. The vault stands in the same database as the log, so
-    both are of one moment. Current files that are lost already are named in the manifest; it is
-    written last, when all else is on the disk.
+    the copied log was there, and still is. The vault stands in the same store as the log, so both
+    are of one moment; whatever the store, their copy is a file. Current files that are lost already
+    are named in the manifest; it is written last, when all else is on the disk.
 
     Raises:
-        CannotBackUp: no event store; the folder is not empty; no secret key to copy.
-        CopyFailed, ResultsFailed, OSError: something cannot be read or written; no backup is left.
+        NothingThere: no event store.
+        CannotBackUp: the folder is not empty; no secret key to copy.
+        CopyFailed, CannotRead, ResultsFailed, OSError: something cannot be read or written; no
+            backup is left.
     """
-    events = event_file(parts.settings.events)
-    if not events.exists():
-        raise CannotBackUp(f"There is no event store at {events}: export-tasks init makes one.")
+    events = event_place(parts.settings)
+    events.must_be_there()
     secret = _secret(parts.settings) if with_secret_key else None
     with _made(folder), parts.results.hold():
         return _copy(parts, events, folder, secret, tell)
 
 
-def _copy(parts: Parts, events: Path, folder: Path, secret: bytes | None, tell: Tell) -> Manifest:
+def _copy(
+    parts: Parts, events: EventPlace, folder: Path, secret: bytes | None, tell: Tell
+) -> Manifest:
     made_at = datetime.now(UTC)
     tell("copying the event store")
-    copy_database(events, folder / EVENTS)
-    settle(folder / EVENTS)
+    events.copy_to(folder / EVENTS)
     replay, log = read_copy(folder / EVENTS)
     _copy_source(parts.settings, folder / SOURCE, tell)
     if secret is not None:
@@ -131,7 +135,8 @@ def _clear(folder: Path) -> None:
 
 
 def _secret(settings: Settings) -> bytes:
-    if settings.given_secret_key is None and not settings.secret_file.exists():
+    made_here = settings.given_secret_key is None and not is_shared(settings.events)
+    if made_here and not settings.secret_file.exists():
         raise CannotBackUp(f"There is no secret key at {settings.secret_file}.")
     return settings.secret_key()
 
@@ -195,7 +200,7 @@ def _copy_result(results: Results, key: str, expected: Measure, copies: LocalRes
 
 def _given(settings: Settings) -> dict[str, str]:
     return {
-        each.variable: given.text
+        each.variable: shown(given.text)
         for each in SETTINGS
         if not each.secret
         and (given := settings.given[each.name]).origin != "default"

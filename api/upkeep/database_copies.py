@@ -10,16 +10,16 @@ import psycopg
 from api.access import vault_tables
 from api.audit.stored_postgres import PostgresEvents
 from api.upkeep.copies import Busy, CopyFailed
-from api.upkeep.event_copies import Copied, after, compare, counted, insert, prefix, share
+from api.upkeep.event_copies import Copied, after, compare, insert, prefix
 from api.upkeep.schema import create_schema
 from projections.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from api.audit.stored import Events
-    from api.upkeep.event_copies import Advance
+    from api.audit.stored import Events, Row
 
+    Advance = Callable[[int, float], object]
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 WRITERS_MOST_SECONDS = 10
@@ -36,7 +36,7 @@ _NEXT = (
 )
 
 
-def copy_to_database(events: Events, url: str, advance: Advance) -> Copied:
+def copy_to_database(events: Events, url: str, advance: Advance = lambda _, __: None) -> Copied:
     """Makes a database hold these events, at their positions, and the vault; all, or nothing.
 
     The database may have the first of these events already: then those that follow are added. One
@@ -55,16 +55,28 @@ def copy_to_database(events: Events, url: str, advance: Advance) -> Copied:
     with _copying(url), closing(psycopg.connect(url)) as connection:
         target = _alone(connection)
         there = prefix(events, target)
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for done, page in counted(after(events, there), there):
-                for row in page:
-                    copy.write_row(row)
-                advance(done, share(done, total))
+        _add(connection, after(events, there), lambda added: advance(*_pace(there + added, total)))
         connection.execute(_NEXT)
         _fill_vault(connection, events)
         root = compare(events, target).root.hex()
         connection.commit()
     return Copied(total, total - there, root)
+
+
+def _add(
+    connection: Connection, pages: Iterator[list[Row]], advance: Callable[[int], object]
+) -> None:
+    added = 0
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for page in pages:
+            for row in page:
+                copy.write_row(row)
+            added += len(page)
+            advance(added)
+
+
+def _pace(done: int, total: int) -> tuple[int, float]:
+    return done, done / total
 
 
 def _alone(connection: Connection) -> PostgresEvents:

@@ -20,12 +20,10 @@ from projections.seal import Seal
 from projections.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from api.audit.stored import Events
-
-    Advance = Callable[[int, float], object]
 
 _INSERT = (
     "INSERT INTO stored_events (rowid, originator_id, originator_version, topic, state)"
@@ -46,7 +44,7 @@ class Copied:
     root: str
 
 
-def copy_to_file(events: Events, target: Path, advance: Advance) -> Copied:
+def copy_to_file(events: Events, target: Path) -> Copied:
     """Makes a file of SQLite's with these events, at their positions, and the vault.
 
     Read back and compared before this returns; on the disk then.
@@ -56,20 +54,18 @@ def copy_to_file(events: Events, target: Path, advance: Advance) -> Copied:
         CannotRead, Unreadable: the events cannot be read.
     """
     create_private(target).close()
-    total = events.count()
     with _copying(target), closing(SQLiteStore(target, synchronous="NORMAL")) as store:
         SQLiteApplicationRecorder(store).create_table()
         with store.transaction(commit=True) as cursor:
             database = cursor.sqlite_cursor
-            for done, page in counted(events.pages()):
+            for page in events.pages():
                 database.executemany(_INSERT, page)
-                advance(done, share(done, total))
             vault_tables.create(database, "sqlite")
             for table in vault_tables.COLUMNS:
                 database.executemany(insert(table, "?"), events.beside(table))
-            copied = compare(events, SQLiteEvents(_plain(database)))
+            seal = compare(events, SQLiteEvents(_plain(database)))
     settle(target)
-    return Copied(total, total, copied.root.hex())
+    return Copied(seal.count, seal.count, seal.root.hex())
 
 
 def compare(source: Events, target: Events) -> Seal:
@@ -117,18 +113,6 @@ def after(events: Events, count: int) -> Iterator[list[Row]]:
         if rest := page[count:]:
             yield rest
         count = max(0, count - len(page))
-
-
-def counted(pages: Iterator[list[Row]], done: int = 0) -> Iterator[tuple[int, list[Row]]]:
-    """Each page, and how many events there are up to its end."""
-    for page in pages:
-        done += len(page)
-        yield done, page
-
-
-def share(done: int, total: int) -> float:
-    """Which share of all is done."""
-    return done / total if total else 1.0
 
 
 def insert(table: str, value: str) -> str:

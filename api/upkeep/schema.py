@@ -16,5 +16,4 @@ def create_schema(url: str) -> None:
         PersistenceError: it fails meanwhile.
     """
     with closing(open_log(url)) as log, log.writing() as cursor:
-        vault_tables.be_alone(cursor, log.kind)
         vault_tables.create(cursor, log.kind)
