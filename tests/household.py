@@ -32,9 +32,9 @@ class Crash(BaseException):
 class Household:
     """One installation with two projects and nobody in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder}/events.sqlite"
+        self.url = url or f"sqlite:///{folder}/events.sqlite"
         self.log = open_log(self.url)
         self.story = Story(self.log.recorder)
         self.register = Register(self.story.journal)
@@ -60,8 +60,8 @@ class Household:
         with self.vault.reading() as cursor:
             counts = {}
             for table in tables:
-                cursor.execute(f"SELECT count(*) FROM {table}")
-                counts[table] = cursor.fetchone()[0]
+                cursor.execute(f"SELECT count(*) AS number FROM {table}")
+                counts[table] = cursor.fetchone()["number"]
         return counts
 
     @contextmanager
