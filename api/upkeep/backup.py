@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 from api.settings import KEY_FILE, SETTINGS
 from api.upkeep.copied_log import read_copy
 from api.upkeep.copies import (
-    Measure,
     alone_in,
     copy_database,
     is_embedded,
     measure,
-    result_chunks,
     write,
 )
 from api.upkeep.event_places import event_place
-from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Absent, Manifest
+from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Manifest
+from api.upkeep.result_copies import copy_results
 from api.values import is_shared
 from api.version import VERSION
 from domain.refusals import Refusal
-from exporter.disk import ResultsFailed, create_folder, names
-from exporter.results import SPOOL, LocalResults, ResultMissing
+from exporter.disk import create_folder, names
+from exporter.results import SPOOL, LocalResults
 from exporter.sources.sql import sqlite_path
 from projections.shown import shown
 
@@ -35,13 +34,8 @@ if TYPE_CHECKING:
     from api.parts import Parts
     from api.settings import Settings
     from api.upkeep.event_places import EventPlace
-    from exporter.results import Results
-    from projections.replay import Replay
 
     Tell = Callable[[str], object]
-
-TOLD_EVERY = 500
-"""Result files between two words about how far it is."""
 
 
 class CannotBackUp(Refusal):
@@ -79,7 +73,8 @@ def _copy(
     _copy_source(parts.settings, folder / SOURCE, tell)
     if secret is not None:
         write([secret], folder / KEY_FILE)
-    results, absent = _copy_results(parts.results, replay, folder, tell)
+    copies = LocalResults(folder / RESULTS)
+    results, absent = copy_results(parts.results, replay, copies, tell)
     shutil.rmtree(folder / RESULTS / SPOOL, ignore_errors=True)
     at = replay.position
     manifest = Manifest(
@@ -158,44 +153,6 @@ def _embedded(source: str) -> Path | None:
     except ValueError:
         return None
     return path if path.exists() and is_embedded(path) else None
-
-
-def _copy_results(
-    results: Results, replay: Replay, folder: Path, tell: Tell
-) -> tuple[dict[str, Measure], list[Absent]]:
-    """Files that are current, and superseded ones that were not swept yet."""
-    copies = LocalResults(folder / RESULTS)
-    current = replay.current_files()
-    files = {key: row for (key,), row in replay.rows("files").items()}
-    copied: dict[str, Measure] = {}
-    absent: list[Absent] = []
-    for number, (key, row) in enumerate(files.items()):
-        if number % TOLD_EVERY == 0:
-            tell(f"copying result files: {number} of {len(files)}")
-        expected = Measure(row["size"], row["sha256"])
-        if why := _copy_result(results, key, expected, copies):
-            absent += [Absent(key, row["task_id"], why)] if key in current else []
-        else:
-            copied[key] = expected
-    return copied, absent
-
-
-def _copy_result(results: Results, key: str, expected: Measure, copies: LocalResults) -> str | None:
-    """Copies a file whose bytes are what the log says; else says why not."""
-    spool = copies.spool(key)
-    try:
-        found = write(result_chunks(results, key), spool)
-    except ResultMissing:
-        why = "it is not there"
-    except ResultsFailed as error:
-        why = f"it cannot be read: {error}"
-    else:
-        if found == expected:
-            copies.put(key, spool)
-            return None
-        why = f"it is another file: {found.size} bytes, SHA-256 {found.sha256}"
-    spool.unlink()
-    return why
 
 
 def _given(settings: Settings) -> dict[str, str]:

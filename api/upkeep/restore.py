@@ -72,8 +72,7 @@ def restore(
         NoSecretKey, WrongSecretKey: the key has to be given, or is not the one.
         ResultsFailed, OSError: something cannot be read or written.
     """
-    brought = [each for path in erasures for each in Erasures(path).read(whole=True)]
-    erased = [*Erasures(settings.home / ERASURES).read(), *brought]
+    erased = erasures_of(settings, erasures)
     manifest = read_manifest(folder)
     create_folder(settings.home)
     with alone_in(settings.home, "Another restore"), Parts(settings) as parts:
@@ -93,6 +92,17 @@ def restore(
             _put_files(settings, folder, manifest)
             events.publish(staged)
     return done
+
+
+def erasures_of(settings: Settings, brought: Sequence[Path]) -> list[Erasure]:
+    """Who was removed, by the home's own list and those that are brought.
+
+    Raises:
+        UnreadableErasures: a list holds something else.
+        OSError: a list cannot be read.
+    """
+    lists = [each for path in brought for each in Erasures(path).read(whole=True)]
+    return [*Erasures(settings.home / ERASURES).read(), *lists]
 
 
 def _put_files(settings: Settings, folder: Path, manifest: Manifest) -> None:

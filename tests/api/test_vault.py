@@ -52,7 +52,9 @@ def rows(cursor):
     for table in COLUMNS:
         cursor.execute(f"SELECT * FROM {table}")
         for row in cursor.fetchall():
-            yield [each if isinstance(each, bytes) else each.encode() for each in dict(row).values()]
+            yield [
+                each if isinstance(each, bytes) else each.encode() for each in dict(row).values()
+            ]
 
 
 def change(vault, query, *values):
