@@ -141,7 +141,7 @@ class Parts:
             WrongSecretKey: the settings' key is not the one that they are sealed under.
         """
         try:
-            return self._kept(Vault(self.settings.events, self.settings.secret_key()))
+            return Vault(self.log, self.settings.secret_key())
         except CannotUnseal as error:
             raise WrongSecretKey(self.settings) from error
 
