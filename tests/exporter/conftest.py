@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    """An installation without a task."""
-    shop = Workshop(tmp_path)
+def shop(tmp_path: Path, results_url: str) -> Iterator[Workshop]:
+    """An installation without a task, once for each place of results."""
+    shop = Workshop(tmp_path, results_url)
     yield shop
     shop.close()
