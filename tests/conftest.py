@@ -11,10 +11,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.object_store import ObjectStore
+from tests.places import BucketFolder, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.places import Place
 
 SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
 
@@ -62,8 +65,8 @@ def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def results_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A place of results of each kind, with nothing in it."""
-    if request.param == "bucket":
-        return str(request.getfixturevalue("bucket_url"))
-    return f"file://{tmp_path}/results"
+    if request.param == "folder":
+        return Folder(tmp_path / "results")
+    return BucketFolder(request.getfixturevalue("bucket_url"))

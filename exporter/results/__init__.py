@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from exporter.bucket import SCHEME, Bucket
-from exporter.disk import ResultsFailed as ResultsFailed
-from exporter.disk import hash_file as hash_file
-from exporter.results.local import SPOOL as SPOOL
-from exporter.results.local import LocalResults as LocalResults
+from exporter.disk import ResultsFailed, hash_file
+from exporter.results.local import SPOOL, LocalResults
 from exporter.results.s3 import S3Results
-from exporter.results.store import CHUNK_BYTES as CHUNK_BYTES
-from exporter.results.store import HOLD as HOLD
-from exporter.results.store import MARKER as MARKER
-from exporter.results.store import Listed as Listed
-from exporter.results.store import OpenResult as OpenResult
-from exporter.results.store import ResultExists as ResultExists
-from exporter.results.store import ResultMissing as ResultMissing
-from exporter.results.store import ResultsClaimed as ResultsClaimed
-from exporter.results.store import ResultsHeld as ResultsHeld
-from exporter.results.store import parse_key as parse_key
-from exporter.results.store import result_key as result_key
+from exporter.results.store import (
+    CHUNK_BYTES,
+    HOLD,
+    MARKER,
+    Listed,
+    OpenResult,
+    ResultExists,
+    ResultMissing,
+    Results,
+    ResultsClaimed,
+    ResultsHeld,
+    parse_key,
+    result_key,
+)
 
-if TYPE_CHECKING:
-    from exporter.results.store import Results as Results
+__all__ = [
+    "CHUNK_BYTES",
+    "HOLD",
+    "MARKER",
+    "SPOOL",
+    "Listed",
+    "LocalResults",
+    "OpenResult",
+    "ResultExists",
+    "ResultMissing",
+    "Results",
+    "ResultsClaimed",
+    "ResultsFailed",
+    "ResultsHeld",
+    "S3Results",
+    "hash_file",
+    "open_results",
+    "parse_key",
+    "result_key",
+]
 
 _FILE = "file://"
 

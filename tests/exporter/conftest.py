@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.places import Place
+
 
 @pytest.fixture
-def shop(tmp_path: Path, results_url: str) -> Iterator[Workshop]:
+def shop(tmp_path: Path, place: Place) -> Iterator[Workshop]:
     """An installation without a task, once for each place of results."""
-    shop = Workshop(tmp_path, results_url)
+    shop = Workshop(tmp_path, place.url)
     yield shop
     shop.close()
