@@ -136,7 +136,7 @@ class ObjectStore:
         self._holder.stdin.close()
         self._holder.stdout.close()
         self._holder.wait()
-        self._holder = None
+        self._holder, self.pid = None, 0
 
     def make_bucket(self, name: str) -> None:
         """A new bucket, of three characters or more; nothing happens where there is one."""
