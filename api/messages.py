@@ -191,7 +191,8 @@ class Error(Struct):
 
 def stamp(moment: datetime) -> str:
     """`yyyy-MM-dd'T'HH:mm:ss.SSS'Z'`, in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def new_task(task: Task) -> ExportTask:

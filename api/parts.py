@@ -103,7 +103,7 @@ class Parts:
     @cached_property
     def journal(self) -> Journal:
         """How changes reach it."""
-        return Journal(self.log.recorder, turns=self.log.turns)
+        return Journal(self.log.recorder, clock=self.log.clock, turns=self.log.turns)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from json import loads
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from domain.task import task_stream
 from projections.rows import (
@@ -14,17 +14,16 @@ from projections.rows import (
     Page,
     ProjectRow,
     QuotaRow,
+    R,
     TaskRow,
     UserRow,
+    all_of,
     columns_of,
-    reader_of,
 )
 
 if TYPE_CHECKING:
     from domain.conditions import OwnerId
     from projections.follower import Follower
-
-R = TypeVar("R")
 
 # Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
 _WORK = """
@@ -70,7 +69,7 @@ class Queries:
                 " AND task_id < :_marker ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
                 page,
             )
-            return Page(list(map(reader_of(TaskRow), found)), count.fetchone()[0])
+            return Page(all_of(TaskRow, found), count.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
@@ -90,7 +89,7 @@ class Queries:
         """Unfinished tasks in the order in which exporters should look at them."""
         with self.follower.caught_up() as database:
             found = database.conn.execute(_WORK.format(columns=columns_of(TaskRow, "tasks")))
-            return list(map(reader_of(TaskRow), found))
+            return all_of(TaskRow, found)
 
     def queue_position(self, task_id: str) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
@@ -104,8 +103,8 @@ class Queries:
                 f"SELECT {columns_of(FileRow, 'files')} FROM results JOIN files"  # noqa: S608
                 " ON files.key = results.current WHERE results.conditions = ?",
                 [conditions],
-            ).fetchone()
-            return reader_of(FileRow)(found) if found else None
+            )
+            return next(iter(all_of(FileRow, found)), None)
 
     def file(self, key: str) -> FileRow | None:
         """The file of a kept task, or one that is current, by its key in the result store."""
@@ -186,4 +185,4 @@ class Queries:
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:
             query = f"SELECT {columns_of(kind)} FROM {table} WHERE {where}"  # noqa: S608
-            return list(map(reader_of(kind), database.conn.execute(query, wanted)))
+            return all_of(kind, database.conn.execute(query, wanted))

@@ -13,9 +13,8 @@ from api.access.vault import folded_digest
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from eventsourcing.sqlite import SQLiteCursor
-
     from api.access.vault import Vault
+    from projections.log import Cursor
 
 TRIES_OF_A_NAME = 5
 """Wrong passwords in a row for one user name, known or not, before it is locked."""
@@ -109,13 +108,13 @@ class Lockout:
         return subjects
 
 
-def _forget_old(cursor: SQLiteCursor, now: float) -> None:
+def _forget_old(cursor: Cursor, now: float) -> None:
     """Rows that count no more; and those of a clock that was ahead."""
     lives = LOCKED.total_seconds()
     cursor.execute("DELETE FROM tries WHERE last <= ? OR last > ?", (now - lives, now + lives))
 
 
-def _number(cursor: SQLiteCursor, subject: _Subject, now: float) -> int:
+def _number(cursor: Cursor, subject: _Subject, now: float) -> int:
     """The tries so far. Raises Locked."""
     cursor.execute("SELECT number, last FROM tries WHERE subject = ?", (subject.key,))
     row = cursor.fetchone()

@@ -23,7 +23,7 @@ from api.access.sealing import CannotUnseal, Seal, derive
 from api.access.vault import folded_digest
 from domain.access.refused import Summary
 from domain.refusals import Refusal
-from projections.log import SQLiteStore
+from projections.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from projections.log import open_log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from eventsourcing.sqlite import SQLiteCursor
+    from projections.log import Cursor
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS people (user_id TEXT PRIMARY KEY, name_digest BLOB NOT NULL UNIQUE,"
@@ -264,14 +264,14 @@ class Vault:
             return cursor.fetchone() is not None
 
     @contextmanager
-    def _reading(self) -> Iterator[SQLiteCursor]:
-        with _answering(), self._log.recorder.datastore.transaction(commit=False) as cursor:
+    def _reading(self) -> Iterator[Cursor]:
+        with _answering(), self._log.reading() as cursor:
             yield cursor
 
     @contextmanager
-    def writing(self) -> Iterator[SQLiteCursor]:
+    def writing(self) -> Iterator[Cursor]:
         """A transaction in the store of the vault, alone from its beginning."""
-        with _answering(), self._log.recorder.datastore.transaction(commit=True) as cursor:
+        with _answering(), self._log.writing() as cursor:
             yield cursor
 
 
@@ -317,7 +317,7 @@ def _of_password(user_id: str) -> str:
     return f"passwords.hash/{user_id}"
 
 
-def _all(cursor: SQLiteCursor, table: str) -> list[Any]:
+def _all(cursor: Cursor, table: str) -> list[Any]:
     cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 (names are ours)
     return list(cursor.fetchall())
 

@@ -18,7 +18,7 @@ from eventsourcing.persistence import StoredEvent
 from api.upkeep.copies import read_only
 from domain.refusals import Refusal
 from projections import seal
-from projections.log import event_file
+from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

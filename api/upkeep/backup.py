@@ -25,7 +25,7 @@ from domain.refusals import Refusal
 from exporter.disk import ResultsFailed, create_folder, names
 from exporter.results import SPOOL, LocalResults, ResultMissing
 from exporter.sources.sql import sqlite_path
-from projections.log import event_file
+from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,8 +19,9 @@ from api.upkeep.restore import STAGING
 from api.upkeep.result_checks import check_results
 from domain.journal import utc_now
 from domain.refusals import Unavailable
-from projections.log import CannotOpen, SQLiteStore, event_file
+from projections.log import CannotOpen
 from projections.replay import Replay
+from projections.stores.sqlite import SQLiteStore, event_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

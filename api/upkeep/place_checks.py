@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from exporter.results import LocalResults, open_results
 from exporter.sources import SourceFailed, open_source
 from exporter.sources.sql import sqlite_path
-from projections.log import CannotOpen, event_file
+from projections.log import CannotOpen
+from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ from domain.refusals import Refusal
 from exporter.disk import create_folder, link
 from exporter.results import LocalResults, ResultExists
 from exporter.sources.sql import sqlite_path
-from projections.log import event_file
+from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
