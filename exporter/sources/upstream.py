@@ -30,7 +30,7 @@ CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 25.0
 """How long one call may take. A service that stops waits 40 s for its exporters."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two tries of a call, doubled each time, and then half of it by chance."""
 
 NOT_FOUND, TOO_MANY = 404, 429
@@ -119,11 +119,10 @@ class Upstream:
             try:
                 return _answer(call)
             except Fault as fault:
+                self._pace.hold(fault.wait)
                 wait = max(fault.wait, _chance.uniform(pause / 2, pause))
                 if not fault.passing or monotonic() + wait > until:
                     raise
-                if fault.wait:
-                    self._pace.hold(fault.wait)
             _wait(over, wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
