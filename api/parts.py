@@ -123,7 +123,7 @@ class Parts:
     @cached_property
     def follower(self) -> Follower:
         """What keeps them up to date."""
-        return Follower(self.log.recorder, self.tables)
+        return Follower(self.log.recorder, self.tables, mark=self.log.mark)
 
     @cached_property
     def queries(self) -> Queries:
@@ -143,7 +143,7 @@ class Parts:
             WrongSecretKey: the settings' key is not the one that they are sealed under.
         """
         try:
-            return self._kept(Vault(self.settings.events, self.settings.secret_key()))
+            return Vault(self.log, self.settings.secret_key())
         except CannotUnseal as error:
             raise WrongSecretKey(self.settings) from error
 

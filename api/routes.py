@@ -231,6 +231,7 @@ async def no_such_api(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def routes() -> list[Route]:
-    """A route for each path."""
-    by_path = groupby(sorted(CALLS, key=lambda call: call.path), key=lambda call: call.path)
+    """A route for each path; the project's first, as they are tried in turn."""
+    calls = sorted(CALLS, key=lambda call: call.path, reverse=True)
+    by_path = groupby(calls, key=lambda call: call.path)
     return [Route(path, Endpoint(list(calls))) for path, calls in by_path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 (read by msgspec)
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -11,7 +12,7 @@ import msgspec
 from domain.conditions import OwnerId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
 
@@ -22,28 +23,33 @@ class Found(msgspec.Struct, frozen=True, array_like=True):
 R = TypeVar("R", bound=Found)
 
 
-class TaskRow(Found, frozen=True):
-    """A task that is kept. `conditions` is their digest; `version` that of its stream."""
+class ListedTask(Found, frozen=True):
+    """What a list tells of a task that is kept; times as the tables hold them (`registry.text`)."""
 
     task_id: str
-    project_id: str
-    user_id: str
-    conditions: str
     resource_type: str
     resource_condition: str
     export_format: str
-    app_type: str
-    scope: str | None
-    app_id: str | None
-    instance_id: str | None
     status: str
     rows: int
-    total: int | None
     progress: int
-    created_at: datetime
-    ended_at: datetime | None
+    created_at: str
+    ended_at: str | None
+    app_type: str
+    app_id: str | None
+    total: int | None
     error_code: str | None
     error_msg: str | None
+
+
+class TaskRow(ListedTask, frozen=True):
+    """All of a task that is kept. `conditions` is their digest; `version` that of its stream."""
+
+    project_id: str
+    user_id: str
+    conditions: str
+    scope: str | None
+    instance_id: str | None
     attempt: int
     exporter: str | None
     held: bool
@@ -128,10 +134,11 @@ class UserRow(Found, frozen=True):
     password_version: int
 
 
-class Page(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Page:
     """A page of an owner's tasks, newest first, and how many match in all."""
 
-    tasks: list[TaskRow]
+    tasks: Sequence[ListedTask]
     count: int
 
 
@@ -140,12 +147,12 @@ def row_of(kind: type[R], row: Mapping[str, Any]) -> R:
     return all_of(kind, [[row[name] for name in kind.__struct_fields__]])[0]
 
 
-def all_of(kind: type[R], found: Iterable[Any]) -> list[R]:
+def all_of(kind: type[R], found: Iterable[Sequence[Any]]) -> list[R]:
     """These, of rows that hold just the columns of `columns_of`.
 
     SQLite keeps times as text and truths as numbers.
     """
-    return msgspec.convert([*map(tuple, found)], list[kind], strict=False)  # type: ignore[valid-type]
+    return msgspec.convert(list(found), list[kind], strict=False)  # type: ignore[valid-type]
 
 
 @cache

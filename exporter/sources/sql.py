@@ -41,6 +41,9 @@ FROM batch_task_details
 FIRST_PAGE = DETAILS + "WHERE task_id = ? ORDER BY seq LIMIT ?"
 NEXT_PAGE = DETAILS + "WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 
+_NO_TEXT = "Could not decode to UTF-8"
+"""What Python's `sqlite3` says of bytes that are none; it gives no code for it."""
+
 _PASSING = {
     sqlite3.SQLITE_BUSY: "it is locked by another program",
     sqlite3.SQLITE_LOCKED: "it is locked by another program",
@@ -133,7 +136,7 @@ class Reading:
     def rows(self, sql: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         """All rows of one statement, read from the file that stands at the path."""
         try:
-            found = self._connection.execute(sql, values).fetchall()
+            found = self._found(sql, values)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         if self._identity() != self._file:
@@ -154,8 +157,20 @@ class Reading:
             )
         except sqlite3.Error as error:
             raise self._failure(error) from error
-        connection.text_factory = _text
         return connection
+
+    def _found(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith(_NO_TEXT):
+                raise
+        # Slower, and so only where a text is no UTF-8.
+        self._connection.text_factory = _mended
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        finally:
+            self._connection.text_factory = str
 
     def _failure(self, error: sqlite3.Error) -> SourceFailed:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -185,7 +200,7 @@ class Reading:
         return status.st_dev, status.st_ino
 
 
-def _text(stored: bytes) -> str:
+def _mended(stored: bytes) -> str:
     return stored.decode("utf-8", "replace")
 
 

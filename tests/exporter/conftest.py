@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    """An installation without a task."""
-    shop = Workshop(tmp_path)
+def shop(events_url: str, tmp_path: Path) -> Iterator[Workshop]:
+    """An installation without a task, over each kind of event store."""
+    shop = Workshop(tmp_path, events_url)
     yield shop
     shop.close()
