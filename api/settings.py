@@ -81,7 +81,7 @@ SETTINGS = (
             values.place("file:///", "s3://")),
     Setting("source", "sqlite:///{home}/source.sqlite", "batch tasks: sqlite:///PATH, "
             "postgresql://… or iotda+https://endpoint",
-            values.place("sqlite:///", "postgresql://", "iotda+https://")),
+            values.place("sqlite:///", "postgresql://", "iotda+https://", "iotda+http://")),
     Setting("source_region", "", "the region of an iotda+https:// source", str),
     Setting("source_rate", "100", "requests a second to an iotda+https:// source",
             values.number(1, SOURCE_RATE_MOST)),

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from domain.task import Task
     from exporter.sources import BatchTask, Detail
 
-# As `task_progress` of IoTDA spells them.
-_COUNTED = {
+COUNTED = {
     "Processing": "processing",
     "Success": "success",
     "Fail": "fail",
@@ -24,6 +23,8 @@ _COUNTED = {
     "Stopped": "stopped",
     "Removed": "removed",
 }
+"""Statuses as `task_progress` of IoTDA spells them."""
+
 _STATUS = DETAIL_COLUMNS.index("status")
 
 
@@ -41,7 +42,7 @@ class Tally:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Total and counts; `other` are statuses that are not documented, which a view may hold."""
-        known = [(_COUNTED[status], self._by_status[status]) for status in DETAIL_STATUSES]
+        known = [(COUNTED[status], self._by_status[status]) for status in DETAIL_STATUSES]
         other = self.rows - sum(count for _, count in known)
         counts = [("total", self.rows), *known, ("other", other)]
         return [(f"task_progress.{name}", str(count)) for name, count in counts]

@@ -68,7 +68,7 @@ def check_source(settings: Settings, report: Report) -> None:
     try:
         if settings.given["source"].origin == "default" and not _source_file(settings).exists():
             return
-        open_source(settings.source).count("0")
+        open_source(settings.source).check()
     except (SourceFailed, ValueError) as error:
         report.find(
             "source_unreachable",
