@@ -20,7 +20,7 @@ from scripts.benchmarks import (
     verify,
     workbooks,
 )
-from scripts.benchmarks.report import document, print_table
+from scripts.benchmarks.report import document, print_table, verdict
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
 
@@ -52,6 +52,7 @@ SUBJECTS: dict[str, Measure] = {
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, not how fast.")
+@click.option("--all", "everything", is_flag=True, help="Every subject; so it is without --only.")
 @click.option("--only", type=click.Choice(list(SUBJECTS)), multiple=True, help="Only this subject.")
 @click.option(
     "--runs",
@@ -72,11 +73,18 @@ SUBJECTS: dict[str, Measure] = {
     help="Work on this folder's disk; else on that of temporary files.",
 )
 def bench(
-    quick: bool, only: tuple[str, ...], runs: int, to: Path | None, folder: Path | None
+    quick: bool,
+    everything: bool,
+    only: tuple[str, ...],
+    runs: int,
+    to: Path | None,
+    folder: Path | None,
 ) -> None:
     """Measure this program, each figure beside a peer in the same run; on Linux."""
     if not Path("/proc/self/status").exists():
         raise click.ClickException("CPU time and memory are read from /proc, which is not here.")
+    if everything and only:
+        raise click.UsageError("--all and --only exclude each other.")
     sizes = QUICK if quick else FULL
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
@@ -86,6 +94,7 @@ def bench(
             own.mkdir()
             figures += SUBJECTS[name](sizes, runs, own)
     print_table(figures)
+    click.echo(verdict(figures))
     if to:
         to.write_text(json.dumps(document(figures, runs, quick), indent=2) + "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from json import loads
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     Append = list[tuple[Any, ...]]
 
 OF_A_CREATE = (Task.Evicted.TOPIC, Owner.Admitted.TOPIC, Task.Created.TOPIC)
+UNSYNCED = "the same writes, not synced"
+_BLOCK = bytes(4096)
 _TABLE = "SELECT sql FROM sqlite_master WHERE name = 'stored_events'"
 _EVENTS = "SELECT * FROM stored_events WHERE rowid > ? ORDER BY rowid"
 _HEAD = "SELECT coalesce(max(rowid), 0) FROM stored_events"
@@ -61,6 +64,18 @@ def select_events_of(log: Path) -> Sample:
     with closing(sqlite3.connect(log)) as connection, watch:
         events = sum(1 for _ in connection.execute(_EVENTS, [0]))
     return watch.sample(events)
+
+
+def sync(path: Path, number: int) -> dict[str, Sample]:
+    """Appends blocks to a file, each made safe on the disk; and as many that are not."""
+    watches = {"ours": Stopwatch(), UNSYNCED: Stopwatch()}
+    for name, watch in watches.items():
+        with path.open("wb", buffering=0) as file, watch:
+            for _ in range(number):
+                file.write(_BLOCK)
+                if name == "ours":
+                    os.fdatasync(file)
+    return {name: watch.sample(number) for name, watch in watches.items()}
 
 
 def _appends(rows: Iterable[tuple[Any, ...]]) -> Iterator[Append]:

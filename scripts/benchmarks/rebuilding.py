@@ -16,7 +16,15 @@ from projections.log import open_log
 from projections.seal import HASH_BYTES, Seal
 from projections.tables import ReadTables
 from scripts.benchmarks import history, homes, raw, tasks
-from scripts.benchmarks.figures import CPU_EACH, SECONDS, Figure, Sample, Stopwatch, compare
+from scripts.benchmarks.figures import (
+    CPU_EACH,
+    SECONDS,
+    Figure,
+    Sample,
+    Stopwatch,
+    at_most,
+    compare,
+)
 from scripts.benchmarks.replay import PATIENCE_SECONDS, READ
 from scripts.benchmarks.service import LISTED, PATH
 from scripts.benchmarks.wire import Wire, signed
@@ -55,7 +63,8 @@ def live(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
         rounds = [_round(parts, server, request, sizes.reads // runs) for _ in range(runs)]
     samples = [each for each, _ in rounds]
     for ours in (ALONE, READ_MEANWHILE):
-        yield compare(f"rebuild {ours}", SECONDS, samples, READ, ours)
+        bar = at_most(4) if ours == ALONE else None
+        yield compare(f"rebuild {ours}", SECONDS, samples, READ, ours, bar)
     latencies = [each for _, each in rounds]
     yield Figure(
         f"a list of {LISTED}, {READS_PER_SECOND} a second",
