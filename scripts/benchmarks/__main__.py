@@ -11,9 +11,11 @@ import click
 
 from scripts.benchmarks import (
     access,
+    contest,
     creates,
     downloads,
     exports,
+    pair,
     rebuilding,
     replay,
     service,
@@ -37,12 +39,14 @@ RUNS_MOST = 100
 
 SUBJECTS: dict[str, Measure] = {
     "creates": creates.measure,
+    "contest": contest.measure,
     "http-creates": service.creates,
     "replay": replay.measure,
     "rebuild-live": rebuilding.live,
     "seal": rebuilding.seal,
     "verify": verify.measure,
     "exports": exports.measure,
+    "exporters": pair.measure,
     "workbooks": workbooks.measure,
     "lists": service.lists,
     "access": access.measure,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
+from math import ceil, nan
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class Sample(NamedTuple):
@@ -131,6 +131,12 @@ def limited(
     values = tuple(quantity.of(each[ours]) for each in rounds)
     limits = (limit,) * len(values)
     return Figure(what, quantity.unit, LIMIT, values, limits, at_most(1, text))
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value that such a share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[ceil(len(ordered) * share) - 1]
 
 
 class Stopwatch:

@@ -24,6 +24,7 @@ from scripts.benchmarks.figures import (
     Stopwatch,
     at_most,
     compare,
+    percentile,
 )
 from scripts.benchmarks.replay import PATIENCE_SECONDS, READ
 from scripts.benchmarks.service import LISTED, PATH
@@ -142,7 +143,7 @@ def _read(server: homes.Server, request: bytes, reads: int) -> list[float]:
 
 
 def _most(seconds: list[float]) -> float:
-    return sorted(seconds)[ceil(len(seconds) * _SHARE) - 1] * 1e3
+    return percentile(seconds, _SHARE) * 1e3
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from domain.conditions import ExportConditions, File, OwnerId
 from domain.fact import Caller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from domain.ledger import Ledger
     from domain.task import Task
     from exporter.results import Results
@@ -68,3 +70,11 @@ def complete(
         data_as_of="2026-11-24T12:00:00.000Z",
     )
     ledger.complete(CompleteTask(claimed, file, file.rows))
+
+
+def must_succeed(ledger: Ledger, tasks: Iterable[Task], rows: int) -> None:
+    """Raises LookupError where a task has not succeeded with so many rows."""
+    for task in tasks:
+        done = ledger.task(task.task_id)
+        if done is None or (done.status, done.rows) != ("Success", rows):
+            raise LookupError(f"the task {task.task_id} did not succeed with {rows:,} rows")
