@@ -49,6 +49,7 @@ SUBJECTS: dict[str, Measure] = {
     "exporters": pair.measure,
     "workbooks": workbooks.measure,
     "lists": service.lists,
+    "shows": service.shows,
     "access": access.measure,
     "downloads": downloads.measure,
 }

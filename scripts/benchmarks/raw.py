@@ -8,13 +8,20 @@ from contextlib import closing
 from json import loads
 from typing import TYPE_CHECKING, Any
 
+from msgspec.json import decode
+
 from domain.owner import Owner
 from domain.task import Task
+from projections import schema
+from projections.schema import TABLES
+from projections.tables import connect
 from scripts.benchmarks.figures import Sample, Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from sqlite_utils import Database
 
     Append = list[tuple[Any, ...]]
 
@@ -55,6 +62,27 @@ def read_events_of(log: Path) -> Sample:
     watch = Stopwatch()
     with closing(sqlite3.connect(log)) as connection, watch:
         events = sum(loads(row[3]) is not None for row in connection.execute(_EVENTS, [0]))
+    return watch.sample(events)
+
+
+def copy_rows_of(log: Path, tables: Database, to: Path) -> Sample:
+    """Selects every event of a log, reads its JSON by the fastest library, and writes the rows that
+    these events make, which are read from the tables beforehand, into equal tables in a file of
+    their own: one transaction, a plain `executemany` for each table.
+    """
+    made = {
+        name: [tuple(row) for row in tables.execute(f"SELECT * FROM {name}")]  # noqa: S608 (ours)
+        for name in TABLES
+    }
+    schema.create(empty := connect(to, create=True))
+    watch = Stopwatch()
+    with closing(sqlite3.connect(log)) as connection, closing(empty.conn), watch:
+        events = sum(decode(row[3]) is not None for row in connection.execute(_EVENTS, [0]))
+        empty.conn.execute("BEGIN IMMEDIATE")
+        for name, rows in made.items():
+            values = ", ".join("?" for _ in TABLES[name].columns)
+            empty.conn.executemany(f"INSERT INTO {name} VALUES ({values})", rows)  # noqa: S608
+        empty.conn.execute("COMMIT")
     return watch.sample(events)
 
 
