@@ -15,6 +15,7 @@ from scripts.benchmarks import (
     creates,
     downloads,
     exports,
+    memory,
     pair,
     rebuilding,
     replay,
@@ -52,6 +53,7 @@ SUBJECTS: dict[str, Measure] = {
     "shows": service.shows,
     "access": access.measure,
     "downloads": downloads.measure,
+    "memory": memory.measure,
 }
 
 

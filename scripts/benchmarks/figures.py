@@ -37,6 +37,7 @@ PER_SECOND = Quantity("per second", lambda sample: sample.number / sample.second
 EACH = Quantity("µs each", lambda sample: sample.seconds / sample.number * 1e6)
 CPU_EACH = Quantity("µs CPU each", lambda sample: sample.cpu / sample.number * 1e6)
 SECONDS = Quantity("seconds", lambda sample: sample.seconds)
+RESIDENT = Quantity("MB", lambda sample: sample.peak / 1e6)
 PEAK = Quantity("MB at most", lambda sample: sample.peak / 1e6)
 FILE = Quantity("MB of file", lambda sample: sample.size / 1e6)
 
@@ -163,6 +164,20 @@ def peak_memory() -> int:
 
     `getrusage` would not do: what it says of a child begins with its parent's size.
     """
-    status = Path("/proc/self/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return _memory("self", "VmHWM")
+
+
+def peak_memory_of(pid: int) -> int:
+    """Another process's largest resident size so far, in bytes."""
+    return _memory(str(pid), "VmHWM")
+
+
+def memory_of(pid: int) -> int:
+    """Another process's resident size now, in bytes."""
+    return _memory(str(pid), "VmRSS")
+
+
+def _memory(process: str, name: str) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) * 1024

@@ -34,7 +34,7 @@ def creates(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
         turns = cycle(users)
         with homes.api(parts.settings) as server, Wire(server) as wire:
             for each in range(runs):
-                requests = [_creating(user) for user in islice(turns, number)]
+                requests = [creating(user) for user in islice(turns, number)]
                 before = raw.head(parts.log.path)
                 ours, _ = wire.exchange(requests, 201)
                 to = folder / f"raw-{each}.sqlite"
@@ -90,7 +90,8 @@ def _beside_a_bare_route(what: str, rounds: list[dict[str, Sample]]) -> Iterator
     yield compare(what, CPU_EACH, rounds, BARE)
 
 
-def _creating(user: homes.User) -> bytes:
+def creating(user: homes.User) -> bytes:
+    """A signed create of conditions that nobody else has."""
     body = {"resource_type": "BatchTask", "resource_condition": {"task_id": token_hex(12)}}
     return signed(user, "POST", PATH, dumps(body).encode())
 

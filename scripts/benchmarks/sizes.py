@@ -23,6 +23,8 @@ class Sizes(NamedTuple):
     sealed: int
     downloads: int
     file_bytes: int
+    requests: int
+    small_exports: int
 
 
 FULL = Sizes(
@@ -41,6 +43,8 @@ FULL = Sizes(
     sealed=100_000,
     downloads=100,
     file_bytes=10_000_000,
+    requests=100_000,
+    small_exports=1_000,
 )
 QUICK = Sizes(
     creates=20,
@@ -58,4 +62,6 @@ QUICK = Sizes(
     sealed=200,
     downloads=8,
     file_bytes=100_000,
+    requests=1_000,
+    small_exports=110,
 )
