@@ -20,6 +20,7 @@ from scripts.benchmarks import (
     rebuilding,
     replay,
     service,
+    starting,
     verify,
     workbooks,
 )
@@ -42,6 +43,8 @@ SUBJECTS: dict[str, Measure] = {
     "creates": creates.measure,
     "contest": contest.measure,
     "http-creates": service.creates,
+    "start": starting.serve,
+    "imports": starting.imports,
     "replay": replay.measure,
     "rebuild-live": rebuilding.live,
     "seal": rebuilding.seal,

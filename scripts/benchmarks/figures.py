@@ -36,6 +36,7 @@ class Quantity(NamedTuple):
 PER_SECOND = Quantity("per second", lambda sample: sample.number / sample.seconds)
 EACH = Quantity("µs each", lambda sample: sample.seconds / sample.number * 1e6)
 CPU_EACH = Quantity("µs CPU each", lambda sample: sample.cpu / sample.number * 1e6)
+MILLISECONDS = Quantity("ms", lambda sample: sample.seconds * 1e3)
 SECONDS = Quantity("seconds", lambda sample: sample.seconds)
 RESIDENT = Quantity("MB", lambda sample: sample.peak / 1e6)
 PEAK = Quantity("MB at most", lambda sample: sample.peak / 1e6)

@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING
 
 from api.parts import Parts
@@ -28,6 +29,7 @@ STOP_SECONDS = 40.0
 WORDS = "processes.log"
 """What the processes of a home say of themselves."""
 
+KNOCK_SECONDS = 0.002
 _BACKLOG = 128
 ROOT = Path(__file__).resolve().parent.parent.parent
 """Where a module of this program can be run from."""
@@ -90,10 +92,14 @@ def exporter(settings: Settings) -> Iterator[int]:
 
 @contextmanager
 def serving(settings: Settings, exporters: int) -> Iterator[Server]:
-    """A whole `serve`, from the moment that it is started: it may not take requests yet."""
+    """A whole `serve`, from the moment that it listens: its workers may not be ready yet."""
     port = _free_port()
     command = command_line("serve", "--port", str(port), "--exporters", str(exporters))
     with _started(command, settings) as process:
+        while not _listens(port):
+            if process.poll() is not None:
+                raise NotReady((settings.home / WORDS).read_text())
+            sleep(KNOCK_SECONDS)
         yield Server(port, process.pid)
 
 
@@ -137,6 +143,11 @@ def _free_port() -> int:
     with _listening() as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from api.parts import Parts
     from domain.conditions import OwnerId
+    from domain.ledger import Ledger
     from scripts.benchmarks.figures import Figure
     from scripts.benchmarks.sizes import Sizes
 
@@ -56,19 +57,21 @@ def _worker(number: int, home: Path) -> dict[str, Sample]:
     with homes.parts_of(home) as parts:
         turns = cycle(homes.settle(parts, 1 + creates // homes.UNFINISHED))
         with homes.api(parts.settings) as server, Wire(server) as wire:
-            _ask(wire, list(islice(turns, FIRST // OF_A_CREATE)))
+            _ask(wire, parts.ledger, list(islice(turns, FIRST // OF_A_CREATE)))
             first = memory_of(server.pid)
             for _ in range(number // SIGNED_AT_ONCE):
-                _ask(wire, list(islice(turns, SIGNED_AT_ONCE // OF_A_CREATE)))
+                _ask(wire, parts.ledger, list(islice(turns, SIGNED_AT_ONCE // OF_A_CREATE)))
             return _samples(first, memory_of(server.pid))
 
 
-def _ask(wire: Wire, users: list[homes.User]) -> None:
-    """Each creates a task, lists and shows it."""
+def _ask(wire: Wire, ledger: Ledger, users: list[homes.User]) -> None:
+    """Each creates a task, which an exporter finishes, and lists and shows it."""
     _, created = wire.exchange([creating(user) for user in users], 201)
     requests = []
-    for user, task in zip(users, created, strict=True):
-        path = f"{PATH}/{json.loads(task)['export_task_id']}"
+    for user, answer in zip(users, created, strict=True):
+        task_id = json.loads(answer)["export_task_id"]
+        tasks.finish(ledger, task_id)
+        path = f"{PATH}/{task_id}"
         requests += [signed(user, "GET", PATH)] * LISTS + [signed(user, "GET", path)] * SHOWS
     wire.exchange(requests, 200)
 

@@ -72,6 +72,12 @@ def complete(
     ledger.complete(CompleteTask(claimed, file, file.rows))
 
 
+def finish(ledger: Ledger, task_id: str) -> None:
+    """An exporter takes the task and has made a file."""
+    if task := ledger.task(task_id):
+        complete(ledger, task, claim(ledger, task))
+
+
 def must_succeed(ledger: Ledger, tasks: Iterable[Task], rows: int) -> None:
     """Raises LookupError where a task has not succeeded with so many rows."""
     for task in tasks:
