@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from random import SystemRandom
 from time import sleep
@@ -164,14 +164,13 @@ class Journal:
             raise Unavailable from error
         return True
 
-    def _landed_after_all(self, decision: Decision) -> bool:
-        """Of a store that is away for a moment, and may have taken it before it went."""
+    def _landed_after_all(self, tried: Decision) -> bool:
+        """Had a store that went away taken it before? It is waited for, for a moment."""
         for _ in range(LOOKS):
-            try:
-                return self._landed(decision)
-            except Unavailable:
-                self._pause(LOOK_PAUSE)
-        return self._landed(decision)
+            with suppress(Unavailable):
+                return self._landed(tried)
+            self._pause(LOOK_PAUSE)
+        return self._landed(tried)
 
     def _landed(self, decision: Decision) -> bool:
         last = decision.stored[-1]
