@@ -364,6 +364,12 @@ def test_turns_of_one_process_are_not_waited_for_for_ever_either(node, monkeypat
         pass
 
 
+def test_turns_whose_connection_is_busy_are_not_waited_for_for_ever_either(node, monkeypatch):
+    monkeypatch.setattr("projections.stores.advisory_turns.TURN_SECONDS", 0.02)
+    with node.log.turns._asking, node.log.turns(ANN):
+        assert node.log.turns._connection is None
+
+
 def test_turns_take_no_connection_of_the_writers(node):
     """So many owners' turns as there are connections, each with a write of its own within."""
     ready, done = Barrier(CONNECTIONS), []
