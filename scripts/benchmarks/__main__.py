@@ -11,6 +11,7 @@ import click
 
 from scripts.benchmarks import (
     access,
+    calm,
     contest,
     creates,
     downloads,
@@ -56,6 +57,7 @@ SUBJECTS: dict[str, Measure] = {
     "shows": service.shows,
     "access": access.measure,
     "downloads": downloads.measure,
+    "calm": calm.measure,
     "memory": memory.measure,
 }
 

@@ -25,6 +25,8 @@ class Sizes(NamedTuple):
     file_bytes: int
     requests: int
     small_exports: int
+    calm_rows: int
+    calm_seconds: float
 
 
 FULL = Sizes(
@@ -45,6 +47,8 @@ FULL = Sizes(
     file_bytes=10_000_000,
     requests=100_000,
     small_exports=1_000,
+    calm_rows=1_000_000,
+    calm_seconds=20.0,
 )
 QUICK = Sizes(
     creates=20,
@@ -64,4 +68,6 @@ QUICK = Sizes(
     file_bytes=100_000,
     requests=1_000,
     small_exports=110,
+    calm_rows=20_000,
+    calm_seconds=1.0,
 )
