@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +27,7 @@ from scripts.benchmarks import (
     verify,
     workbooks,
 )
+from scripts.benchmarks.page import draw, write_page
 from scripts.benchmarks.report import document, print_table, verdict
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
@@ -83,6 +85,18 @@ SUBJECTS: dict[str, Measure] = {
     help="Also write every round to this file.",
 )
 @click.option(
+    "--svg",
+    "pictures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also draw the bars into this folder.",
+)
+@click.option(
+    "--page",
+    "told",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Measure nothing: write docs/performance.md and its picture from this JSON.",
+)
+@click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="Work on this folder's disk; else on that of temporary files.",
@@ -93,14 +107,18 @@ def bench(
     only: tuple[str, ...],
     runs: int,
     to: Path | None,
+    pictures: Path | None,
+    told: Path | None,
     folder: Path | None,
 ) -> None:
     """Measure this program, each figure beside a peer in the same run; on Linux."""
     if not Path("/proc/self/status").exists():
         raise click.ClickException("CPU time and memory are read from /proc, which is not here.")
+    if told:
+        return write_page(json.loads(told.read_text()))
     if everything and only:
         raise click.UsageError("--all and --only exclude each other.")
-    sizes = QUICK if quick else FULL
+    sizes, began = QUICK if quick else FULL, monotonic()
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
         for name in only or SUBJECTS:
@@ -111,7 +129,11 @@ def bench(
     print_table(figures)
     click.echo(verdict(figures))
     if to:
-        to.write_text(json.dumps(document(figures, runs, quick), indent=2) + "\n")
+        found = document(figures, runs, quick, monotonic() - began)
+        to.write_text(json.dumps(found, indent=2) + "\n")
+    if pictures:
+        draw(figures, pictures)
+    return None
 
 
 if __name__ == "__main__":
