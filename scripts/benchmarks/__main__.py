@@ -122,7 +122,7 @@ def bench(
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
         for name in only or SUBJECTS:
-            say(f"measuring {name}")
+            say(f"{monotonic() - began:5.0f} s: measuring {name}")
             own = Path(place) / name
             own.mkdir()
             figures += SUBJECTS[name](sizes, runs, own)

@@ -53,15 +53,11 @@ def _body(document: dict[str, Any], figures: list[Figure]) -> Iterator[str]:
 
 def _machine(document: dict[str, Any]) -> str:
     machine, rounds = document["machine"], document["runs"]
-    size = (
-        "tiny sizes, which show that it runs and not how fast"
-        if document["quick"]
-        else "full sizes"
-    )
+    sizes = "tiny sizes that say nothing of speed" if document["quick"] else "full sizes"
     return (
         f"{machine['processors']} processors, {machine['memory_gb']:g} GB of memory,"
         f" {machine['system']}, Python {machine['python']}, SQLite {machine['sqlite']};"
-        f" {rounds} rounds, {size}, {document['seconds'] / 60:.0f} minutes."
+        f" {rounds} rounds, {sizes}, {document['seconds'] / 60:.0f} minutes."
     )
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import chain
 from math import ceil, floor, log10
+from statistics import median
 from typing import TYPE_CHECKING
+
+from scripts.benchmarks.figures import LIMIT
+from scripts.benchmarks.report import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +65,9 @@ def picture(figures: Sequence[Figure]) -> str:
         f'<rect class="back" width="{WIDTH}" height="{height}"/>',
         _text(16, 30, f"How each figure stands to its bar: {title}", "title"),
         *_grid(scale, height),
-        *(
-            each
-            for row, figure in enumerate(barred)
-            for each in _row(TOP + ROW * row, *figure, scale)
+        *chain.from_iterable(
+            _row(TOP + ROW * row, figure, margin, scale)
+            for row, (figure, margin) in enumerate(barred)
         ),
         "</svg>",
     ]
@@ -112,7 +116,8 @@ def _row(top: int, figure: Figure, margin: float, scale: _Scale) -> Iterator[str
         f' height="{THICK}"/>'
     )
     x = LABELS + PLOT + 14
-    yield _text(x, top + 15, f"{kind}: {figure.ratio:.3g}", "word")
+    shown = number(median(figure.ours)) if figure.peer == LIMIT else f"{figure.ratio:.3g}"
+    yield _text(x, top + 15, f"{kind}: {shown}", "word")
     yield _text(x, top + 29, text, "small")
 
 
