@@ -54,7 +54,7 @@ def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
         busy = tuple(percentile(each[kind], 0.99) * 1e3 for _, each in rounds)
         larger = tuple(max(TIMES_IDLE * each, LEAST_MS) for each in idle)
         yield Figure(what, P99, IDLE, busy, tuple(idle))
-        yield Figure(what, P99, LARGER, busy, larger, at_most(1, "within it"))
+        yield Figure(what, P99, LARGER, busy, larger, at_most(1))
 
 
 def _round(

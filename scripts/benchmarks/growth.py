@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from projections.rebuild import UNATTENDED, rebuild
-from scripts.benchmarks import copies, homes, tasks
+from scripts.benchmarks import homes, tasks
+from scripts.benchmarks.crowd import among
 from scripts.benchmarks.figures import CPU_EACH, Sample, compare
-from scripts.benchmarks.service import LISTED, PATH
+from scripts.benchmarks.service import PATH
 from scripts.benchmarks.wire import Wire, signed
 
 if TYPE_CHECKING:
@@ -73,18 +73,11 @@ def queue(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
 
 @contextmanager
 def _beside(home: Path, owners: int, events: int) -> Iterator[tuple[str, Asked]]:
-    """A worker for one user with ten finished tasks, and what others are there, in words."""
-    with homes.parts_of(home) as parts:
-        (user,) = homes.settle(parts, 1)
-        for _ in range(LISTED):
-            task_id = parts.ledger.create(tasks.creating(user.owner)).task_id
-            tasks.finish(parts.ledger, task_id)
-        log = parts.log.path
-    stored = copies.fill(log, owners, events)
-    with homes.parts_of(home) as parts:
-        rebuild(parts.log.recorder, parts.tables, UNATTENDED)
-        with homes.api(parts.settings) as server:
-            yield f"beside {stored:,} events of {owners:,} owners", Asked(server, user, task_id)
+    """A worker, and in words among whom its user is."""
+    crowd = among(home, owners, events)
+    name = f"beside {crowd.events:,} events of {owners:,} owners"
+    with homes.parts_of(home) as parts, homes.api(parts.settings) as server:
+        yield name, Asked(server, crowd.user, crowd.task_id)
 
 
 def _round(beside: dict[str, Asked], kind: str, number: int) -> dict[str, Sample]:
