@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.object_store import ObjectStore
+from tests.places import BucketFolder, Folder
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.database import Database
+    from tests.places import Place
 
 SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
 
@@ -39,3 +47,45 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("EXPORT_TASKS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    """A PostgreSQL server for all tests of this process; each makes a schema of its own in it."""
+    from tests.database import QUICK, running_database
+
+    with running_database(**QUICK) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def events_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an event store that is not made yet; a test that uses it runs over each."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/events.sqlite"
+    database: Database = request.getfixturevalue("database")
+    return database.fresh()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An S3 server for all tests of this process, with the bucket `results`."""
+    with ObjectStore(tmp_path_factory.mktemp("object-store")) as store:
+        store.make_bucket("results")
+        yield store
+
+
+@pytest.fixture
+def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder of its own in a bucket, and the environment that leads there."""
+    for name, value in object_store.environment().items():
+        monkeypatch.setenv(name, value)
+    return f"s3://results/tests/{token_hex(8)}"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place of results of each kind, with nothing in it."""
+    if request.param == "folder":
+        return Folder(tmp_path / "results")
+    return BucketFolder(request.getfixturevalue("bucket_url"))

@@ -30,12 +30,12 @@ NOWHERE = "0" * 24
 class Service:
     """The API of a household, in this process."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.household = Household(folder)
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.household = Household(folder, settings.get("events"))
         self.story = self.household.story
         settings = {"home": folder, "secret_key": SECRET_KEY.decode(), **settings}
         self.settings = Settings.read({}, **settings)
-        self.results = open_results(self.settings.results)
+        self.results = open_results(self.settings.results, self.settings.spools)
         self.http = TestClient(create_app(self.settings), raise_server_exceptions=False)
         self.http.__enter__()
         self.house = self.http.app_state["house"]

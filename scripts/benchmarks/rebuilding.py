@@ -14,6 +14,7 @@ from projections import position
 from projections.follower import Follower
 from projections.log import open_log
 from projections.seal import HASH_BYTES, Seal
+from projections.stores.sqlite import event_file
 from projections.tables import ReadTables
 from scripts.benchmarks import history, homes, raw, tasks
 from scripts.benchmarks.figures import (
@@ -97,7 +98,8 @@ def _round(
     parts: Parts, server: homes.Server, request: bytes, reads: int
 ) -> tuple[dict[str, Sample], dict[str, float]]:
     idle = _read(server, request, ceil(reads / 10))
-    samples = {READ: raw.read_events_of(parts.log.path), ALONE: _rebuild(parts)}
+    log = event_file(parts.settings.events)
+    samples = {READ: raw.read_events_of(log), ALONE: _rebuild(parts)}
     over, rebuilt = Event(), []
 
     def go_on() -> None:

@@ -7,6 +7,7 @@ from json import dumps
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from projections.stores.sqlite import event_file
 from scripts.benchmarks import homes, raw, tasks
 from scripts.benchmarks.creates import RAW
 from scripts.benchmarks.figures import CPU_EACH, PER_SECOND, Figure, Sample, at_least, compare
@@ -31,14 +32,14 @@ def creates(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
     number, rounds = sizes.http_creates, []
     with homes.parts_of(folder) as parts:
         users = homes.settle(parts, 1 + number * runs // homes.UNFINISHED)
-        turns = cycle(users)
+        turns, log = cycle(users), event_file(parts.settings.events)
         with homes.api(parts.settings) as server, Wire(server) as wire:
             for each in range(runs):
                 requests = [creating(user) for user in islice(turns, number)]
-                before = raw.head(parts.log.path)
+                before = raw.head(log)
                 ours, _ = wire.exchange(requests, 201)
                 to = folder / f"raw-{each}.sqlite"
-                theirs = raw.insert_creates_of(parts.log.path, to, before)
+                theirs = raw.insert_creates_of(log, to, before)
                 rounds.append({"ours": ours, RAW: theirs})
     for quantity in (PER_SECOND, CPU_EACH):
         yield compare("creates over HTTP", quantity, rounds, RAW)
