@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.rebuild import UNATTENDED, rebuild
+from projections.stores.sqlite import event_file
 from scripts.benchmarks import copies, homes, tasks
 from scripts.benchmarks.service import LISTED
 
@@ -28,7 +29,7 @@ def among(home: Path, owners: int, events: int) -> Crowd:
         for _ in range(LISTED):
             task_id = parts.ledger.create(tasks.creating(user.owner)).task_id
             tasks.finish(parts.ledger, task_id)
-        log = parts.log.path
+        log = event_file(parts.settings.events)
     stored = copies.fill(log, owners, events)
     with homes.parts_of(home) as parts:
         rebuild(parts.log.recorder, parts.tables, UNATTENDED)
