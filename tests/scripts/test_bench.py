@@ -238,3 +238,10 @@ def test_what_is_due_is_sent_once_and_an_answer_of_another_status_ends_it(tmp_pa
         assert {kind: len(seconds) for kind, seconds in taken.items()} == {"a": 20, "b": 1}
         with pytest.raises(Unexpected):
             paced(server, [Due(0, "a", request, 201)])
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_each_subject_is_described_and_stands_among_what_the_rows_mean(subject):
+    docs = PAGE.parent
+    assert f"**{subject}**" in (docs / "benchmarks.md").read_text()
+    assert f"`{subject}`" in PAGE.read_text().split(END)[1]
