@@ -82,7 +82,7 @@ SUBJECTS: dict[str, Measure] = {
     "--json",
     "to",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write every round to this file.",
+    help="Also write every round to this file, after each subject.",
 )
 @click.option(
     "--svg",
@@ -120,17 +120,15 @@ def bench(
         raise click.UsageError("--all and --only exclude each other.")
     sizes, began = QUICK if quick else FULL, monotonic()
     figures: list[Figure] = []
-    with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
-        for name in only or SUBJECTS:
-            say(f"{monotonic() - began:5.0f} s: measuring {name}")
-            own = Path(place) / name
-            own.mkdir()
-            figures += SUBJECTS[name](sizes, runs, own)
+    for name in only or SUBJECTS:
+        say(f"{monotonic() - began:5.0f} s: measuring {name}")
+        with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
+            figures += SUBJECTS[name](sizes, runs, Path(place))
+        if to:
+            found = document(figures, runs, quick, monotonic() - began)
+            to.write_text(json.dumps(found, indent=2) + "\n")
     print_table(figures)
     click.echo(verdict(figures))
-    if to:
-        found = document(figures, runs, quick, monotonic() - began)
-        to.write_text(json.dumps(found, indent=2) + "\n")
     if pictures:
         draw(figures, pictures)
     return None
