@@ -128,6 +128,7 @@ class Database:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C is for whoever started it, who ends it in turn
             preexec_fn=_end_with_parent,
         )
 
