@@ -1,30 +1,43 @@
-"""Several machines on this one: nodes over one PostgreSQL and one S3 server, until Ctrl-C."""
+"""Several machines on this one: nodes over one PostgreSQL and one S3 server, until Ctrl-C.
+
+With --torture they are struck for so many seconds while clients ask them for everything; then it is
+judged whether anything was lost, done twice, or is another on another node. Exit 3 where something
+was.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
-from contextlib import ExitStack
 from pathlib import Path
-from secrets import token_urlsafe
+from random import randrange
+from subprocess import TimeoutExpired
 from tempfile import mkdtemp
-from time import sleep
-from typing import get_args
+from time import monotonic
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from scripts.group import command_line
-from tests.cluster.scene import Scene, Source, shared
-from tests.cluster.servers import Servers
-from tests.service import Home
+from tests.cluster.options import ClusterOptions
+from tests.cluster.run import ClusterTorture
+from tests.cluster.scene import Source
+from tests.cluster.shown import show
+from tests.torture.commands import CommandFailed
+from tests.torture.running import DidNotStart
 
-ROWS = 10_000
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BROKE_OFF = (DidNotStart, CommandFailed, TimeoutExpired, AssertionError)
+FINDING = 3
+COUNT = click.IntRange(1)
 
 
 @click.command(help=__doc__)
 @click.option("--nodes", type=click.IntRange(1, 9), default=3, show_default=True, help="Machines.")
-@click.option("--workers", default=2, show_default=True, help="API processes of each.")
-@click.option("--exporters", default=2, show_default=True, help="Exporters of each.")
+@click.option("--workers", type=COUNT, default=2, show_default=True, help="API processes of each.")
+@click.option("--exporters", type=COUNT, default=2, show_default=True, help="Exporters of each.")
 @click.option(
     "--source",
     type=click.Choice(get_args(Source)),
@@ -32,30 +45,41 @@ ROWS = 10_000
     show_default=True,
     help="Where all nodes read batch tasks.",
 )
+@click.option("--torture", "seconds", type=float, help="Seconds of load and faults.")
+@click.option("--seed", type=int, help="Of the torture; drawn where none is given.")
+@click.option("--owners", type=COUNT, default=20, show_default=True, help="Users who ask.")
+@click.option("--clients", type=COUNT, default=40, show_default=True, help="Of all of them.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where; made, and must be empty.")
 @click.option("--keep", is_flag=True, help="Leave the folder: homes, logs, the servers' data.")
+@click.option("--json", "as_json", is_flag=True, help="Print the torture's report as JSON.")
+@click.pass_context
 def cluster(
-    nodes: int, workers: int, exporters: int, source: Source, folder: Path | None, keep: bool
+    context: click.Context,
+    seconds: float | None,
+    seed: int | None,
+    folder: Path | None,
+    keep: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Starts them, and ends them all."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     place = (folder or Path(mkdtemp(prefix="cluster-"))).absolute()
     place.mkdir(parents=True, exist_ok=True)
+    began = monotonic()
+
+    def say(line: str) -> None:
+        click.echo(f"{monotonic() - began:6.1f} s  {line}", err=True)
+
+    seed = randrange(1_000_000) if seed is None else seed
+    options = ClusterOptions(seconds=seconds or 0.0, seed=seed, **given)
     try:
-        with ExitStack() as opened:
-            click.echo("PostgreSQL and S3 are starting", err=True)
-            servers = opened.enter_context(Servers(place))
-            more = {"workers": str(workers), "exporters": str(exporters)}
-            home = Home(place, **shared(servers, token_urlsafe(32)), **more)
-            batch = home.batch(ROWS)
-            scene = Scene(place, servers, home, nodes, source, command_line)
-            click.echo(f"{nodes} nodes are starting", err=True)
-            opened.enter_context(scene)
-            click.echo(_told(scene, batch))
-            while True:
-                sleep(3600)
+        if seconds is None:
+            show(options, place, say)
+        else:
+            context.exit(_torture(options, place, say, as_json))
     except KeyboardInterrupt:
-        click.echo("\nall of it has ended", err=True)
+        say("all of it has ended")
     finally:
         if keep:
             click.echo(f"kept: {place}", err=True)
@@ -63,18 +87,16 @@ def cluster(
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _told(scene: Scene, batch: str) -> str:
-    begun, first = scene.home.begun, scene.nodes[0]
-    lines = [f"{node.name}  {node.endpoint}  pid {node.pids()[0]}" for node in scene.nodes]
-    lines += [f"events   {scene.servers.events}", f"results  {scene.servers.results}"]
-    lines += [f"S3       {scene.servers.store.endpoint}", f"logs     {first.home.parent}/*.log"]
-    keys = {"AK": begun["access_key"], "SK": begun["secret_key"], "PROJECT": scene.home.project}
-    keys["ENDPOINT"] = first.endpoint
-    lines += ["", f"A user of every node, and a batch task of {ROWS:,} details:"]
-    lines += [f"  export EXPORT_TASKS_{name}={value}" for name, value in keys.items()]
-    lines += [f"  export BATCH_TASK={batch}"]
-    lines += ["Any node answers, for any other: README.md has an example with the official SDK."]
-    return "\n".join([*lines, "Ctrl-C ends it."])
+def _torture(
+    options: ClusterOptions, place: Path, say: Callable[[str], object], as_json: bool
+) -> int:
+    say(f"seed {options.seed}")
+    try:
+        report = ClusterTorture(options, place, say).run()
+    except BROKE_OFF as error:
+        raise click.ClickException(f"seed {options.seed} broke off: {error!r}") from error
+    click.echo(json.dumps(report.whole(), indent=2, default=str) if as_json else report.text())
+    return FINDING if report.wrongs else 0
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Servers:
     def __init__(self, folder: Path) -> None:
         self.database = Database(folder / "postgresql", **QUICK)
         self.store = ObjectStore(folder / "s3")
-        self._hand = ThreadPoolExecutor(1, "database")
+        self.hand = ThreadPoolExecutor(1, "database")
 
     def __enter__(self) -> Self:
         try:
@@ -51,11 +51,11 @@ class Servers:
         """Ends both."""
         self.store.close()
         self.by_hand(self.database.stop)
-        self._hand.shutdown()
+        self.hand.shutdown()
 
     def by_hand(self, work: Callable[[], T]) -> T:
         """Does something to the database, and waits for it."""
-        return self._hand.submit(work).result()
+        return self.hand.submit(work).result()
 
     @property
     def events(self) -> str:

@@ -87,13 +87,11 @@ class Client(Thread):
         """A signed request and its answer, recorded."""
         content = body if isinstance(body, bytes) else b"" if body is None else _json(body)
         request = signed(owner, method, path, query, content, headers)
-        return self.send(
-            kind,
-            owner,
-            (method, request.uri, request.header_params, content, most),
-            task_id,
-            query,
-        )
+        sent = (method, request.uri, request.header_params, content, most)
+        exchange, answer = self.send(kind, owner, sent, task_id, query)
+        if kind == "create":
+            exchange.batch = body["resource_condition"]["task_id"]
+        return exchange, answer
 
     def send(
         self,
