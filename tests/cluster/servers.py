@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from tests.database import QUICK, Database
@@ -10,7 +12,6 @@ from tests.object_store import ObjectStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -21,14 +22,16 @@ EVENTS, BATCHES = "events", "batches"
 
 
 class Servers:
-    """Both of them, over folders of their own; they end with this process, however it ends.
+    """Both of them; they end with this process, however it ends.
 
+    The database has a folder elsewhere, which is removed: its user may not enter every folder.
     The database ends with the *thread* that started it: so one thread, which lives as long as
     this object, does all that is done to it.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.database = Database(folder / "postgresql", **QUICK)
+        self._place = TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True)
+        self.database = Database(Path(self._place.name) / "data", **QUICK)
         self.store = ObjectStore(folder / "s3")
         self.hand = ThreadPoolExecutor(1, "database")
 
@@ -52,6 +55,7 @@ class Servers:
         self.store.close()
         self.by_hand(self.database.stop)
         self.hand.shutdown()
+        self._place.cleanup()
 
     def by_hand(self, work: Callable[[], T]) -> T:
         """Does something to the database, and waits for it."""
