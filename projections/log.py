@@ -10,7 +10,7 @@ from eventsourcing.persistence import ApplicationRecorder
 from projections.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from uuid import UUID
@@ -101,6 +101,9 @@ class OpenLog(Protocol):
     @property
     def clock(self) -> Callable[[], datetime]:
         """The time for events."""
+
+    def mark(self) -> Hashable | None:
+        """Another one after every commit; None where the store is not on this machine."""
 
     def reading(self) -> AbstractContextManager[Cursor]:
         """A read of tables beside the log, of one moment."""

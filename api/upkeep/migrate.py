@@ -97,9 +97,9 @@ def _results(
             return log, 0, []
         replay = Replay(recorder)
         replay.advance()
-    copies = _opened(results_to, "--results-to")
+    copies = _opened(results_to, settings.spools, "--results-to")
     _claim(copies, log, results_to)
-    results = _opened(settings.results, "EXPORT_TASKS_RESULTS")
+    results = _opened(settings.results, settings.spools, "EXPORT_TASKS_RESULTS")
     copied, absent = copy_results(results, replay, copies, tell)
     return log, len(copied), absent
 
@@ -113,9 +113,9 @@ def _claim(results: Results, log: Log, url: str) -> None:
         raise CannotMigrate(f"{url} holds the results of another event log.") from error
 
 
-def _opened(url: str, name: str) -> Results:
+def _opened(url: str, spools: Path, name: str) -> Results:
     try:
-        return open_results(url)
+        return open_results(url, spools)
     except ValueError as error:
         raise Unusable(f"{name}: {error}") from error
 

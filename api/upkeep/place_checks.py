@@ -68,7 +68,7 @@ def check_source(settings: Settings, report: Report) -> None:
     try:
         if settings.given["source"].origin == "default" and not _source_file(settings).exists():
             return
-        open_source(settings.source).count("0")
+        open_source(settings.source).check()
     except (SourceFailed, ValueError) as error:
         report.find(
             "source_unreachable",
@@ -87,9 +87,8 @@ def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield "events", event_file(settings.events).absolute().parent
     yield "read_dir", settings.read_dir
     with suppress(ValueError):
-        results = open_results(settings.results)
-        if isinstance(results, LocalResults):
-            yield "results", results.folder
+        results = open_results(settings.results, settings.spools)
+        yield "results", results.folder if isinstance(results, LocalResults) else settings.spools
 
 
 def _private(settings: Settings) -> Iterator[Path]:

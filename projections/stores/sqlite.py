@@ -22,6 +22,7 @@ from domain.journal import utc_now
 from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
 from projections.stores.file_turns import Turns
+from projections.stores.marks import Mark, Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class SQLiteLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.url = f"{_SCHEME}{path}"
-        self._store = SQLiteStore(path)
+        self._store, self._marks = SQLiteStore(path), Marks(path)
         self.recorder = SQLiteRecorder(self._store)
         self.turns = Turns(path.with_name(path.name + "-turns"))
 
@@ -57,6 +58,11 @@ class SQLiteLog:
         """Makes the file, for its owner alone, and the tables, where they are missing."""
         self.path.touch(mode=0o600)
         self.recorder.create_table()
+
+    def mark(self) -> Mark:
+        """Another one after every commit."""
+        with _translated():
+            return self._marks.now()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
@@ -72,6 +78,7 @@ class SQLiteLog:
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
+        self._marks.close()
         self._store.close()
 
 

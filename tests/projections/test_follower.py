@@ -13,10 +13,12 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.limits import LIMITS_STREAM
 from domain.refusals import Unavailable
+from projections import follower as follower_module
 from projections.follower import BehindLog, Follower, LogAltered
 from projections.queries import Queries
 from projections.tables import ReadTables
 from tests.facts import ANN, BEN, OPERATOR
+from tests.node import Node
 
 
 def test_an_empty_log_has_empty_tables(node):
@@ -340,3 +342,68 @@ def test_a_read_folder_that_is_removed_under_a_running_process_is_made_again(nod
     assert node.queries.tasks(ANN).count == 1
     shutil.rmtree(node.tables.folder)
     assert node.queries.tasks(ANN).count == 1
+
+
+@pytest.fixture
+def near(tmp_path):
+    """A node whose log is on its machine."""
+    near = Node(f"sqlite:///{tmp_path}/near.sqlite", tmp_path / "near")
+    yield near
+    near.close()
+
+
+def briefly(follower):
+    with follower.once(brief=True) as current:
+        return current
+
+
+def test_briefly_asked_it_answers_where_nothing_is_new(near):
+    assert briefly(near.follower)
+    near.story.create()
+    assert not briefly(near.follower)
+    assert near.queries.tasks(ANN).count == 1
+    assert briefly(near.follower)
+
+
+def test_what_is_committed_while_the_mark_is_taken_is_not_missed(near):
+    def mark():
+        if not near.story.events():
+            near.story.create()
+        return near.log.mark()
+
+    follower = Follower(near.log.recorder, near.tables, mark=mark)
+    assert not briefly(follower)
+    assert not briefly(follower)
+
+
+def test_what_was_found_is_known_until_something_is_committed(near):
+    found = []
+    for _ in range(2):
+        for _ in range(2):
+            with near.follower.once(brief=True):
+                found.append(len(near.follower.known))
+                near.follower.known["something"] = "found"
+        near.story.create()
+        with near.follower.once():
+            assert not near.follower.known
+    assert found == [0, 1, 0, 1]
+
+
+def test_what_was_found_is_not_known_outside(near):
+    with near.follower.once(brief=True):
+        near.follower.known["something"] = "found"
+    assert not near.follower.known
+
+
+def test_without_a_mark_nothing_is_answered_briefly(near):
+    assert not briefly(Follower(near.log.recorder, near.tables))
+
+
+def test_what_was_found_does_not_grow_without_end(near, monkeypatch):
+    monkeypatch.setattr(follower_module, "KNOWN_MOST", 3)
+    found = []
+    for number in range(6):
+        with near.follower.once(brief=True):
+            near.follower.known[number] = None
+            found.append(len(near.follower.known))
+    assert found == [1, 2, 3, 1, 2, 3]
