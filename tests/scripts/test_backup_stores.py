@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,11 @@ from click.testing import CliRunner
 
 from api.audit.log import Log
 from api.audit.stored import NothingStored, open_events
+from api.parts import Parts
+from projections.tables import ReadTables
 from scripts.cli import cli
 from tests.cut_off import calls_of, is_cut_off, restoring
+from tests.facts import Story
 from tests.installation import Installation
 from tests.meddling import alter
 from tests.service import Home
@@ -92,6 +96,25 @@ def test_a_backup_of_either_store_is_restored_into_either(origin, there, tmp_pat
     assert not (tmp_path / "there" / ".restoring").exists()
     invoke(there, "limits", "set", "--kept", "49")
     assert log_of(there["EXPORT_TASKS_EVENTS"])[0][-1][0] == rows[-1][0] + 2
+
+
+def test_results_in_a_bucket_are_backed_up_and_put_back(tmp_path, database, bucket_url):
+    home = Home(tmp_path / "first", events=database.fresh(), secret_key=KEY, results=bucket_url)
+    made = Installation(home)
+    task = made.create(home.batch(5))
+    made.export()
+    found = told(home.environment, "backup", str(tmp_path / "b"))
+    assert (found["complete"], found["result_files"]) == (True, 1)
+    own = {
+        "EXPORT_TASKS_HOME": str(tmp_path / "there"),
+        "EXPORT_TASKS_EVENTS": database.fresh(),
+        "EXPORT_TASKS_RESULTS": f"{bucket_url}-there",
+    }
+    there = {**home.environment, **own}
+    invoke(there, "restore", str(tmp_path / "b"))
+    assert task in invoke(there, "task", "list").stdout
+    assert told(there, "doctor", "--deep") == {"findings": []}
+    home.close()
 
 
 def test_a_backup_tells_no_password_of_a_setting(origin, tmp_path):
@@ -203,6 +226,50 @@ def test_a_log_that_was_put_back_goes_on_as_a_new_incarnation(origin):
     verdict = told(env, "audit", "verify")
     assert verdict["verdict"] == "sound"
     assert "at least 3 events" in verdict["restored"][0]
+
+
+def test_other_nodes_that_had_read_further_stop_and_after_it_go_on_from_what_is_kept(
+    origin, tmp_path
+):
+    env = origin.home.environment
+    other = {**env, "EXPORT_TASKS_HOME": str(tmp_path / "node")}
+    rows = log_of(origin.url)[0]
+    ahead = origin.create(origin.home.batch(5))
+    assert ahead in invoke(other, "task", "list").stdout
+    tables = ReadTables(tmp_path / "node" / "read").current()
+    put_back(origin, len(rows))
+    assert "operator must look" in refused(other, "task", "list")
+    assert ReadTables(tmp_path / "node" / "read").current() == tables
+    invoke(env, "restore", "--in-place")
+    listed = invoke(other, "task", "list").stdout
+    assert ahead not in listed
+    assert all(task in listed for task in origin.tasks)
+    assert ReadTables(tmp_path / "node" / "read").current() != tables
+    assert told(other, "rebuild", "--compare")["differences"] == []
+
+
+def test_nobody_writes_between_the_count_and_the_event_that_says_it(origin):
+    env, stop = origin.home.environment, []
+
+    def write() -> None:
+        with Parts(origin.settings) as parts:
+            story = Story(parts.log.recorder)
+            while not stop:
+                story.limits()
+
+    writers = [Thread(target=write) for _ in range(3)]
+    for each in writers:
+        each.start()
+    for _ in range(5):
+        invoke(env, "restore", "--in-place")
+    stop.append(1)
+    for each in writers:
+        each.join()
+    rows = log_of(origin.url)[0]
+    begun = [(rank, json.loads(row[4])) for rank, row in enumerate(rows) if row[3] == "log.begun"]
+    assert [each["previous_count"] for _, each in begun[1:]] == [rank for rank, _ in begun[1:]]
+    assert len(begun) == 6
+    assert len(rows) > begun[1][0] + 5
 
 
 def _first_begun(rows):

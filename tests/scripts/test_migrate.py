@@ -186,6 +186,14 @@ def test_a_log_is_the_same_in_the_database_and_its_files_where_they_should_be(ma
     assert told(moved, "doctor", "--deep") == {"findings": []}
 
 
+def test_files_are_moved_to_a_bucket(made, to, moved, bucket_url):
+    moved |= {"EXPORT_TASKS_RESULTS": bucket_url}
+    for _ in range(2):
+        found = told(made.home.environment, "migrate", "--to", to, "--results-to", bucket_url)
+        assert (found["result_files"], found["absent"]) == (2, [])
+    assert told(moved, "doctor", "--deep") == {"findings": []}
+
+
 def test_on_the_moved_log_the_waiting_are_exported_and_positions_go_on(made, to, moved):
     results = moved["EXPORT_TASKS_RESULTS"]
     invoke(made.home.environment, "migrate", "--to", to, "--results-to", results)
