@@ -73,6 +73,21 @@ def test_another_secret_key_and_none_are_told(made):
     assert "must be given" in found(env)["wrong_secret_key"]
 
 
+@pytest.mark.parametrize(
+    ("key", "told"), [(None, "must be given"), ("k" * 32, "SECRET_KEY is not the key")]
+)
+@pytest.mark.parametrize("program", ["serve", "exporter"])
+def test_a_node_without_the_key_or_with_another_does_not_start(made, tmp_path, program, key, told):
+    env = {**made.home.environment, "EXPORT_TASKS_HOME": str(tmp_path / "node")}
+    del env["EXPORT_TASKS_SECRET_KEY"]
+    if key:
+        env["EXPORT_TASKS_SECRET_KEY"] = key
+    arguments = [program, "--port", "0"] if program == "serve" else [program]
+    done = CliRunner(env=env).invoke(cli, arguments, catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert told in done.stderr
+
+
 def test_a_log_that_is_not_the_one_that_was_read_is_told(made):
     alter(made.settings.events, "DELETE FROM stored_events WHERE topic = 'task.completed'")
     assert "rebuild --accept-history" in found(made.home.environment)["restored_log"]
