@@ -197,7 +197,7 @@ class Parts:
         except ResultsClaimed as error:
             raise NotOurs(
                 f"EXPORT_TASKS_RESULTS ({self.settings.results}) is filled by another event log "
-                f"than {self.settings.events}."
+                f"than {self.log.url}."
             ) from error
 
     def check_source(self) -> None:

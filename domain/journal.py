@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from random import SystemRandom
 from time import sleep
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TRIES = 20
 LONGEST_PAUSE = 0.05
+LOOKS, LOOK_PAUSE = 3, 0.5
+"""How often, and after how many seconds, a store that went away is asked what it had taken."""
 
 _LATEST = {"desc": True, "limit": 1}
 
@@ -157,10 +159,18 @@ class Journal:
         except IntegrityError:
             return self._landed(decision)
         except PersistenceError as error:
-            if self._landed(decision):
+            if self._landed_after_all(decision):
                 return True
             raise Unavailable from error
         return True
+
+    def _landed_after_all(self, tried: Decision) -> bool:
+        """Had a store that went away taken it before? It is waited for, for a moment."""
+        for _ in range(LOOKS):
+            with suppress(Unavailable):
+                return self._landed(tried)
+            self._pause(LOOK_PAUSE)
+        return self._landed(tried)
 
     def _landed(self, decision: Decision) -> bool:
         last = decision.stored[-1]

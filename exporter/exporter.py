@@ -100,8 +100,8 @@ class Exporter:
         """
         stop = stop or Event()
         # After a lost race the order is another one: the winner's owner has had its turn.
-        while free := self._watch.free(self._queries.work()):
-            taken = self._take(free[0])
+        while free := self._watch.first(self._queries.work()):
+            taken = self._take(free)
             if taken:
                 self._attempt(*taken, stop)
                 return True

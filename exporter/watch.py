@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class _Sight(NamedTuple):
-    """A task's version, and when it was first seen at it."""
+    """A task's version, when it was first seen at it, and whether an exporter held it then."""
 
     version: int
     since: float
+    held: bool
 
 
 class Watch:
@@ -30,26 +31,41 @@ class Watch:
         self._clock = clock
         self._sights: dict[str, _Sight] = {}
 
-    def free(self, work: Iterable[TaskRow]) -> list[TaskRow]:
-        """Those of all unfinished tasks that may be claimed now.
+    def first(self, work: Iterable[TaskRow]) -> TaskRow | None:
+        """The first of all unfinished tasks that may be claimed now; the rest are not looked at.
 
         A task that was never claimed is free at once, a released one after its wait, and a held
-        one after its holder's lease, counted from when it was first seen as it stands. Abandoned
-        ones come first: their owners' turn was lost, and `work`, which still counts them as
-        running, has put them last. Else the order is kept. What is not in `work` is forgotten.
+        one after its holder's lease, counted from when it was first seen as it stands. Held ones
+        come first in `work`: the turn of an abandoned one's owner was lost. What was looked for
+        to the end, and is not in `work`, is forgotten.
         """
-        now, rows = self._clock(), list(work)
-        self._sights = {row.task_id: self._sight(row, now) for row in rows}
-        free = [row for row in rows if now - self._sights[row.task_id].since >= _patience(row)]
-        return sorted(free, key=lambda row: not row.held)
+        now = self._clock()
+        seen: dict[str, _Sight] = {}
+        for row in work:
+            sight = self._sight(row, now)
+            if now - sight.since >= _patience(row):
+                self._remember(seen, row)
+                return row
+            seen[row.task_id] = sight
+        self._sights = seen
+        return None
+
+    def _remember(self, seen: dict[str, _Sight], last: TaskRow) -> None:
+        """What stands behind the last one was not looked at, and may still be as it was."""
+        before = self._sights
+        if not last.held:
+            before = {task_id: sight for task_id, sight in before.items() if not sight.held}
+        self._sights = before | seen
 
     def lose(self, row: TaskRow) -> None:
         """The task could not be claimed as `row` shows it, and never can: wait for a newer one."""
-        self._sights[row.task_id] = _Sight(row.version, inf)
+        self._sights[row.task_id] = _Sight(row.version, inf, row.held)
 
     def _sight(self, row: TaskRow, now: float) -> _Sight:
         sight = self._sights.get(row.task_id)
-        return sight if sight and sight.version == row.version else _Sight(row.version, now)
+        if sight and sight.version == row.version:
+            return sight
+        return _Sight(row.version, now, row.held)
 
 
 def _patience(row: TaskRow) -> float:

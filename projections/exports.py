@@ -63,12 +63,15 @@ def created(event: Task.Created, changes: Changes) -> None:
         },
     )
     _count(changes, owner, kept=1, unfinished=1)
+    _queue(changes, owner)
 
 
 @on(Task.Progressed)
 def progressed(event: Task.Progressed, changes: Changes) -> None:
     """How far an attempt is; a new attempt is the owner's turn."""
-    task = _task(event, changes)
+    task, held = _task(event, changes), int(not event.released)
+    if held != task["held"]:
+        _count(changes, _owner(task), running=held - task["held"])
     if event.attempt > task["attempt"]:
         changes.alter("quotas", _quota(changes, _owner(task)), served=changes.position)
     changes.alter(
@@ -80,7 +83,7 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
         progress=event.progress,
         attempt=event.attempt,
         exporter=event.exporter,
-        held=int(not event.released),
+        held=held,
         lease=float(event.lease),
         wait=float(event.wait),
     )
@@ -90,7 +93,7 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
 def completed(event: Task.Completed, changes: Changes) -> None:
     """A slot less, and a file: current, unless a newer task's is."""
     task = _task(event, changes)
-    _count(changes, _owner(task), unfinished=-1)
+    _count(changes, _owner(task), unfinished=-1, running=-task["held"])
     _change(
         changes,
         task,
@@ -119,7 +122,7 @@ def completed(event: Task.Completed, changes: Changes) -> None:
 def failed(event: Task.Failed, changes: Changes) -> None:
     """A slot less, and why."""
     task = _task(event, changes)
-    _count(changes, _owner(task), unfinished=-1)
+    _count(changes, _owner(task), unfinished=-1, running=-task["held"])
     _change(
         changes,
         task,
@@ -136,7 +139,8 @@ def failed(event: Task.Failed, changes: Changes) -> None:
 def evicted(event: Task.Evicted, changes: Changes) -> None:
     """A task less; its file stays where it is current for others."""
     task = _task(event, changes)
-    _count(changes, _owner(task), kept=-1, unfinished=-int(task["status"] == "Processing"))
+    unfinished = int(task["status"] == "Processing")
+    _count(changes, _owner(task), kept=-1, unfinished=-unfinished, running=-task["held"])
     changes.delete("tasks", task["stream"])
     if task["status"] != "Success":
         return
@@ -174,15 +178,21 @@ def _owner(task: Row) -> OwnerId:
 def _quota(changes: Changes, owner: OwnerId) -> Row:
     quota = changes.get("quotas", *owner)
     if quota is None:
-        none = {"kept": 0, "unfinished": 0, "served": 0, "last_download": None}
+        none = {"kept": 0, "unfinished": 0, "running": 0, "served": 0, "last_download": None}
         changes.put("quotas", quota := {**owner._asdict(), **none})
     return quota
 
 
-def _count(changes: Changes, owner: OwnerId, kept: int = 0, unfinished: int = 0) -> None:
+def _count(changes: Changes, owner: OwnerId, **more: int) -> None:
     quota = _quota(changes, owner)
-    counts = {"kept": quota["kept"] + kept, "unfinished": quota["unfinished"] + unfinished}
-    changes.alter("quotas", quota, **counts)
+    changes.alter("quotas", quota, **{name: quota[name] + by for name, by in more.items()})
+
+
+def _queue(changes: Changes, owner: OwnerId) -> None:
+    """Who was never served stands behind all who were by now: so no two have the same place."""
+    quota = _quota(changes, owner)
+    if not quota["served"]:
+        changes.alter("quotas", quota, served=changes.position)
 
 
 def _results(changes: Changes, conditions: str) -> Results:

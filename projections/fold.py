@@ -17,7 +17,7 @@ from projections.position import (
     stream_of,
     tell,
 )
-from projections.schema import TABLES
+from projections.schema import TABLES, create_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +96,7 @@ def fold(
                 written = at.count
         if at.count > written:
             _write(memory, database)
-    _create_indexes(database)
+    create_indexes(database)
 
 
 def stop(rows: Changes) -> Poison:
@@ -131,12 +131,6 @@ def _drop_indexes(database: Database) -> None:
         for index in database.table(name).indexes:
             if index.origin == "c":
                 database.conn.execute(f"DROP INDEX {index.name}")
-
-
-def _create_indexes(database: Database) -> None:
-    for name, table in TABLES.items():
-        for index in table.indexes:
-            database.table(name).create_index(index, if_not_exists=True)
 
 
 @contextmanager

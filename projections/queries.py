@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from json import loads
 from typing import TYPE_CHECKING, Any
 
@@ -21,32 +22,36 @@ from projections.rows import (
     all_of,
     columns_of,
 )
+from projections.schema import WAITING
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from sqlite_utils import Database
 
     from domain.conditions import OwnerId
     from projections.follower import Follower
 
+LINE_PAGE = 100
+"""Waiting tasks that are read at a time."""
+
 # Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
+# (CROSS: SQLite goes through the owners first, in the order of the index, as far as is asked.)
 _LINE = """
-    WITH running AS (
-        SELECT project_id, user_id, count(*) AS running FROM tasks
-        WHERE status = 'Processing' AND held GROUP BY project_id, user_id
-    ), line AS (
-        SELECT tasks.*, coalesce(running, 0) AS running, served FROM tasks
-        JOIN quotas USING (project_id, user_id) LEFT JOIN running USING (project_id, user_id)
-        WHERE status = 'Processing'
-    )
+    SELECT {columns} FROM quotas CROSS JOIN tasks USING (project_id, user_id)
+    WHERE {waiting} AND status = 'Processing' AND NOT held
+    ORDER BY running, served, task_id LIMIT ? OFFSET ?
 """
-_WORK = "{line} SELECT {columns} FROM line ORDER BY running, served, task_id"
-_BEFORE = """{line}
-    SELECT count(*) FROM line, (SELECT running, served, task_id FROM line WHERE task_id = ?) AS this
-    WHERE NOT held AND (line.running, line.served, line.task_id)
-        <= (this.running, this.served, this.task_id)
+_OWNERS_BEFORE = """
+    SELECT coalesce(sum(unfinished - running), 0) FROM quotas
+    WHERE {waiting} AND (running, served) < (?, ?)
 """
+_OWN_BEFORE = """
+    SELECT count(*) FROM tasks WHERE project_id = ? AND user_id = ? AND task_id < ?
+    AND status = 'Processing' AND NOT held
+"""
+_WAITING = "SELECT coalesce(sum(unfinished - running), 0) FROM quotas WHERE {waiting}"
 
 
 class Queries:
@@ -76,14 +81,14 @@ class Queries:
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
         # One snapshot: the first statement is read to its end after the second has run.
         with self.follower.caught_up() as database:
-            count = _ask(database, f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
+            total = _ask(database, f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
             found = _ask(
                 database,
                 f"SELECT {columns_of(ListedTask)} FROM tasks WHERE {where}"  # noqa: S608
                 " AND task_id < :_marker ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
                 page,
             )
-            return Page(all_of(ListedTask, found), count.fetchone()[0])
+            return Page(all_of(ListedTask, found), total.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
@@ -99,21 +104,31 @@ class Queries:
         rows = self._all(TaskRow, "tasks", project_id=project_id, user_id=user_id)
         return sorted(rows, key=lambda row: row.task_id, reverse=True)
 
-    def work(self) -> list[TaskRow]:
-        """Unfinished tasks in the order in which exporters should look at them."""
-        with self.follower.caught_up() as database:
-            found = _ask(database, _WORK.format(line=_LINE, columns=columns_of(TaskRow)))
-            return all_of(TaskRow, found)
+    def work(self) -> Iterator[TaskRow]:
+        """Unfinished tasks: those that exporters work on, then the others in the order of turns.
+
+        Read as they are asked for, so that the first cost little, however long the line.
+        """
+        yield from self._all(TaskRow, "tasks", status="Processing", held=1)
+        query = _LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
+        for offset in count(0, LINE_PAGE):
+            with self.follower.caught_up() as database:
+                page = all_of(TaskRow, _ask(database, query, [LINE_PAGE, offset]))
+            yield from page
+            if len(page) < LINE_PAGE:
+                return
+
+    def waiting(self) -> int:
+        """How many unfinished tasks no exporter works on."""
+        return self._number(_WAITING)
 
     def queue_position(self, task: TaskRow) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
         if task.held or task.status != "Processing":
             return None
-        with self.follower.caught_up() as database:
-            return (
-                int(_ask(database, _BEFORE.format(line=_LINE), [task.task_id]).fetchone()[0])
-                or None
-            )
+        quota = self.quota(task.owner)
+        before = self._number(_OWNERS_BEFORE, quota.running, quota.served)
+        return 1 + before + self._number(_OWN_BEFORE, *task.owner, task.task_id)
 
     def current_file(self, conditions: str) -> FileRow | None:
         """The file that is current for these conditions (their digest; contract, section 2.4)."""
@@ -132,7 +147,9 @@ class Queries:
 
     def quota(self, owner: OwnerId) -> QuotaRow:
         """The owner's numbers; zeros for one who never did anything."""
-        return self._one(QuotaRow, "quotas", **owner._asdict()) or QuotaRow(*owner, 0, 0, 0, None)
+        return self._one(QuotaRow, "quotas", **owner._asdict()) or QuotaRow(
+            *owner, 0, 0, 0, 0, None
+        )
 
     # Projects and people
 
@@ -208,7 +225,12 @@ class Queries:
         found = self._all(kind, table, **key)
         return found[0] if found else None
 
-    def _all(self, kind: type[R], table: str, **filters: str | None) -> list[R]:
+    def _number(self, query: str, *values: str | int) -> int:
+        with self.follower.caught_up() as database:
+            (number,) = _ask(database, query.format(waiting=WAITING), values).fetchone()
+            return int(number)
+
+    def _all(self, kind: type[R], table: str, **filters: str | int | None) -> list[R]:
         wanted = {column: value for column, value in filters.items() if value is not None}
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:

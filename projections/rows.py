@@ -64,12 +64,16 @@ class TaskRow(ListedTask, frozen=True):
 
 
 class QuotaRow(Found, frozen=True):
-    """An owner's numbers; `served` is the log position of the last time an exporter began one."""
+    """An owner's numbers: of the `unfinished` tasks, exporters work on those that are `running`.
+
+    `served` is the log position at which one last began to; before that, of the first create.
+    """
 
     project_id: str
     user_id: str
     kept: int
     unfinished: int
+    running: int
     served: int
     last_download: datetime | None
 

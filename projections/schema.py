@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION = 3
+VERSION = 4
+
+
+WAITING = "unfinished > running"
+"""Of an owner who has a task that no exporter works on. In the index's words, or it is not used."""
 
 
 class Table(NamedTuple):
@@ -50,7 +54,7 @@ TABLES: dict[str, Table] = {
             "version": int,
             "file": str,
         },
-        (("project_id", "user_id", "task_id"), ("status", "task_id")),
+        (("project_id", "user_id", "task_id"), ("status", "held")),
     ),
     "quotas": Table(
         ("project_id", "user_id"),
@@ -59,6 +63,7 @@ TABLES: dict[str, Table] = {
             "user_id": str,
             "kept": int,
             "unfinished": int,
+            "running": int,
             "served": int,
             "last_download": str,
         },
@@ -138,8 +143,18 @@ def create(database: Database) -> None:
     for name, table in TABLES.items():
         rows = database.table(name)
         rows.create(table.columns, pk=_key(table), strict=True)
+    create_indexes(database)
+
+
+def create_indexes(database: Database) -> None:
+    """Makes those that are missing."""
+    for name, table in TABLES.items():
         for index in table.indexes:
-            rows.create_index(index)
+            database.table(name).create_index(index, if_not_exists=True)
+    line = (
+        f"CREATE INDEX IF NOT EXISTS line ON quotas (running, served, unfinished) WHERE {WAITING}"
+    )
+    database.conn.execute(line)
 
 
 def _key(table: Table) -> Any:

@@ -16,6 +16,7 @@ from api.parts import Parts
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
+from projections.shown import shown
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
 from scripts.ready import make_tables
@@ -124,7 +125,7 @@ def _naming(settings: Settings, name: str) -> Iterator[None]:
     try:
         yield
     except (Unavailable, ResultsFailed, SourceFailed, OSError) as error:
-        place = settings.given[name].text
+        place = shown(settings.given[name].text or "")
         raise CannotServe(f"EXPORT_TASKS_{name.upper()} ({place}): {error}") from error
 
 

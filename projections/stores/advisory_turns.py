@@ -70,6 +70,8 @@ class AdvisoryTurns:
                 self._asking.release()
             if done or connection is None:
                 return connection
+            if monotonic() + pause > until:
+                break
             sleep(pause)
             pause = min(2 * pause, _LONGEST)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ALONE = 0x6265_7369
 """The second half of the key under which tables beside the log are written; none of a turn's."""
+
+_URL = re.compile(r"postgresql://([^@/?]*@)?[^@]*")
 
 
 class PostgresLog:
@@ -87,6 +90,8 @@ def open_postgres(url: str) -> PostgresLog:
         CannotOpen: the URL cannot be understood, or the database not be reached or used.
     """
     try:
+        if not _URL.fullmatch(url):
+            raise psycopg.ProgrammingError  # its pieces would be told as names of hosts and ports
         log = PostgresLog(url)
         log.create()
     except psycopg.ProgrammingError:

@@ -39,8 +39,10 @@ def example_config() -> None:
 
 
 def _row(setting: Setting, settings: Settings) -> dict[str, Any]:
+    from projections.shown import shown
+
     given = settings.given[setting.name]
-    value = HIDDEN if setting.secret and given.text is not None else given.text
+    value = None if given.text is None else HIDDEN if setting.secret else shown(given.text)
     return {
         "variable": setting.variable,
         "value": value,

@@ -11,7 +11,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 
 from domain.commands import CreateTask, SetLimits
 from domain.fact import Caller
-from domain.journal import TRIES, Journal, utc_now
+from domain.journal import LOOK_PAUSE, LOOKS, TRIES, Journal, utc_now
 from domain.ledger import Ledger
 from domain.log import Log
 from domain.refusals import Contended, Unavailable
@@ -198,6 +198,34 @@ def test_a_store_that_fails_is_unavailable(story):
     with pytest.raises(Unavailable):
         story.create()
     assert story.told() == []
+
+
+@pytest.mark.parametrize("landed", [True, False])
+@pytest.mark.parametrize("looks", range(LOOKS + 2))
+def test_a_store_that_comes_back_in_time_tells_what_it_had_taken(story, landed, looks):
+    select, pauses = story.recorder.select_events, []
+    story.journal._pause = pauses.append
+
+    def away(stream, **selection):
+        if story.recorder.gone and len(pauses) < looks:
+            raise OperationalError("gone")
+        return select(stream, **selection)
+
+    def lost(stored, **more):
+        story.recorder.gone = True
+        if landed:
+            insert(stored, **more)
+        raise OperationalError("lost")
+
+    insert, story.recorder.gone = story.recorder.insert_events, False
+    story.recorder.insert_events, story.recorder.select_events = lost, away
+    if landed and looks <= LOOKS:
+        assert story.create().version == 1
+    else:
+        with pytest.raises(Unavailable):
+            story.create()
+    assert pauses == [LOOK_PAUSE] * min(looks, LOOKS)
+    assert story.told().count("task.created") == landed
 
 
 def test_a_store_that_cannot_be_read_is_unavailable(story):

@@ -14,14 +14,15 @@ ROOT = Path(__file__).parents[2]
 PROCESSES = 4
 
 
-def test_no_schedule_of_processes_breaks_a_rule(tmp_path):
-    url = f"sqlite:///{tmp_path}/events.sqlite"
-    log = open_log(url)
+def test_no_schedule_of_processes_breaks_a_rule(events_url):
+    log = open_log(events_url)
     story = Story(log.recorder)
     story.limits(3, 8, 0.2)
     command = [sys.executable, "-m", "tests.contender"]
     running = [
-        subprocess.Popen([*command, str(seed), url], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+        subprocess.Popen(
+            [*command, str(seed), events_url], stdout=subprocess.PIPE, cwd=ROOT, text=True
+        )
         for seed in range(PROCESSES)
     ]
     said = [process.communicate()[0] for process in running]

@@ -21,6 +21,7 @@ from exporter.results import open_results
 from exporter.sender import PROGRESS_SECONDS
 from exporter.sources import DETAIL_COLUMNS, BatchTask, SourceFailed
 from exporter.sources.sql import SqlSource, sqlite_path
+from tests.altered import alter
 from tests.facts import BEN, LEASE
 from tests.workshop import PAGE, lines_of, sheets
 
@@ -530,10 +531,9 @@ def test_a_task_with_an_event_that_nobody_can_read_lets_the_others_go_on(
 ) -> None:
     broken, good = shop.create(), shop.create()
     shop.queries.work()
-    with shop.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute(
-            "UPDATE stored_events SET state = x'00' WHERE originator_id = ?", (broken.id.hex,)
-        )
+    alter(
+        shop.log, f"UPDATE stored_events SET state = x'00' WHERE originator_id = '{broken.id.hex}'"
+    )
     exporter = shop.exporter()
     assert exporter.step()
     assert not exporter.step()

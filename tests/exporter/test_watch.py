@@ -27,7 +27,8 @@ def watch(clock: workshop.Watch) -> Watch:
 
 
 def free(watch: Watch, shop: Workshop) -> list[str]:
-    return [row.task_id for row in watch.free(shop.queries.work())]
+    row = watch.first(shop.queries.work())
+    return [row.task_id] if row else []
 
 
 def test_a_task_that_was_never_claimed_is_free_at_once(watch: Watch, shop: Workshop) -> None:
@@ -69,13 +70,13 @@ def test_a_task_seen_at_another_version_is_seen_anew_whether_it_is_newer_or_rest
 ) -> None:
     shop.story.claim(shop.create())
     (row,) = shop.queries.work()
-    watch.free([replace(row, version=int("1000"))])
+    watch.first([replace(row, version=int("1000"))])
     clock.pass_by(LEASE)
-    assert watch.free([replace(row, version=int(version))]) == []
+    assert watch.first([replace(row, version=int(version))]) is None
     clock.pass_by(LEASE - 1)
-    watch.free([replace(row, version=int(version))])
+    watch.first([replace(row, version=int(version))])
     clock.pass_by(1)
-    assert len(watch.free([replace(row, version=int(version))])) == 1
+    assert watch.first([replace(row, version=int(version))])
 
 
 def test_the_lease_is_the_one_that_the_holder_claimed_with(
@@ -106,7 +107,8 @@ def test_what_was_lost_is_not_free_before_something_happens_to_it(
     watch: Watch, shop: Workshop, clock: workshop.Watch
 ) -> None:
     task = shop.create()
-    (row,) = watch.free(shop.queries.work())
+    row = watch.first(shop.queries.work())
+    assert row
     watch.lose(row)
     clock.pass_by(1e9)
     assert free(watch, shop) == []
@@ -123,7 +125,7 @@ def test_an_abandoned_task_comes_before_those_that_wait(
     shop.story.claim(abandoned)
     assert free(watch, shop) == [waiting.task_id]
     clock.pass_by(LEASE)
-    assert free(watch, shop) == [abandoned.task_id, waiting.task_id]
+    assert free(watch, shop) == [abandoned.task_id]
 
 
 def test_a_task_that_is_over_is_forgotten(
@@ -132,8 +134,37 @@ def test_a_task_that_is_over_is_forgotten(
     task = shop.create()
     claim = shop.story.claim(task)
     assert claim
-    work = shop.queries.work()
-    watch.free(work)
+    work = list(shop.queries.work())
+    watch.first(work)
     clock.pass_by(LEASE)
-    watch.free([])
-    assert watch.free(work) == []
+    watch.first([])
+    assert watch.first(work) is None
+
+
+def test_one_that_waits_behind_the_first_free_one_is_not_forgotten(
+    watch: Watch, shop: Workshop, clock: workshop.Watch
+) -> None:
+    first, second = shop.create(), shop.create()
+    claim = shop.story.claim(second)
+    assert claim
+    shop.story.ledger.hand_back(claim, "the source is locked", wait=5.0, fault=True)
+    work = list(shop.queries.work())
+    assert [row.task_id for row in work] == [first.task_id, second.task_id]
+    watch.first(work[1:])
+    clock.pass_by(4)
+    assert watch.first(work) == work[0]
+    clock.pass_by(1)
+    assert watch.first(work[1:]) == work[1]
+
+
+def test_held_ones_that_are_over_are_forgotten_while_others_wait(
+    watch: Watch, shop: Workshop, clock: workshop.Watch
+) -> None:
+    held, waiting = shop.create(), shop.create()
+    shop.story.claim(held)
+    work = list(shop.queries.work())
+    assert watch.first(work) == work[1]
+    clock.pass_by(LEASE)
+    assert watch.first(work[1:]) == work[1]
+    assert watch.first(work) == work[1]
+    assert waiting.task_id == work[1].task_id

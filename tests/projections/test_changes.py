@@ -8,7 +8,14 @@ from projections.changes import Changes, nothing, stored_in
 from projections.position import immediate
 
 FROZEN = {"stream": "s", "position": 1, "topic": "t", "error": "e"}
-QUOTA = {"project_id": "p1", "user_id": "ann", "kept": 1, "unfinished": 0, "served": 2}
+QUOTA = {
+    "project_id": "p1",
+    "user_id": "ann",
+    "kept": 1,
+    "unfinished": 0,
+    "running": 0,
+    "served": 2,
+}
 
 
 def test_changes_begin_at_no_event_and_with_no_rows():

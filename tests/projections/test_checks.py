@@ -12,6 +12,7 @@ from projections.checks import NoRoom, check_all, check_room, check_topics
 from projections.fold import Poisoned
 from projections.rebuild import rebuild
 from projections.tables import connect
+from tests.altered import alter
 from tests.facts import ANN, OPERATOR
 
 NAMES = ["event store", "topics", "room on the disk", "no other rebuild", "the live tables' log"]
@@ -45,7 +46,7 @@ def test_an_event_of_an_unknown_kind_is_found_with_its_position(node, story):
 
 def test_an_event_store_that_cannot_be_read_is_all_that_is_told(node, story):
     story.create()
-    node.log.path.unlink()
+    alter(node.log, "DROP TABLE stored_events")
     names, wrong = checked(node)
     assert names == ["event store"]
     assert wrong["event store"].startswith("cannot be read: ")
@@ -79,8 +80,7 @@ def test_live_tables_of_an_altered_log_are_found(node, story):
     incarnation = story.ledger.begin(OPERATOR).incarnation
     story.create()
     node.queries.tasks(ANN)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events WHERE rowid = 3")
+    alter(node.log, "DELETE FROM stored_events WHERE rowid = 3")
     wrong = checked(node)[1]
     assert [*wrong] == ["the live tables' log"]
     assert f"--accept-history {incarnation}" in wrong["the live tables' log"]

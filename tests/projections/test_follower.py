@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import sqlite3
 from dataclasses import replace
 from threading import Thread
 
 import pytest
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import OperationalError, StoredEvent
 
 from domain.limits import LIMITS_STREAM
 from domain.refusals import Unavailable
@@ -17,6 +16,7 @@ from projections import follower as follower_module
 from projections.follower import BehindLog, Follower, LogAltered
 from projections.queries import Queries
 from projections.tables import ReadTables
+from tests.altered import alter, spend
 from tests.facts import ANN, BEN, OPERATOR
 from tests.node import Node
 
@@ -118,27 +118,15 @@ def test_pages_that_are_full_follow_one_another_however_big_they_are(node, story
     tables.close()
 
 
-def spend(node, numbers):
-    """Moves the newest event on by so many numbers, as conflicts do on a store that counts them.
-
-    This one never leaves a hole by itself: what it stores next is the highest number and one.
-    """
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        newest = "(SELECT max(rowid) FROM stored_events)"
-        cursor.execute(
-            f"UPDATE stored_events SET rowid = rowid + ? WHERE rowid = {newest}", [numbers]
-        )
-
-
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
 @pytest.mark.parametrize("numbers", [1, 2, 3, 10_000])
 def test_a_log_with_holes_is_read_to_its_end(node, story, tmp_path, page, numbers):
     tasks = []
     for _ in range(3):
         tasks.append(story.create())
-        spend(node, numbers)
+        spend(node.log, numbers)
         story.complete(tasks[-1])
-        spend(node, numbers)
+        spend(node.log, numbers)
     tables = ReadTables(tmp_path / "holes")
     follower = Follower(node.log.recorder, tables, page=page)
     queries = Queries(follower)
@@ -152,10 +140,10 @@ def test_a_log_with_holes_is_read_to_its_end(node, story, tmp_path, page, number
 def test_what_comes_after_a_hole_is_read_with_the_next_question(node, story, numbers):
     for kept in (1, 2, 3):
         task = story.create()
-        spend(node, numbers)
+        spend(node.log, numbers)
         assert node.queries.tasks(ANN).count == kept
         assert story.claim(task)
-        spend(node, numbers)
+        spend(node.log, numbers)
         assert node.queries.task(ANN, task.task_id).attempt == 1
         assert node.follower.position().position == story.head()
     assert node.follower.position().count == len(story.told()) == 9
@@ -197,9 +185,9 @@ def test_a_log_that_cannot_be_read_is_unavailable(node, story, monkeypatch):
     story.create()
 
     def gone(*arguments, **more):
-        raise sqlite3.OperationalError("gone")
+        raise OperationalError("gone")
 
-    monkeypatch.setattr(node.log.recorder.datastore, "_connect", gone)
+    monkeypatch.setattr(node.log.recorder.datastore, "get_connection", gone)
     node.log.close()
     with pytest.raises(Unavailable):
         node.queries.tasks(ANN)
@@ -260,16 +248,14 @@ def test_a_log_altered_under_the_same_incarnation_stops_the_node(node, story, cu
     story.ledger.begin(OPERATOR)
     story.create()
     assert node.queries.tasks(ANN).count == 1
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute(f"{cut} WHERE rowid = (SELECT max(rowid) FROM stored_events)")
+    alter(node.log, f"{cut} WHERE rowid = (SELECT max(rowid) FROM stored_events)")
     with pytest.raises(LogAltered, match="not the one"):
         node.queries.tasks(ANN)
 
 
 def empty(node):
     """A log of nothing, as before the first event."""
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events")
+    alter(node.log, "DELETE FROM stored_events")
 
 
 def test_an_event_that_cannot_be_applied_freezes_its_stream_alone(node, story, caplog):

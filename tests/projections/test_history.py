@@ -7,6 +7,7 @@ import pytest
 from projections.checks import HistoryAltered
 from projections.follower import LogAltered
 from projections.rebuild import Plan, rebuild
+from tests.altered import alter
 from tests.facts import ANN, BEN, OPERATOR
 
 
@@ -19,13 +20,6 @@ def incarnation(node, story):
     node.queries.tasks(ANN)
     assert story.head() == 11
     return log.incarnation
-
-
-def alter(node, *statements):
-    """Changes the stored events themselves."""
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def touch(position):
@@ -49,7 +43,7 @@ ALTERED = [
 @pytest.mark.parametrize(("harm", "what"), ALTERED)
 @pytest.mark.parametrize("plan", [Plan(), Plan(swap=False), Plan(accept_history="another")])
 def test_it_stops_and_says_what_differs(node, incarnation, harm, what, plan):
-    alter(node, harm)
+    alter(node.log, harm)
     current = node.tables.current()
     with pytest.raises(HistoryAltered, match=what) as stopped:
         rebuild(node.log.recorder, node.tables, plan)
@@ -59,7 +53,7 @@ def test_it_stops_and_says_what_differs(node, incarnation, harm, what, plan):
 
 @pytest.mark.parametrize("harm", [harm for harm, _ in ALTERED])
 def test_accepted_by_name_it_is_built_and_the_tables_before_are_not_kept(node, incarnation, harm):
-    alter(node, harm)
+    alter(node.log, harm)
     plan = Plan(accept_history=incarnation)
     assert rebuild(node.log.recorder, node.tables, plan).swapped
     assert node.tables.former() is None
@@ -68,7 +62,7 @@ def test_accepted_by_name_it_is_built_and_the_tables_before_are_not_kept(node, i
 
 
 def test_a_node_that_stopped_goes_on_once_it_is_accepted(node, incarnation):
-    alter(node, touch(11))
+    alter(node.log, touch(11))
     with pytest.raises(LogAltered):
         node.queries.tasks(ANN)
     rebuild(node.log.recorder, node.tables, Plan(accept_history=incarnation))
@@ -79,7 +73,7 @@ def test_a_node_that_stopped_goes_on_once_it_is_accepted(node, incarnation):
 def test_a_log_that_never_began_is_accepted_by_that_name(node, story, harm):
     story.create()
     node.queries.tasks(ANN)
-    alter(node, harm)
+    alter(node.log, harm)
     with pytest.raises(HistoryAltered, match="--accept-history none"):
         rebuild(node.log.recorder, node.tables)
     assert rebuild(node.log.recorder, node.tables, Plan(accept_history="none")).swapped
@@ -92,7 +86,7 @@ def test_an_acceptance_of_what_was_not_altered_changes_nothing(node, incarnation
 
 
 def test_a_restored_log_is_built_without_asking(node, story, incarnation):
-    alter(node, "DELETE FROM stored_events")
+    alter(node.log, "DELETE FROM stored_events")
     story.ledger.begin(OPERATOR)
     done = rebuild(node.log.recorder, node.tables)
     assert (done.swapped, done.compared, done.events) == (True, False, 1)

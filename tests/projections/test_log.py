@@ -1,26 +1,34 @@
-"""The event store on one machine: durable, patient, and fair to a hot owner's writers."""
+"""An open log offers the same, whatever its store."""
 
 from __future__ import annotations
 
-import fcntl
-import sqlite3
-from threading import Thread
-from typing import TYPE_CHECKING
+from contextlib import closing
+from itertools import product
+from threading import Barrier, Thread
 
 import pytest
 from eventsourcing.persistence import IntegrityError, OperationalError
+from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
-from domain.refusals import Unavailable
+from domain.limits import LIMITS_STREAM
+from domain.task import task_stream
 from projections.log import CannotOpen, open_log
-from projections.stores import file_turns
-from projections.stores import sqlite as sqlite_module
-from projections.stores.file_turns import Turns
-from projections.stores.sqlite import SQLiteStore, event_file
-from tests.facts import ANN, BEN, OPERATOR, Story
+from projections.shown import shown
+from tests.altered import alter
+from tests.facts import ANN, BEN, Story
 
-if TYPE_CHECKING:
-    from domain.conditions import OwnerId
+LIBRARY = {"sqlite": SQLiteApplicationRecorder, "postgresql": PostgresApplicationRecorder}
+
+
+def librarys(node):
+    """The library's own recorder over the same store."""
+    return LIBRARY[node.log.kind](node.log.recorder.datastore)
+
+
+def told(events):
+    names = ("id", "originator_id", "originator_version", "topic", "state")
+    return [[getattr(event, name) for name in names] for event in events]
 
 
 def test_another_kind_of_store_is_refused_by_name():
@@ -28,38 +36,27 @@ def test_another_kind_of_store_is_refused_by_name():
         open_log("mysql://x")
 
 
-def test_a_file_that_is_no_store_is_refused(tmp_path):
-    (tmp_path / "events.sqlite").write_bytes(b"not a database, and long enough to tell" * 10)
-    with pytest.raises(CannotOpen, match="cannot be opened"):
-        open_log(f"sqlite:///{tmp_path}/events.sqlite")
+def test_a_log_says_of_what_kind_it_is_and_how_it_is_called(events_url):
+    with closing(open_log(events_url)) as log:
+        assert events_url.startswith(f"{log.kind}://")
+        assert log.url == shown(events_url)
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(CannotOpen, match="cannot be opened"):
-        open_log(f"sqlite:///{tmp_path}/file/events.sqlite")
-
-
-def test_the_file_of_a_store_is_told_without_making_it(tmp_path):
-    assert event_file(f"sqlite:///{tmp_path}/events.sqlite") == tmp_path / "events.sqlite"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_read_only_store_reads_and_never_writes(node, story):
-    story.create()
-    store = SQLiteStore(node.log.path, read_only=True)
-    recorder = SQLiteApplicationRecorder(store)
-    assert recorder.max_notification_id() == 2
-    with pytest.raises(OperationalError, match="readonly"):
-        recorder.insert_events(recorder.select_notifications(1, 1))
-    store.close()
-
-
-def test_every_commit_is_on_disk(node):
-    with node.log.recorder.datastore.get_connection(commit=False) as connection:
-        query = connection._sqlite_conn.execute
-        assert query("PRAGMA synchronous").fetchone()[0] == 2
-        assert query("PRAGMA journal_mode").fetchone()[0] == "wal"
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("sqlite:////srv/events.sqlite", "sqlite:////srv/events.sqlite"),
+        ("postgresql://h/d", "postgresql://h/d"),
+        ("postgresql://u@h:1/d?sslmode=require", "postgresql://u@h:1/d?sslmode=require"),
+        ("postgresql://u:secret@h:1/d", "postgresql://u:…@h:1/d"),
+        ("postgresql://u:secr@et@h/d", "postgresql://u:…@h/d"),
+        ("postgresql://u:secr/e?t#@h/d", "postgresql://u:…@h/d"),
+        ("postgresql://h/d?user=u&password=secret&x=1", "postgresql://h/d?user=u&password=…&x=1"),
+        ("postgresql://h/d?sslpassword=secret", "postgresql://h/d?sslpassword=…"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url, seen):
+    assert shown(url) == seen
 
 
 def test_a_version_can_be_written_once(node, story):
@@ -69,158 +66,99 @@ def test_a_version_can_be_written_once(node, story):
         node.log.recorder.insert_events(stored[:1])
 
 
-def test_a_store_that_stays_locked_is_unavailable(node, story, tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.1)
-    locker = sqlite3.connect(tmp_path / "events.sqlite", isolation_level=None)
-    locker.execute("BEGIN IMMEDIATE")
-    node.log.close()
-    with pytest.raises(Unavailable):
-        story.create()
-    locker.close()
+def test_of_events_that_are_appended_together_all_are_there_or_none(node, story):
+    story.limits()
+    (first,) = node.log.recorder.select_events(LIMITS_STREAM)
+    again = node.log.recorder.select_notifications(None, 10)
+    task = story.create()
+    more = node.log.recorder.select_events(task.id)
+    alter(node.log, f"DELETE FROM stored_events WHERE originator_id = '{task.id.hex}'")
+    head = story.head()
+    with pytest.raises(IntegrityError):
+        node.log.recorder.insert_events([*more, first])
+    assert (story.head(), again[0].state) == (head, first.state)
 
 
-def test_a_writer_that_another_of_the_process_holds_up_is_unavailable(node, monkeypatch):
-    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.05)
-    store = node.log.recorder.datastore
-    with store._writing, pytest.raises(OperationalError), store.transaction(commit=True):
-        pass
+def test_an_append_tells_the_positions_in_order_and_nothing_is_no_append(node, story):
+    task = story.create()
+    events = list(node.log.recorder.select_notifications(None, 10))
+    alter(node.log, "DELETE FROM stored_events")
+    positions = node.log.recorder.insert_events(events)
+    assert positions == sorted(positions)
+    assert story.told() == ["owner.admitted", "task.created"]
+    assert [each.id for each in node.log.recorder.select_notifications(None, 10)] == positions
+    assert not node.log.recorder.insert_events([])
+    assert story.ledger.task(task.task_id)
 
 
-def test_writers_of_one_owner_take_turns(tmp_path):
-    inside, most = [], []
+def test_the_ledger_takes_the_owners_turn(node, monkeypatch):
+    taken, story = [], Story(node.log.recorder)
 
-    def writer():
-        for _ in range(20):
-            with Turns(tmp_path)(ANN):
-                inside.append(1)
-                most.append(len(inside))
-                inside.pop()
+    def turns(owner):
+        taken.append(owner)
+        return node.log.turns(owner)
 
-    threads = [Thread(target=writer) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(most) == 1
-
-
-def test_a_turn_that_does_not_come_is_not_waited_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(file_turns, "TURN_SECONDS", 0.02)
-    turns = Turns(tmp_path)
-    with turns(ANN):
-        pass
-    (held,) = tmp_path.iterdir()
-    with held.open() as stopped:
-        fcntl.flock(stopped, fcntl.LOCK_EX)
-        with turns(ANN):
-            pass
-
-
-def test_the_ledger_takes_the_owners_turn(node):
-    taken = []
-
-    class Recorded(Turns):
-        def __call__(self, owner: OwnerId):
-            taken.append(owner)
-            return super().__call__(owner)
-
-    story = Story(node.log.recorder)
-    story.journal._turns = Recorded(node.log.turns._folder)
+    monkeypatch.setattr(story.journal, "_turns", turns)
     story.create()
     assert taken == [ANN]
 
 
-def test_a_failed_write_gives_its_lock_back_at_once(node, tmp_path):
-    error = None
-    try:
-        with node.log.recorder.datastore.transaction(commit=True) as cursor:
-            cursor.execute("INSERT INTO stored_events VALUES ('s', 1, 't', x'00')")
-            cursor.execute("SELECT * FROM stored_events")
-            raise ZeroDivisionError
-    except ZeroDivisionError as kept:
-        error = kept
-    other = sqlite3.connect(tmp_path / "events.sqlite", timeout=0)
-    other.execute("BEGIN IMMEDIATE")
-    other.close()
-    assert error
-    assert node.log.recorder.max_notification_id() is None
+def test_writers_of_one_owner_take_turns(node):
+    inside, most = [], []
+
+    def writer():
+        for _ in range(20):
+            with node.log.turns(ANN):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    together(writer, 4)
+    assert max(most) == 1
+    assert len(most) == 80
 
 
-def test_a_turn_that_cannot_be_had_refuses_nobody(tmp_path):
-    turns = Turns(tmp_path / "turns")
-    (tmp_path / "turns").rmdir()
-    with turns(ANN):
-        pass
-
-
-def test_a_store_that_is_removed_under_a_running_service_is_unavailable(node, story, tmp_path):
-    story.create()
-    for path in tmp_path.glob("events.sqlite*"):
-        if path.is_file():
-            path.unlink()
-    for ask in (story.create, lambda: node.queries.tasks(ANN)):
-        with pytest.raises(Unavailable):
-            ask()
-    assert not (tmp_path / "events.sqlite").exists()
-
-
-def test_a_store_that_another_takes_the_place_of_acknowledges_nothing(node, story, tmp_path):
-    story.ledger.begin(OPERATOR)
-    story.create()
-    assert node.queries.tasks(ANN).count == 1
-    other = open_log(f"sqlite:///{tmp_path}/other.sqlite")
-    insert = node.log.recorder._insert_events
-
-    def then_it_is_replaced(*arguments, **more):
-        done = insert(*arguments, **more)
-        (tmp_path / "other.sqlite").replace(tmp_path / "events.sqlite")
-        node.log.recorder._insert_events = insert
-        return done
-
-    node.log.recorder._insert_events = then_it_is_replaced
-    with pytest.raises(Unavailable):
-        story.create()
-    assert node.log.recorder.select_notifications(None, 10) == []
-    other.close()
-
-
-def test_the_store_is_its_owners_alone(tmp_path):
-    open_log(f"sqlite:///{tmp_path}/events.sqlite").close()
-    assert (tmp_path / "events.sqlite").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_store_replaced_between_two_questions_is_read_anew(node, story, tmp_path):
-    story.create()
-    other = open_log(f"sqlite:///{tmp_path}/other.sqlite")
-    other.close()
-    for suffix in ("-wal", "-shm"):
-        (tmp_path / f"events.sqlite{suffix}").unlink()
-    (tmp_path / "other.sqlite").replace(tmp_path / "events.sqlite")
-    assert node.log.recorder.select_notifications(None, 10) == []
-
-
-@pytest.mark.parametrize("start", [None, 0, 1, 3, 7, 8])
-@pytest.mark.parametrize("limit", [0, 1, 3, 100])
-@pytest.mark.parametrize("inclusive", [True, False])
-@pytest.mark.parametrize("more", [{}, {"stop": 4}, {"topics": ["task.created"]}])
-def test_the_log_is_read_as_the_librarys_recorder_reads_it(
-    node, story, start, limit, inclusive, more
-):
+def test_the_log_is_read_as_the_librarys_recorder_reads_it(node, story):
     for owner in (ANN, BEN, ANN):
         story.claim(story.create(owner))
     stream = "7" * 32
-    insert = f"INSERT INTO stored_events VALUES ('{stream}', 1, 'task.created', 'text')"
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events WHERE rowid = 2")
-        cursor.execute(insert)
-    library = SQLiteApplicationRecorder(node.log.recorder.datastore)
-    asked = {"inclusive_of_start": inclusive, **more}
-    ours = node.log.recorder.select_notifications(start, limit, **asked)
-    theirs = library.select_notifications(start, limit, **asked)
-    names = ("id", "originator_id", "originator_version", "topic", "state")
-    assert [[getattr(event, name) for name in names] for event in ours] == [
-        [getattr(event, name) for name in names] for event in theirs
-    ]
+    columns = "originator_id, originator_version, topic, state"
+    alter(
+        node.log,
+        "DELETE FROM stored_events WHERE rowid = 2",
+        f"INSERT INTO stored_events ({columns}) VALUES ('{stream}', 1, 'task.created', 'text')",
+    )
+    library = librarys(node)
+    more = ({}, {"stop": 4}, {"topics": ["task.created"]})
+    for start, limit, inclusive, rest in product(
+        (None, 0, 1, 3, 7, 8), (0, 1, 3, 100), (True, False), more
+    ):
+        asked = {"inclusive_of_start": inclusive, **rest}
+        ours = node.log.recorder.select_notifications(start, limit, **asked)
+        assert told(ours) == told(library.select_notifications(start, limit, **asked))
+    assert node.log.recorder.max_notification_id() == library.max_notification_id()
+
+
+def test_a_stream_is_read_as_the_librarys_recorder_reads_it(node, story):
+    for _ in range(4):
+        story.limits()
+    library = librarys(node)
+    for gt, lte, desc, limit in product(
+        (None, 0, 2, 9), (None, 0, 3, 9), (False, True), (None, 1, 9)
+    ):
+        asked = {"gt": gt, "lte": lte, "desc": desc, "limit": limit}
+        ours = node.log.recorder.select_events(LIMITS_STREAM, **asked)
+        assert ours == library.select_events(LIMITS_STREAM, **asked)
+
+
+@pytest.mark.parametrize(("newest", "versions"), [(-1, [2, 3]), (0, []), (1, [3]), (9, [2, 3])])
+def test_a_part_of_a_stream_is_told_oldest_first(node, story, newest, versions):
+    task = story.create()
+    story.complete(task)
+    story.delete(task)
+    first, *_, last = node.log.recorder.events_of(task_stream(task.task_id), story.head())
+    found = node.log.recorder.events_of(task.id, last.id - 1, first.id, newest)
+    assert [event.originator_version for event in found] == versions
 
 
 def test_every_topic_is_told_with_its_first_position(node, story):
@@ -228,3 +166,95 @@ def test_every_topic_is_told_with_its_first_position(node, story):
     for owner in (ANN, BEN):
         story.create(owner)
     assert node.log.recorder.topics() == {"owner.admitted": 1, "task.created": 2}
+
+
+def test_the_clock_tells_the_time_in_utc_and_goes_on(node):
+    first, second = node.log.clock(), node.log.clock()
+    assert first.utcoffset().total_seconds() == 0
+    assert second >= first
+
+
+# Tables beside the log
+
+
+@pytest.fixture
+def beside(node):
+    """A log with a table of somebody's."""
+    with node.log.writing() as cursor:
+        cursor.execute("CREATE TABLE mine (name TEXT PRIMARY KEY, number INTEGER)")
+    return node.log
+
+
+def rows(log):
+    with log.reading() as cursor:
+        cursor.execute("SELECT name, number FROM mine ORDER BY name")
+        return [(row["name"], row["number"]) for row in cursor.fetchall()]
+
+
+def test_rows_are_written_and_read_by_name(beside):
+    with beside.writing() as cursor:
+        cursor.execute("INSERT INTO mine VALUES (?, ?)", ("50 %", 1))
+        cursor.execute("INSERT INTO mine VALUES (?, ?)", ("b?", 2))
+        cursor.execute("UPDATE mine SET number = number + ?", (1,))
+        assert cursor.rowcount == 2
+    assert rows(beside) == [("50 %", 2), ("b?", 3)]
+    with beside.reading() as cursor:
+        cursor.execute("SELECT number FROM mine WHERE name LIKE '50 %' AND number < ?", (9,))
+        assert cursor.fetchone()["number"] == 2
+        assert cursor.fetchone() is None
+
+
+def test_a_write_that_fails_leaves_nothing(beside):
+    def write(number):
+        with beside.writing() as cursor:
+            cursor.execute("INSERT INTO mine VALUES ('a', 1)")
+            cursor.execute("INSERT INTO mine VALUES ('a', ?)", (1 // number,))
+
+    for number, error in ((1, IntegrityError), (0, ZeroDivisionError)):
+        with pytest.raises(error):
+            write(number)
+    assert rows(beside) == []
+
+
+def test_what_a_store_cannot_do_is_one_of_the_librarys_errors(beside):
+    def read():
+        with beside.reading() as cursor:
+            cursor.execute("SELECT * FROM nowhere")
+
+    with pytest.raises(OperationalError):
+        read()
+
+
+def test_writers_of_tables_beside_the_log_are_alone(beside):
+    with beside.writing() as cursor:
+        cursor.execute("INSERT INTO mine VALUES ('a', 0)")
+
+    def writer():
+        for _ in range(5):
+            with beside.writing() as cursor:
+                cursor.execute("SELECT number FROM mine")
+                number = cursor.fetchone()["number"]
+                cursor.execute("UPDATE mine SET number = ?", (number + 1,))
+
+    together(writer, 4)
+    assert rows(beside) == [("a", 20)]
+
+
+def test_ten_may_make_the_store_at_once(events_url):
+    ready, done = Barrier(10), []
+
+    def make():
+        ready.wait()
+        with closing(open_log(events_url)) as log:
+            done.append(log.recorder.max_notification_id())
+
+    together(make, 10)
+    assert done == [None] * 10
+
+
+def together(work, number):
+    threads = [Thread(target=work) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

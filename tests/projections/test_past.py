@@ -15,6 +15,7 @@ from projections.past import Past, Then
 from projections.rebuild import rebuild
 from projections.replay import Replay
 from projections.rows import ListedTask, Page
+from tests.altered import alter
 from tests.facts import ANN, BEN, NOON, OPERATOR
 from tests.histories import History
 
@@ -100,12 +101,12 @@ def test_an_event_that_cannot_be_read_has_no_time_and_hides_none(node, story, pa
     for _ in range(9):
         story.limits()
         story.clock.pass_by(seconds=1)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("UPDATE stored_events SET topic = 'limits.no' WHERE rowid IN (3, 4)")
-        cursor.execute(
-            "UPDATE stored_events SET state ="
-            " CAST(replace(state, '+00:00', '') AS BLOB) WHERE rowid = 6"
-        )
+    alter(
+        node.log,
+        "UPDATE stored_events SET topic = 'limits.no' WHERE rowid IN (3, 4)",
+        "UPDATE stored_events SET state ="
+        " CAST(replace(state, '+00:00', '') AS BLOB) WHERE rowid = 6",
+    )
     found = [past.position(NOON + SECOND * second) for second in range(-1, 9)]
     assert found == [0, 1, 4, 4, 4, 6, 6, 7, 8, 9]
     assert [row["latest"][17:19] for row in node.rows("moments")] == ["01", "07"]
@@ -129,8 +130,7 @@ def test_moments_count_events_and_not_positions_which_have_gaps(node, story, pas
     for _ in range(9):
         story.limits()
         story.clock.pass_by(seconds=1)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events WHERE rowid IN (2, 4)")
+    alter(node.log, "DELETE FROM stored_events WHERE rowid IN (2, 4)")
     found = [(row["count"], row["position"]) for row in node.rows("moments")]
     assert found == [(4, 6)]
     assert [past.position(NOON + SECOND * second) for second in range(9)] == [
@@ -241,8 +241,7 @@ def test_a_task_that_was_admitted_but_not_created_yet_is_none(node, story):
 def test_a_frozen_task_is_told_as_far_as_it_can_be_read(node, story, caplog):
     task = story.create()
     story.complete(task)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("UPDATE stored_events SET topic = 'task.no' WHERE rowid = 4")
+    alter(node.log, "UPDATE stored_events SET topic = 'task.no' WHERE rowid = 4")
     found, file = Then(node.log.recorder, story.head()).task(ANN, task.task_id)
     assert (found.status, found.attempt, file) == ("Processing", 1, None)
     assert caplog.text == ""

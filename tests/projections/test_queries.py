@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.commands import Progress
+from domain.conditions import OwnerId
+from projections import queries as queries_module
 from projections.registry import text
 from projections.rows import QuotaRow
 from tests.facts import ANN, BEN, LEASE, NOON
@@ -108,7 +110,7 @@ def test_the_quota_counts(node, story):
     story.grant(tasks[0])
     quota = node.queries.quota(ANN)
     assert (quota.kept, quota.unfinished, quota.last_download) == (3, 1, NOON)
-    assert node.queries.quota(BEN) == QuotaRow(*BEN, 0, 0, 0, None)
+    assert node.queries.quota(BEN) == QuotaRow(*BEN, 0, 0, 0, 0, None)
     assert node.queries.statuses() == {"Success": 1, "Failed": 1, "Processing": 1}
 
 
@@ -166,19 +168,12 @@ def test_an_owner_with_a_running_export_waits_behind_one_without(node, story):
     story.create(BEN)
     story.complete(story.create(BEN))
     story.claim(anns[0])
-    work = node.queries.work()
-    assert [task.owner for task in work] == [BEN, ANN, ANN]
+    assert [task.owner for task in node.queries.work()] == [ANN, BEN, ANN]
     assert place(node, anns[0]) is None
 
 
 def place(node, task):
     return node.queries.queue_position(node.queries.any_task(task.task_id))
-
-
-def test_a_task_that_went_since_it_was_read_has_no_place(node, story):
-    row = node.queries.any_task(story.create().task_id)
-    story.delete(row)
-    assert node.queries.queue_position(row) is None
 
 
 def test_places_are_those_of_the_order_in_which_exporters_look(node, story):
@@ -187,6 +182,42 @@ def test_places_are_those_of_the_order_in_which_exporters_look(node, story):
         task = story.create(ANN if seed % 3 else BEN)
         if seed % 4 == 1:
             story.claim(task)
-        waiting = [each for each in node.queries.work() if not each.held]
+        held, waiting = split(node.queries.work())
+        assert [*held, *waiting] == list(node.queries.work())
+        assert node.queries.waiting() == len(waiting)
         places = [node.queries.queue_position(each) for each in waiting]
         assert places == list(range(1, len(waiting) + 1))
+
+
+def split(work):
+    rows = list(work)
+    return [row for row in rows if row.held], [row for row in rows if not row.held]
+
+
+def test_a_line_of_any_length_is_read_to_its_end(node, story, monkeypatch):
+    monkeypatch.setattr(queries_module, "LINE_PAGE", 2)
+    wanted = []
+    for number in range(5):
+        assert ids(node.queries.work()) == wanted
+        wanted.append(story.create(OwnerId("p1", f"user{number}")).task_id)
+
+
+def test_who_was_never_served_stands_behind_all_that_were_by_then(node, story):
+    story.complete(story.create(ANN))
+    ben = story.create(BEN)
+    ann = story.create(ANN)
+    assert ids(node.queries.work()) == ids([ann, ben])
+    story.claim(ann)
+    story.create(ANN)
+    assert [task.owner for task in node.queries.work() if not task.held] == [BEN, ANN]
+
+
+def test_a_place_in_a_long_line_is_found_by_the_index(node):
+    with node.follower.caught_up() as database:
+        for query in ("_OWNERS_BEFORE", "_LINE", "_WAITING"):
+            asked = getattr(queries_module, query).format(
+                waiting=queries_module.WAITING, columns="task_id"
+            )
+            values = ["x"] * asked.count("?")
+            plan = database.execute(f"EXPLAIN QUERY PLAN {asked}", values).fetchall()
+            assert "INDEX line" in plan[0]["detail"], plan

@@ -15,6 +15,7 @@ from projections.checks import RebuildRunning
 from projections.position import immediate
 from projections.rebuild import Plan, rebuild
 from projections.schema import TABLES
+from tests.altered import alter
 from tests.facts import ANN, BEN, OPERATOR
 
 
@@ -123,9 +124,11 @@ def test_live_tables_that_lag_by_pages_are_brought_up_before_they_are_compared(
 def test_a_log_with_holes_is_rebuilt_to_its_end(node, story, history, monkeypatch, step, lagging):
     monkeypatch.setattr("projections.fold.PAGE", 2)
     monkeypatch.setattr("projections.compare.PAGE", 2)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute(f"UPDATE stored_events SET rowid = -rowid * {step}")
-        cursor.execute("UPDATE stored_events SET rowid = -rowid")
+    alter(
+        node.log,
+        f"UPDATE stored_events SET rowid = -rowid * {step}",
+        "UPDATE stored_events SET rowid = -rowid",
+    )
     events = len(story.told())
     if not lagging:
         node.queries.tasks(ANN)

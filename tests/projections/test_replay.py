@@ -9,6 +9,7 @@ from projections import replay as module
 from projections.follower import LogAltered
 from projections.replay import Replay
 from projections.schema import TABLES
+from tests.altered import alter
 from tests.histories import History
 
 
@@ -47,8 +48,7 @@ def test_it_stops_where_what_it_has_read_is_there_no_more(node, story):
     story.create(), story.create()
     replay = Replay(node.log.recorder)
     replay.advance(4)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events WHERE rowid = 4")
+    alter(node.log, "DELETE FROM stored_events WHERE rowid = 4")
     with pytest.raises(LogAltered):
         replay.advance()
 

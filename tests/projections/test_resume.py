@@ -10,6 +10,7 @@ from projections.fold import Poisoned
 from projections.rebuild import Plan, rebuild
 from projections.schema import TABLES
 from projections.tables import ReadTables, connect
+from tests.altered import alter
 from tests.facts import ANN, BEN, OPERATOR
 
 
@@ -112,8 +113,7 @@ def cut_it(node, story, left, monkeypatch):
 
 
 def restore_the_log(node, story, left, monkeypatch):
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events")
+    alter(node.log, "DELETE FROM stored_events")
     story.ledger.begin(OPERATOR)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from projections.position import Position
 from projections.seal import Seal, entry, leaf, node
+from tests.altered import spend
 from tests.facts import Story
 
 INPUTS = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")
@@ -131,16 +132,14 @@ def test_the_position_holds_the_seal_of_all_that_was_applied(node, story):
 
 
 def test_the_same_history_has_the_same_root_on_every_store(node):
-    """The memory's positions are dense, those of this file are not."""
+    """The memory's positions are dense, those of this log are not."""
     told = Story(POPOApplicationRecorder())
     for _ in range(4):
         told.complete(told.create())
     stored = list(told.recorder.select_notifications(None, 100))
     for event in stored:
         node.log.recorder.insert_events([event])
-        with node.log.recorder.datastore.transaction(commit=True) as cursor:
-            last = "(SELECT max(rowid) FROM stored_events)"
-            cursor.execute(f"UPDATE stored_events SET rowid = rowid + 7 WHERE rowid = {last}")
+        spend(node.log, 7)
     with node.follower.caught_up():
         assert node.follower.position().position > len(stored)
     assert node.follower.position().seal.root == Seal().grown(list(map(leaf, stored))).root

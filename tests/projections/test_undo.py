@@ -9,6 +9,7 @@ import pytest
 from projections.checks import RebuildRunning
 from projections.rebuild import UNATTENDED, NothingToUndo, Plan, rebuild, undo
 from projections.schema import TABLES
+from tests.altered import alter
 from tests.facts import ANN, OPERATOR
 
 
@@ -70,8 +71,7 @@ def test_former_tables_that_are_damaged_are_refused(node):
 
 def test_former_tables_of_another_log_are_refused(node, story):
     rebuild(node.log.recorder, node.tables)
-    with node.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute("DELETE FROM stored_events")
+    alter(node.log, "DELETE FROM stored_events")
     story.ledger.begin(OPERATOR)
     current = node.tables.current()
     with pytest.raises(NothingToUndo, match="another event log"):

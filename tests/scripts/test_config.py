@@ -32,6 +32,15 @@ def test_a_secret_is_never_shown(command, monkeypatch, tmp_path):
     assert secret not in command("config", "show", "--json").output
 
 
+def test_a_password_in_an_address_is_never_shown(command, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_EVENTS", "postgresql://u:secret@h/d")
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", "postgresql://h/d?user=u&password=secret")
+    assert "secret" not in command("config", "show").output
+    shown = rows(command)
+    assert shown["EXPORT_TASKS_EVENTS"]["value"] == "postgresql://u:…@h/d"
+    assert shown["EXPORT_TASKS_SOURCE"]["value"] == "postgresql://h/d?user=u&password=…"
+
+
 def test_showing_the_settings_makes_no_file(command, home):
     command("config", "show")
     assert not home.exists()
