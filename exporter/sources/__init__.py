@@ -131,6 +131,12 @@ def _sqlite(url: str, _: Remote) -> Source:
     return SqlSource(sqlite_path(url))
 
 
+def _postgres(url: str, _: Remote) -> Source:
+    from exporter.sources.postgres import PostgresSource
+
+    return PostgresSource(url)
+
+
 def _iotda(url: str, remote: Remote) -> Source:
     from exporter.sources.iotda import open_iotda
 
@@ -139,6 +145,7 @@ def _iotda(url: str, remote: Remote) -> Source:
 
 _OPENERS: dict[str, Callable[[str, Remote], Source]] = {
     "sqlite": _sqlite,
+    "postgresql": _postgres,
     "iotda+https": _iotda,
     "iotda+http": _iotda,
 }
