@@ -182,7 +182,7 @@ class Parts:
     @cached_property
     def results(self) -> Results:
         """The result files."""
-        return self._opened("results", open_results)
+        return self._opened("results", lambda url: open_results(url, self.settings.spools))
 
     def claim_results(self) -> None:
         """Marks the results as this log's.

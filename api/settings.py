@@ -27,6 +27,7 @@ OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
 
 KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"
 SIDE_LOG = "refused.sqlite"
+SPOOLS = "spool"
 AUDIT_KEY, AUDIT_STATE = "audit.key", "audit.json"
 
 LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
@@ -76,7 +77,8 @@ SETTINGS = (
             "postgresql://…", values.place("sqlite:///", "postgresql://")),
     Setting("read_dir", "{home}/read", "this node's read tables; can be deleted", values.folder),
     Setting("results", "file:///{home}/results", "result files: file:///FOLDER or "
-            "s3://bucket/prefix", values.place("file:///", "s3://")),
+            "s3://bucket/prefix (its endpoint and keys: AWS_…)",
+            values.place("file:///", "s3://")),
     Setting("source", "sqlite:///{home}/source.sqlite", "batch tasks: sqlite:///PATH, "
             "postgresql://… or iotda+https://endpoint",
             values.place("sqlite:///", "postgresql://", "iotda+https://", "iotda+http://")),
@@ -197,6 +199,11 @@ class Settings:
     def next_secret_file(self) -> Path:
         """Where the next secret waits until everything is sealed under it."""
         return self.home / NEXT_KEY_FILE
+
+    @property
+    def spools(self) -> Path:
+        """Where files are written that go to a bucket."""
+        return self.home / SPOOLS
 
     @property
     def side_log(self) -> Path:

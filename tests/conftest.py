@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.object_store import ObjectStore
+from tests.places import BucketFolder, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.database import Database
+    from tests.places import Place
 
 SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
 
@@ -60,3 +65,27 @@ def events_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/events.sqlite"
     database: Database = request.getfixturevalue("database")
     return database.fresh()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An S3 server for all tests of this process, with the bucket `results`."""
+    with ObjectStore(tmp_path_factory.mktemp("object-store")) as store:
+        store.make_bucket("results")
+        yield store
+
+
+@pytest.fixture
+def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder of its own in a bucket, and the environment that leads there."""
+    for name, value in object_store.environment().items():
+        monkeypatch.setenv(name, value)
+    return f"s3://results/tests/{token_hex(8)}"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place of results of each kind, with nothing in it."""
+    if request.param == "folder":
+        return Folder(tmp_path / "results")
+    return BucketFolder(request.getfixturevalue("bucket_url"))

@@ -271,8 +271,9 @@ def test_where_nothing_can_be_mounted_a_full_disk_is_a_fault_of_every_sync(tmp_p
     script = (
         "import sys; from tests.torture import started; from pathlib import Path\n"
         "started._fill_the_disk(Path(sys.argv[1]))\n"
+        "from pathlib import Path\n"
         "from exporter.results import open_results\n"
-        "open_results('file://' + sys.argv[2]).claim('log')\n"
+        "open_results('file://' + sys.argv[2], Path('unused')).claim('log')\n"
     )
     (full,) = disk.environment.values()
 

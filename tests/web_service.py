@@ -35,7 +35,7 @@ class Service:
         self.story = self.household.story
         settings = {"home": folder, "secret_key": SECRET_KEY.decode(), **settings}
         self.settings = Settings.read({}, **settings)
-        self.results = open_results(self.settings.results)
+        self.results = open_results(self.settings.results, self.settings.spools)
         self.http = TestClient(create_app(self.settings), raise_server_exceptions=False)
         self.http.__enter__()
         self.house = self.http.app_state["house"]

@@ -13,7 +13,7 @@ from eventsourcing.persistence import OperationalError
 
 from domain.task import Task
 from exporter.exporter import Exporter
-from exporter.results import LocalResults
+from exporter.results import open_results
 from exporter.sources.batches import Batches
 from exporter.sources.sql import SqlSource, sqlite_path
 from projections.follower import Follower
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from domain.fact import Fact
+    from exporter.results import Results
     from exporter.sources import Detail
 
 xlrd: Any = untyped_xlrd
@@ -66,22 +67,26 @@ class Pages(SqlSource):
             yield page
 
 
-class Storing(LocalResults):
-    """A result folder; before each put, something may happen."""
+class Storing:
+    """The results as they are; before each put, something may happen."""
 
-    def __init__(self, folder: Path, before_put: Callable[[], object]) -> None:
-        super().__init__(folder)
-        self._before_put = before_put
+    def __init__(self, results: Results, before_put: Callable[[], object]) -> None:
+        self._results, self._before_put = results, before_put
 
     def put(self, key: str, source: Path) -> None:
         self._before_put()
-        super().put(key, source)
+        self._results.put(key, source)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._results, name)
 
 
 class Workshop:
     """One installation, with a batch task or more, and as many exporters as a test wants."""
 
-    def __init__(self, folder: Path, events_url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, events_url: str | None = None, results_url: str | None = None
+    ) -> None:
         self.folder = folder
         self.events_url = events_url or f"sqlite:///{folder}/events.sqlite"
         self.source_url = f"sqlite:///{folder}/source.sqlite"
@@ -91,7 +96,7 @@ class Workshop:
         self.queries = Queries(Follower(self.log.recorder, self.tables))
         self.source = SqlSource(sqlite_path(self.source_url))
         self.batches = Batches(self.source_url)
-        self.results = LocalResults(folder / "results")
+        self.results = open_results(results_url or f"file://{folder}/results", folder / "spool")
         self.watch = Watch()
 
     def exporter(self, name: str = "e1", **changes: Any) -> Exporter:
@@ -112,7 +117,7 @@ class Workshop:
 
     def storing(self, before_put: Callable[[], object]) -> Storing:
         """The results, with something that happens before each put."""
-        return Storing(self.results.folder, before_put)
+        return Storing(self.results, before_put)
 
     def batch(self, rows: int = 25, **options: Any) -> str:
         """A finished batch task with made-up details."""

@@ -97,19 +97,19 @@ def _results(
             return log, 0, []
         replay = Replay(recorder)
         replay.advance()
-    copies = _opened(results_to, "--results-to")
+    copies = _opened(results_to, settings.spools, "--results-to")
     try:
         copies.claim(log.results or "")
     except ResultsClaimed as error:
         raise CannotMigrate(f"{results_to} holds the results of another event log.") from error
-    results = _opened(settings.results, "EXPORT_TASKS_RESULTS")
+    results = _opened(settings.results, settings.spools, "EXPORT_TASKS_RESULTS")
     copied, absent = copy_results(results, replay, copies, tell)
     return log, len(copied), absent
 
 
-def _opened(url: str, name: str) -> Results:
+def _opened(url: str, spools: Path, name: str) -> Results:
     try:
-        return open_results(url)
+        return open_results(url, spools)
     except ValueError as error:
         raise Unusable(f"{name}: {error}") from error
 

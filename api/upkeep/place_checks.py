@@ -87,9 +87,8 @@ def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield "events", event_file(settings.events).absolute().parent
     yield "read_dir", settings.read_dir
     with suppress(ValueError):
-        results = open_results(settings.results)
-        if isinstance(results, LocalResults):
-            yield "results", results.folder
+        results = open_results(settings.results, settings.spools)
+        yield "results", results.folder if isinstance(results, LocalResults) else settings.spools
 
 
 def _private(settings: Settings) -> Iterator[Path]:

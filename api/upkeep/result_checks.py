@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def check_results(settings: Settings, replay: Replay, report: Report, *, deep: bool) -> None:
     """Compares the place of the results with the log; the replay ends at the log's head."""
     try:
-        results = open_results(settings.results)
+        results = open_results(settings.results, settings.spools)
         # Listed before the log is read on: whoever made a file had its claim recorded before.
         listed = list(results.list())
         replay.advance()

@@ -6,17 +6,26 @@ import logging
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from domain.downloads import Downloads
-from exporter.results import CHUNK_BYTES
+from exporter.results import CHUNK_BYTES, open_results
 from tests.web_service import NOWHERE, TASKS, Service, refused
 
 CONTENT = os.urandom(3 * CHUNK_BYTES + 17)
 ETAG = f'"{sha256(CONTENT).hexdigest()}"'
+
+
+@pytest.fixture
+def service(tmp_path, place):
+    """A service for each kind of place of its results."""
+    service = Service(tmp_path, results=place.url)
+    yield service
+    service.close()
 
 
 @pytest.fixture
@@ -197,15 +206,11 @@ def test_a_transfer_that_broke_before_a_new_file_came_starts_anew(service, ann, 
 # Damage
 
 
-def path_of(service, key):
-    return service.results.folder / key.replace("/", "-")
-
-
 @pytest.mark.parametrize("damage", ["gone", "shorter"])
-def test_a_success_without_its_bytes_is_an_alarm_and_no_grant(service, ann, caplog, damage):
+def test_a_success_without_its_bytes_is_an_alarm_and_no_grant(service, ann, place, caplog, damage):
     task_id = ann.create()
-    path = path_of(service, service.finish(task_id, b"some bytes"))
-    path.unlink() if damage == "gone" else path.write_bytes(b"some")
+    key = service.finish(task_id, b"some bytes")
+    place.lose(key) if damage == "gone" else place.lay(key, b"some")
     with caplog.at_level(logging.ERROR):
         answer = ann.download(task_id)
     refused(answer, 503, "IOTDA.000007")
@@ -215,13 +220,15 @@ def test_a_success_without_its_bytes_is_an_alarm_and_no_grant(service, ann, capl
     assert grants(service) == 0
 
 
-def test_a_result_store_that_fails_is_a_503_and_no_grant(service, ann):
-    task_id = ann.create()
-    path = path_of(service, service.finish(task_id, b"some bytes"))
-    path.unlink()
-    path.mkdir()
-    refused(ann.download(task_id), 503, "IOTDA.000007", "storage is unavailable")
+def test_a_result_store_that_fails_is_a_503_and_no_grant(service, ann, task_id, place):
+    broken = open_results(place.broken_url, service.settings.spools)
+    service.http.app_state["house"] = replace(service.house, results=broken)
+    answer = ann.download(task_id)
+    refused(answer, 503, "IOTDA.000007", "storage is unavailable")
+    assert answer.headers["retry-after"]
     assert grants(service) == 0
+    service.http.app_state["house"] = service.house
+    assert ann.download(task_id).content == CONTENT
 
 
 @contextmanager
@@ -247,7 +254,7 @@ def test_a_grant_that_took_too_long_sends_no_bytes(service, ann, task_id):
 def test_no_file_stays_open(service, ann, task_id):
     def open_files():
         held = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
-        return [name for name in held if name.startswith(str(service.results.folder))]
+        return [name for name in held if name.startswith(str(service.settings.home / "results"))]
 
     ann.download(task_id)
     ann.download(task_id)

@@ -158,7 +158,7 @@ def test_the_home_is_made_absolute_and_filled_in_anywhere(tmp_path, monkeypatch)
 
 
 def test_a_home_with_a_percent_sign_keeps_its_results_where_it_is(tmp_path):
-    results = open_results(read(tmp_path / "a%41 b").results)
+    results = open_results(read(tmp_path / "a%41 b").results, tmp_path)
     assert isinstance(results, LocalResults)
     assert results.folder == tmp_path / "a%41 b" / "results"
 

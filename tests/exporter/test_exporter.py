@@ -17,6 +17,7 @@ from domain.task import Task
 from exporter.biff8.properties import Properties
 from exporter.exporter import Exporter
 from exporter.failures import FIRST_WAIT, LONGEST_WAIT, PASSING_FAULTS, wait_after
+from exporter.results import open_results
 from exporter.sender import PROGRESS_SECONDS
 from exporter.sources import DETAIL_COLUMNS, BatchTask, SourceFailed
 from exporter.sources.sql import SqlSource, sqlite_path
@@ -24,6 +25,7 @@ from tests.facts import BEN, LEASE
 from tests.workshop import PAGE, lines_of, sheets
 
 if TYPE_CHECKING:
+    from tests.places import Place
     from tests.workshop import Workshop
 
 READ_AT = "2026-11-24T12:00:00.000Z"
@@ -451,11 +453,10 @@ def test_the_wait_doubles_up_to_the_longest() -> None:
 
 
 def test_a_result_that_cannot_be_stored_is_tried_again_and_then_fails_the_task(
-    shop: Workshop,
+    shop: Workshop, place: Place
 ) -> None:
-    shop.results.folder.write_text("in the way")
     task = shop.create()
-    exporter = shop.exporter()
+    exporter = shop.exporter(results=open_results(place.broken_url, shop.folder / "spool"))
     exporter.step()
     assert shop.now(task).faults == 1
     while shop.now(task).status == "Processing":
@@ -464,9 +465,9 @@ def test_a_result_that_cannot_be_stored_is_tried_again_and_then_fails_the_task(
         shop.watch.pass_by(LONGEST_WAIT)
     assert shop.now(task).failure == (
         "IOTDA.014710",
-        "The result could not be stored: the place of the results is not a folder.",
+        f"The result could not be stored: {place.fault}.",
     )
-    shop.results.folder.unlink()
+    assert shop.now(task).crashes == 0
 
 
 def test_an_error_that_nobody_foresaw_is_logged_in_full_and_told_in_general(

@@ -96,6 +96,6 @@ def test_the_sweeper_keeps_what_is_dead_until_a_backup_has_ended(shop: Workshop)
     key = put(shop, task, 1, "02")
     with shop.results.hold():
         assert sweep(shop) == Swept(deleted=0, kept=2, unknown=0)
-    assert Path(shop.results.where(key)).exists()
+    assert key in shop.files()
     assert sweep(shop) == Swept(deleted=1, kept=1, unknown=0)
-    assert not Path(shop.results.where(key)).exists()
+    assert key not in shop.files()

@@ -9,21 +9,24 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.conditions import OwnerId
-from exporter.results import Listed, LocalResults
+from exporter.results import Listed
 from exporter.sweeper import Sweeper, Swept
 from tests.facts import BATCH, LEASE, OPERATOR
+from tests.workshop import Storing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from domain.task import Task
+    from exporter.results import Results
     from projections.rows import TaskRow
+    from tests.places import Place
     from tests.workshop import Workshop
 
 SWEEP_AFTER = timedelta(hours=24)
 
 
-def sweeper(shop: Workshop, results: LocalResults | None = None) -> Sweeper:
+def sweeper(shop: Workshop, results: Results | Storing | None = None) -> Sweeper:
     return Sweeper(
         shop.story.ledger,
         shop.queries,
@@ -174,23 +177,25 @@ def test_the_files_of_a_removed_user_are_deleted(shop: Workshop) -> None:
     assert sweep(shop) == Swept(1, 0, 0)
 
 
-def test_a_file_that_the_log_has_never_heard_of_is_kept_and_reported(shop: Workshop) -> None:
+def test_a_file_that_the_log_has_never_heard_of_is_kept_and_reported(
+    shop: Workshop, place: Place
+) -> None:
     shop.create()
     foreign = f"{'f' * 24}/1-00.xls"
     shop.results.spool(foreign).touch()
     shop.results.put(foreign, shop.results.spool(foreign))
     shop.results.spool(foreign).touch()
-    (shop.results.folder / "notes.txt").write_text("mine")
+    place.lay("notes.txt", b"mine")
     assert sweep(shop) == Swept(deleted=0, kept=0, unknown=2)
-    assert (shop.results.folder / "notes.txt").exists()
+    assert place.names() == {"notes.txt", foreign}
 
 
 def test_a_key_that_is_not_of_ours_is_kept_and_reported(shop: Workshop) -> None:
-    class Mixed(LocalResults):
+    class Mixed(Storing):
         def list(self) -> Iterator[Listed]:
             yield Listed("backup/2026.tar", 1, shop.story.clock.now, False)
 
-    assert sweeper(shop, Mixed(shop.results.folder)).sweep() == Swept(0, 0, 1)
+    assert sweeper(shop, Mixed(shop.results, lambda: None)).sweep() == Swept(0, 0, 1)
 
 
 def test_a_task_that_the_tables_could_not_take_in_keeps_its_files(shop: Workshop) -> None:

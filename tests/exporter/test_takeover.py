@@ -23,6 +23,7 @@ from tests.workshop import PAGE, Crash, aside, until
 if TYPE_CHECKING:
     from exporter.exporter import Exporter
     from projections.rows import TaskRow
+    from tests.places import Place
     from tests.workshop import Workshop
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ import sys, time
 from pathlib import Path
 from tests.workshop import Workshop, Watch
 
-shop = Workshop(Path(sys.argv[1]))
+shop = Workshop(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
 
 def stall(page):
     if page == 5:
@@ -64,11 +65,11 @@ def take(shop: Workshop, exporter: Exporter) -> None:
 
 
 def test_an_exporter_killed_in_mid_export_is_followed_by_a_second_attempt_and_one_file_remains(
-    shop: Workshop,
+    shop: Workshop, place: Place
 ) -> None:
     batch = shop.batch(20 * PAGE)
     task = shop.create(batch)
-    command = [sys.executable, "-c", DOOMED, str(shop.folder)]
+    command = [sys.executable, "-c", DOOMED, str(shop.folder), shop.events_url, place.url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"exporting\n"

@@ -1,0 +1,288 @@
+"""Bucket: a folder of an S3 bucket, opened in one way for all, its faults in words."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from exporter.disk import ResultsFailed, storing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from obstore import ObjectMeta
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
+T = TypeVar("T")
+
+SCHEME = "s3://"
+
+CONNECT_SECONDS = 5.0
+STALLED_SECONDS = 10.0
+"""How long a request may bring nothing; a part of an upload must be taken within it."""
+
+RETRY_SECONDS = 5.0
+"""No request is tried again when it began so long ago; before that, with growing pauses by chance.
+
+So a store that is gone is known after this time, one that hangs after the one above, and an upload
+that hangs, with what is done to clean up after it, after three times that.
+"""
+
+LONGEST_PAUSE = 2.0
+RETRIES_MOST = 10
+WHOLE_REQUEST = timedelta(days=1)
+"""A download takes as long as its client likes, so long as bytes come when they are asked for."""
+
+PART_BYTES = 5 * 1024 * 1024
+"""The parts of an upload; the least that S3 takes. It takes 10,000: files of 48 GiB."""
+
+PARTS_AT_ONCE = 2
+LIST_PAGE = 1000
+
+_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_METADATA = "169.254.169.254"
+"""Where S3's client looks for keys that the environment does not give."""
+
+_REFUSED = {
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
+
+
+class Object(NamedTuple):
+    """An object by its name below the folder; `etag` tells its bytes from any others."""
+
+    name: str
+    size: int
+    modified: datetime
+    etag: str
+
+
+class Bucket:
+    """Objects by names below `s3://bucket/prefix`; endpoint and keys come from `AWS_…` variables.
+
+    Nothing is asked before it is used. ValueError for an address of another form. Every method
+    raises ResultsFailed where the store fails: all its faults may pass, or be mended.
+    """
+
+    def __init__(self, url: str) -> None:
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise ValueError(f"{url!r} is not of the form s3://bucket/prefix")
+        self.url = url.rstrip("/")
+        self._store = _opened(match[1], match[2].strip("/") or None)
+
+    def find(self, name: str) -> Object | None:
+        """The object; None where there is none."""
+        from obstore import head
+
+        try:
+            with _failing():
+                return _object(head(self._store, name))
+        except ResultsFailed as error:
+            if not _is_missing(error):
+                raise
+        # An answer without a body does not tell whether the object is missing or the bucket.
+        self.read(name)
+        return None
+
+    def read(self, name: str) -> bytes | None:
+        """A small object's bytes; None where there is none."""
+        from obstore import get
+
+        try:
+            with _failing():
+                return bytes(get(self._store, name).bytes())
+        except ResultsFailed as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Keeps a small object; false where the name is taken: of several who try, one does."""
+        from obstore import put
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            with _failing():
+                put(self._store, name, content, mode="create")
+        except ResultsFailed as error:
+            if isinstance(error.__cause__, AlreadyExistsError):
+                return False
+            raise
+        return True
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Keeps a small object, in the place of whatever was there."""
+        from obstore import put
+
+        with _failing():
+            put(self._store, name, content)
+
+    def upload(self, name: str, source: Path) -> None:
+        """Keeps a file, in parts: whole when this returns, and not to be seen before.
+
+        In a thread, so that a signal that comes meanwhile is heeded. (`mode="create"` would take
+        twice the file in memory.)
+        """
+        from obstore import put
+
+        with storing():
+            size = source.stat().st_size
+        try:
+            with _failing():
+                _aside(
+                    lambda: put(
+                        self._store,
+                        name,
+                        source,
+                        chunk_size=PART_BYTES,
+                        max_concurrency=PARTS_AT_ONCE,
+                    )
+                )
+        except ResultsFailed:
+            # It may have been done, and the answer lost.
+            found = self.find(name)
+            if found is None or found.size != size:
+                raise
+
+    def pieces(self, found: Object, start: int, end: int, least: int) -> Iterator[bytes]:
+        """The object's bytes from `start` to before `end`, in pieces of `least` bytes or more.
+
+        They are all of the object that was found. A stream that breaks is taken up where it broke,
+        unless nothing comes any more.
+        """
+        while start < end:
+            before = start
+            try:
+                for piece in self._stream(found, start, end, least):
+                    yield piece
+                    start += len(piece)
+            except ResultsFailed as error:
+                if start == before or not error.passing:
+                    raise
+
+    def objects(self, folder: str | None = None) -> Iterator[Object]:
+        """Every object below a folder, or all."""
+        from obstore import list as pages
+
+        with _failing():
+            for page in pages(self._store, folder, chunk_size=LIST_PAGE):
+                yield from map(_object, page)
+
+    def names(self, folder: str) -> list[str]:
+        """The last parts of the names right below a folder, sorted."""
+        from obstore import list_with_delimiter
+
+        with _failing():
+            found = list_with_delimiter(self._store, folder)
+        paths = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
+        return sorted(path.rsplit("/", 1)[-1] for path in paths)
+
+    def delete(self, name: str) -> None:
+        """Removes an object; nothing happens where it is gone."""
+        from obstore import delete
+
+        try:
+            with _failing():
+                delete(self._store, name)
+        except ResultsFailed as error:
+            if not _is_missing(error):
+                raise
+
+    def _stream(self, found: Object, start: int, end: int, least: int) -> Iterator[bytes]:
+        from obstore import get
+        from obstore.exceptions import PreconditionError
+
+        try:
+            with _failing():
+                options: Any = {"range": (start, end), "if_match": found.etag}
+                yield from get(self._store, found.name, options=options).stream(least)
+        except ResultsFailed as error:
+            if isinstance(error.__cause__, PreconditionError) or _is_missing(error):
+                raise ResultsFailed(
+                    "the stored result was removed while it was read", passing=False
+                ) from error
+            raise
+
+
+def _opened(bucket: str, prefix: str | None) -> Any:
+    from obstore.store import S3Store
+
+    config: S3Config = {"disable_bulk_delete": True}  # not every store has it
+    client: ClientConfig = {
+        "allow_http": True,  # where the endpoint that was given says so
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "read_timeout": timedelta(seconds=STALLED_SECONDS),
+        "timeout": WHOLE_REQUEST,
+    }
+    retry: RetryConfig = {
+        "max_retries": RETRIES_MOST,
+        "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+        "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE)},
+    }
+    return S3Store(bucket, prefix=prefix, config=config, client_options=client, retry_config=retry)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """What the store refuses inside becomes a ResultsFailed."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, FileNotFoundError) as error:
+        raise ResultsFailed(_in_words(error), passing=True) from error
+
+
+def _in_words(error: Exception) -> str:
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    text = str(error)
+    match = _CODE.search(text)
+    code = match[1] if match else ""
+    if code == "NoSuchBucket":
+        return "the bucket does not exist"
+    if code in _REFUSED or isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return f"the object store refuses access{code and f' ({code})'}"
+    if _METADATA in text:
+        return "no keys for the object store are given (AWS_ACCESS_KEY_ID)"
+    return f"the object store fails ({code})" if code else "the object store does not answer"
+
+
+def _is_missing(error: ResultsFailed) -> bool:
+    """Is it the object that is missing, or the bucket?"""
+    return isinstance(error.__cause__, FileNotFoundError) and "NoSuchBucket" not in str(
+        error.__cause__
+    )
+
+
+def _object(meta: ObjectMeta) -> Object:
+    return Object(meta["path"], meta["size"], meta["last_modified"], meta["e_tag"] or "")
+
+
+def _aside(work: Callable[[], object]) -> None:
+    """Does it in a thread, and waits for that in a way that signals can interrupt."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # raised again below
+            failed.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
