@@ -11,6 +11,7 @@ from exporter.results import LocalResults, open_results
 from exporter.sources import SourceFailed, open_source
 from exporter.sources.sql import sqlite_path
 from projections.log import CannotOpen
+from projections.shown import shown
 from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def check_source(settings: Settings, report: Report) -> None:
     except (SourceFailed, ValueError) as error:
         report.find(
             "source_unreachable",
-            f"EXPORT_TASKS_SOURCE ({settings.source}): {error}",
+            f"EXPORT_TASKS_SOURCE ({shown(settings.source)}): {error}",
             "export-tasks batch list",
         )
 

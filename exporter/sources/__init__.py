@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
+from projections.shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -116,7 +118,7 @@ def open_source(url: str, remote: Remote = Remote()) -> Source:
     scheme = url.partition("://")[0]
     if scheme not in _OPENERS:
         known = ", ".join(f"{name}://" for name in _OPENERS)
-        raise ValueError(f"The source '{url}' is of no known kind; these work: {known}.")
+        raise ValueError(f"The source '{shown(url)}' is of no known kind; these work: {known}.")
     return _OPENERS[scheme](url, remote)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed, utc_text
+from projections.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def sqlite_path(url: str) -> Path:
     """The file of `sqlite:///relative` or `sqlite:////absolute`; ValueError for anything else."""
     path = url.removeprefix(_SCHEME)
     if path == url or not path:
-        raise ValueError(f"The source '{url}' names no file: use sqlite:///PATH.")
+        raise ValueError(f"The source '{shown(url)}' names no file: use sqlite:///PATH.")
     return Path(path)
 
 

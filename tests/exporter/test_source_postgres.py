@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+
+import psycopg
 import pytest
 
-from exporter.sources import SourceFailed, open_source
+from exporter.sources import BatchTask, SourceFailed, open_source
 from exporter.sources.postgres import PostgresSource
 from tests.database import QUICK, running_database
 from tests.own_tables import in_postgres
@@ -22,6 +28,32 @@ def failure_of(ask):
     with pytest.raises(SourceFailed) as failed:
         ask()
     return failed.value
+
+
+def test_the_documents_worked_example_is_a_source(database):
+    document = Path(__file__).parents[2] / "docs" / "source.md"
+    there, views = re.findall(r"```sql\n(.*?)```", document.read_text(), re.DOTALL)
+    url = database.fresh()
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute(there.partition("-- What makes it a source.")[0])
+        connection.execute(views)
+    source = open_source(url)
+    task_id = "00000000000000000000004d"
+    assert source.find("main", task_id, None) == BatchTask(
+        task_id=task_id,
+        project_id="main",
+        app_id=None,
+        task_name="Firmware 2.2.0",
+        task_type="firmwareUpgrade",
+        status="PartialSuccess",
+        create_time="2026-01-01T00:00:00.000Z",
+        total=3,
+    )
+    assert list(chain.from_iterable(source.pages(task_id, 2))) == [
+        ("000417", "Success", "2.1.0 -> 2.2.0", None, None),
+        ("水表-0042", "Fail", None, "14016", "not online"),
+        ("pump-7", "Success", "=1+1", None, None),
+    ]
 
 
 def test_columns_of_other_types_become_text(own):
