@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.disk import ResultsFailed, storing
+from exporter.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig, S3Config
-
-T = TypeVar("T")
 
 SCHEME = "s3://"
 
@@ -71,8 +71,9 @@ class Object(NamedTuple):
 class Bucket:
     """Objects by names below `s3://bucket/prefix`; endpoint and keys come from `AWS_…` variables.
 
-    Nothing is asked before it is used. ValueError for an address of another form. Every method
-    raises ResultsFailed where the store fails: all its faults may pass, or be mended.
+    Nothing is asked before it is used. ValueError for an address of another form, and
+    for variables that make no sense. Every method raises ResultsFailed where the store fails: all
+    its faults may pass, or be mended.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,7 +81,13 @@ class Bucket:
         if match is None:
             raise ValueError(f"{url!r} is not of the form s3://bucket/prefix")
         self.url = url.rstrip("/")
-        self._store = _opened(match[1], match[2].strip("/") or None)
+        self._bucket, self._prefix = match[1], match[2].strip("/")
+        self._store = _opened(self._bucket, self._prefix or None)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """What was begun to be uploaded, and not ended."""
+        return Uploads(_opened(self._bucket, None), self._prefix and f"{self._prefix}/")
 
     def find(self, name: str) -> Object | None:
         """The object; None where there is none."""
@@ -217,6 +224,7 @@ class Bucket:
 
 
 def _opened(bucket: str, prefix: str | None) -> Any:
+    from obstore.exceptions import BaseError
     from obstore.store import S3Store
 
     config: S3Config = {"disable_bulk_delete": True}  # not every store has it
@@ -231,7 +239,13 @@ def _opened(bucket: str, prefix: str | None) -> Any:
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),
         "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE)},
     }
-    return S3Store(bucket, prefix=prefix, config=config, client_options=client, retry_config=retry)
+    try:
+        return S3Store(
+            bucket, prefix=prefix, config=config, client_options=client, retry_config=retry
+        )
+    except BaseError as error:
+        text = str(error).splitlines()[0].removeprefix("Generic S3 error: ")
+        raise ValueError(f"the AWS_… variables cannot be used: {text}") from error
 
 
 @contextmanager
