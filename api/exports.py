@@ -80,7 +80,7 @@ def show(asked: Asked) -> Response:
         return _show_at(asked, query.at)
     queries, row = asked.house.queries, kept_task(asked)
     file = queries.current_file(row.conditions) if row.status == "Success" else None
-    return as_json(whole_task(row, queries.queue_position(row.task_id), file))
+    return as_json(whole_task(row, queries.queue_position(row), file))
 
 
 def delete(asked: Asked) -> Response:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from domain.ledger import Ledger
     from exporter.results import Results
+    from exporter.sources.listing import Listing
     from projections.past import Past
     from projections.queries import Queries
 
@@ -30,6 +31,9 @@ call of a store lets another thread have the interpreter, and each change of han
 
 WRITE_THREADS = 1
 """Requests that change something at once: the embedded store has one writer."""
+
+SOURCE_THREADS = 2
+"""Requests that ask the source at once: others do not wait for those."""
 
 LOGIN_THREADS = 2
 """Passwords that are checked at once: each takes 19 MiB for a moment."""
@@ -52,9 +56,11 @@ class Installation:
     lockout: Lockout
     side_log: SideLog
     results: Results
+    listing: Listing | None
     requests: CapacityLimiter
     writes: CapacityLimiter
     logins: CapacityLimiter
+    sources: CapacityLimiter
     downloads: CapacityLimiter
 
 
@@ -78,8 +84,10 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,
             results=parts.results,
+            listing=parts.listing,
             requests=CapacityLimiter(REQUEST_THREADS),
             writes=CapacityLimiter(WRITE_THREADS),
             logins=CapacityLimiter(LOGIN_THREADS),
+            sources=CapacityLimiter(SOURCE_THREADS),
             downloads=CapacityLimiter(DOWNLOAD_THREADS),
         )

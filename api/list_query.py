@@ -108,24 +108,30 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _limit(name: str, text: str) -> int:
+def limit(name: str, text: str) -> int:
+    """How many at most. Raises Rejected."""
+
     return _in_range(name, text, 1, LIMIT_MOST, LIMIT_INVALID)
 
 
-def _offset(name: str, text: str) -> int:
+def offset(name: str, text: str) -> int:
+    """How many to pass over. Raises Invalid."""
+
     number = _whole(text)
     check(name, number is not None and number <= OFFSET_MOST, f"must be 0 to {OFFSET_MOST}")
     return number or 0
 
 
-def _marker(name: str, text: str) -> str:
+def marker(name: str, text: str) -> str:
+    """The id behind which a page begins. Raises Rejected."""
+
     if not TASK_ID.fullmatch(text):
         raise Rejected(MARKER_INVALID, _out_of_range(name))
     return text
 
 
 def _resource_type(name: str, text: str) -> str:
-    _word(ResourceType)(name, text)
+    word(ResourceType)(name, text)
     return "BatchTask"
 
 
@@ -135,7 +141,9 @@ def _resource_condition(name: str, text: str) -> str:
     return condition.canonical()
 
 
-def _app_id(_: str, text: str) -> str:
+def app_id(_: str, text: str) -> str:
+    """An app's id. Raises Invalid."""
+
     check_app_id(text)
     return text
 
@@ -148,7 +156,8 @@ def _at(name: str, text: str) -> datetime:
         raise Invalid(name, "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") from None
 
 
-def _word(kind: Any) -> Callable[[str, str], str]:
+def word(kind: Any) -> Callable[[str, str], str]:
+    """Makes a reader of the words of a Literal, which raises Invalid for another."""
     words = get_args(kind)
 
     def one_of(name: str, text: str) -> str:
@@ -175,13 +184,13 @@ def _out_of_range(name: str) -> str:
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
-    "limit": _limit,
-    "marker": _marker,
-    "offset": _offset,
+    "limit": limit,
+    "marker": marker,
+    "offset": offset,
     "resource_type": _resource_type,
     "resource_condition": _resource_condition,
-    "app_type": _word(AppType),
-    "app_id": _app_id,
-    "status": _word(Status),
+    "app_type": word(AppType),
+    "app_id": app_id,
+    "status": word(Status),
     "at": _at,
 }

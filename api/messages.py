@@ -13,7 +13,7 @@ from domain.commands import APP_ID, BATCH_TASK_ID, TASK_ID, check
 
 if TYPE_CHECKING:
     from domain.task import Task
-    from projections.rows import FileRow, TaskRow
+    from projections.rows import FileRow, ListedTask, TaskRow
 
 ResourceType = Literal["BatchTask", "BatchTasks"]
 ExportFormat = Literal["xls"]
@@ -116,6 +116,10 @@ class ExportTask(Struct, kw_only=True):
     file: TaskFile | UnsetType | None = UNSET
 
 
+_TASK: Any = ExportTask
+"""Of words that the read tables hold, and mypy does not know."""
+
+
 class PageEnd(Struct):
     """How many tasks match in all, and the last id of this page: the marker of the next."""
 
@@ -191,7 +195,13 @@ class Error(Struct):
 
 def stamp(moment: datetime) -> str:
     """`yyyy-MM-dd'T'HH:mm:ss.SSS'Z'`, in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def shortened(text: str) -> str:
+    """The same, of a time as the read tables hold it: UTC, in microseconds."""
+    return text[:23] + "Z"
 
 
 def new_task(task: Task) -> ExportTask:
@@ -215,40 +225,35 @@ def new_task(task: Task) -> ExportTask:
     )
 
 
-def task_item(row: TaskRow) -> ExportTask:
+def task_item(row: ListedTask) -> ExportTask:
     """A task as an item of a list."""
-    return ExportTask(**_task(row))
+    item: ExportTask = _TASK(
+        export_task_id=row.task_id,
+        resource_type=row.resource_type,
+        resource_condition=Raw(row.resource_condition.encode()),
+        export_format=row.export_format,
+        status=row.status,
+        export_count=row.rows,
+        progress=row.progress,
+        create_time=shortened(row.created_at),
+        end_time=shortened(row.ended_at) if row.ended_at else None,
+        app_type=row.app_type,
+        app_id=row.app_id,
+        total=row.total,
+        error_code=row.error_code,
+        error_msg=row.error_msg,
+    )
+    return item
 
 
 def whole_task(
     row: TaskRow, queue_position: int | UnsetType | None, file: FileRow | None
 ) -> ExportTask:
     """A task as it is answered alone."""
-    return ExportTask(
-        **_task(row),
-        attempt=row.attempt,
-        queue_position=queue_position,
-        file=None if file is None else _file(file),
-    )
-
-
-def _task(row: TaskRow) -> dict[str, Any]:
-    return {
-        "export_task_id": row.task_id,
-        "resource_type": row.resource_type,
-        "resource_condition": Raw(row.resource_condition.encode()),
-        "export_format": row.export_format,
-        "status": row.status,
-        "export_count": row.rows,
-        "progress": row.progress,
-        "create_time": stamp(row.created_at),
-        "end_time": stamp(row.ended_at) if row.ended_at else None,
-        "app_type": row.app_type,
-        "app_id": row.app_id,
-        "total": row.total,
-        "error_code": row.error_code,
-        "error_msg": row.error_msg,
-    }
+    task = task_item(row)
+    task.attempt, task.queue_position = row.attempt, queue_position
+    task.file = None if file is None else _file(file)
+    return task
 
 
 def _file(row: FileRow) -> TaskFile:

@@ -12,7 +12,7 @@ from api.messages import Error
 from api.problems import PROBLEMS
 from api.version import VERSION
 from domain.access.rules import PROJECT_ID
-from domain.commands import INSTANCE_ID_LENGTH, TASK_ID
+from domain.commands import BATCH_TASK_ID, INSTANCE_ID_LENGTH, TASK_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,7 @@ REFERENCE = "#/components/schemas/{name}"
 
 _PARAMETERS = {
     "project_id": {"type": "string", "pattern": f"^{PROJECT_ID.pattern}$"},
+    "task_id": {"type": "string", "pattern": f"^{BATCH_TASK_ID.pattern}$"},
     "export_task_id": {"type": "string", "pattern": f"^{TASK_ID.pattern}$"},
     "Instance-Id": {"type": "string", "minLength": 1, "maxLength": INSTANCE_ID_LENGTH},
     "Range": {"type": "string", "examples": ["bytes=0-1023"]},
@@ -94,8 +95,10 @@ def _path_and_headers(call: Call) -> Iterable[dict[str, Any]]:
 def _query(call: Call, schemas: dict[str, Any]) -> Iterable[dict[str, Any]]:
     if call.query is None:
         return
-    for name, schema in schemas[call.query.__name__]["properties"].items():
-        yield {"name": name, "in": "query", "required": False, "schema": schema}
+    shape = schemas[call.query.__name__]
+    for name, schema in shape["properties"].items():
+        required = name in shape.get("required", ())
+        yield {"name": name, "in": "query", "required": required, "schema": schema}
 
 
 def _response(call: Call, status: int) -> dict[str, Any]:

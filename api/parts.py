@@ -28,8 +28,10 @@ from domain.ledger import Ledger
 from domain.refusals import NotThere, Refusal
 from exporter.exporter import Exporter
 from exporter.results import Results, ResultsClaimed, open_results
-from exporter.sources import Source, open_source
+from exporter.sources import Remote, Source, is_remote, open_source
 from exporter.sources.batches import Batches
+from exporter.sources.listing import Listing
+from exporter.sources.sql import SqlSource
 from exporter.sweeper import Sweeper
 from projections.follower import Follower
 from projections.log import OpenLog, open_log
@@ -101,7 +103,7 @@ class Parts:
     @cached_property
     def journal(self) -> Journal:
         """How changes reach it."""
-        return Journal(self.log.recorder, turns=self.log.turns)
+        return Journal(self.log.recorder, clock=self.log.clock, turns=self.log.turns)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -121,7 +123,7 @@ class Parts:
     @cached_property
     def follower(self) -> Follower:
         """What keeps them up to date."""
-        return Follower(self.log.recorder, self.tables)
+        return Follower(self.log.recorder, self.tables, mark=self.log.mark)
 
     @cached_property
     def queries(self) -> Queries:
@@ -141,7 +143,7 @@ class Parts:
             WrongSecretKey: the settings' key is not the one that they are sealed under.
         """
         try:
-            return self._kept(Vault(self.settings.events, self.settings.secret_key()))
+            return Vault(self.log, self.settings.secret_key())
         except CannotUnseal as error:
             raise WrongSecretKey(self.settings) from error
 
@@ -164,7 +166,13 @@ class Parts:
     @cached_property
     def source(self) -> Source:
         """Where batch tasks are read."""
-        return self._kept(self._opened("source", open_source))
+        return self._kept(self._opened("source", lambda url: open_source(url, self._remote())))
+
+    @cached_property
+    def listing(self) -> Listing | None:
+        """Its batch tasks, page by page; None where somebody else serves them."""
+        source = None if is_remote(self.settings.source) else self.source
+        return Listing(source) if isinstance(source, SqlSource) else None
 
     @cached_property
     def batches(self) -> Batches:
@@ -200,7 +208,7 @@ class Parts:
         """
         if self.settings.given["source"].origin == "default":
             self.batches.list()
-        self.source.count("0")
+        self.source.check()
 
     def exporter(self) -> Exporter:
         """An exporter under a name of its own: no two processes share a claim."""
@@ -263,6 +271,19 @@ class Parts:
         if user is None or rules.USER_ID.fullmatch(user):
             return user
         return self.people.user_id_of(user)
+
+    def _remote(self) -> Remote:
+        """A source that is asked over the network; this machine's exporters share its rate."""
+        settings = self.settings
+        rate = settings.source_rate / max(1, settings.exporters)
+        return Remote(settings.source_region, rate, self._upstream_projects)
+
+    def _upstream_projects(self) -> dict[str, str]:
+        return {
+            project.project_id: project.upstream_project_id
+            for project in self.queries.projects()
+            if project.upstream_project_id
+        }
 
     def _opened(self, name: str, opener: Callable[[str], T]) -> T:
         try:

@@ -24,6 +24,7 @@ from domain.refusals import (
     UnfinishedLimitReached,
 )
 from exporter.results import ResultsFailed
+from exporter.sources import SourceFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,7 @@ NO_TASK = Problem(404, "IOTDA.014702", "no such export task")
 NO_FILE = Problem(403, "IOTDA.014703", "no file: the task is not Success")
 TOO_SOON = Problem(403, "IOTDA.014704", "downloaded less than the interval ago; Retry-After")
 INSTANCE = Problem(403, "IOTDA.014711", "the instance is unknown, or required and missing")
+NO_BATCH_TASK = Problem(404, "IOTDA.014705", "no such batch task")
 NO_API = Problem(404, "APIGW.0101", "no such API")
 METHOD = Problem(405, "IOTDA.000003", "method not supported; Allow")
 TOO_LARGE = Problem(413, "APIGW.0201", "body too large")
@@ -89,6 +91,7 @@ PROBLEMS = (
     Problem(None, "IOTDA.014708", "rows written and rows counted by the source differ"),
     Problem(None, "IOTDA.014709", "its exporters died too often"),
     Problem(None, "IOTDA.014710", "the result could not be stored"),
+    NO_BATCH_TASK,
     INSTANCE,
     NO_API,
     METHOD,
@@ -112,6 +115,7 @@ _OF: dict[type[Exception], Problem] = {
     Unavailable: UNAVAILABLE,
     Contended: UNAVAILABLE,
     ResultsFailed: UNAVAILABLE,
+    SourceFailed: UNAVAILABLE,
 }
 
 

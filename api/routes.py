@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.routing import Route
 
-from api import exports, health, identity
+from api import batches, exports, health, identity
+from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchTaskShown
 from api.downloads import MEDIA_TYPE, download
 from api.list_query import ListQuery, ShowQuery
 from api.messages import CreateBody, ExportTask, ProjectList, Quota, TaskHistory, TaskList
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 PROJECT = "/v5/iot/{project_id}"
 TASKS = PROJECT + "/export-tasks"
 TASK = TASKS + "/{export_task_id}"
+BATCHES = PROJECT + "/batchtasks"
 PERMISSION = "iotda:exporttasks:"
+BATCH_PERMISSION = "iotda:batchtasks:"
 
 CREATE_EXAMPLE = {
     "resource_type": "BatchTask",
@@ -123,6 +126,30 @@ _API = (
         answer=Quota,
     ),
     Call(
+        method="GET",
+        path=BATCHES,
+        name="ListBatchTasks",
+        summary="List batch tasks of one type, newest first",
+        handle=batches.list_batches,
+        statuses=(200, 400, 401, 403, 404, 503),
+        permission=BATCH_PERMISSION + "queryList",
+        query=BatchListQuery,
+        answer=BatchTaskList,
+        of_source=True,
+    ),
+    Call(
+        method="GET",
+        path=BATCHES + "/{task_id}",
+        name="ShowBatchTask",
+        summary="Show a batch task and a page of its details, newest first",
+        handle=batches.show_batch,
+        statuses=(200, 400, 401, 403, 404, 503),
+        permission=BATCH_PERMISSION + "query",
+        query=BatchQuery,
+        answer=BatchTaskShown,
+        of_source=True,
+    ),
+    Call(
         method="POST",
         path="/v3/auth/tokens",
         name="CreateToken",
@@ -204,6 +231,7 @@ async def no_such_api(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def routes() -> list[Route]:
-    """A route for each path."""
-    by_path = groupby(sorted(CALLS, key=lambda call: call.path), key=lambda call: call.path)
+    """A route for each path; the project's first, as they are tried in turn."""
+    calls = sorted(CALLS, key=lambda call: call.path, reverse=True)
+    by_path = groupby(calls, key=lambda call: call.path)
     return [Route(path, Endpoint(list(calls))) for path, calls in by_path]

@@ -81,7 +81,7 @@ SETTINGS = (
             values.place("file:///", "s3://")),
     Setting("source", "sqlite:///{home}/source.sqlite", "batch tasks: sqlite:///PATH, "
             "postgresql://… or iotda+https://endpoint",
-            values.place("sqlite:///", "postgresql://", "iotda+https://")),
+            values.place("sqlite:///", "postgresql://", "iotda+https://", "iotda+http://")),
     Setting("source_region", "", "the region of an iotda+https:// source", str),
     Setting("source_rate", "100", "requests a second to an iotda+https:// source",
             values.number(1, SOURCE_RATE_MOST)),
@@ -183,11 +183,12 @@ class Settings:
         """The installation's secret; made in `{home}/secret.key` where it was not given.
 
         Raises:
-            SettingsError: the file cannot be made or read, or is too short.
+            SettingsError: the file cannot be made or read, or is too short; or the event store may
+                be shared, and each machine would make a key of its own.
         """
-        if self.given_secret_key is not None:
-            return self.given_secret_key
-        return kept_secret(self.secret_file)
+        if self.given_secret_key is None and values.is_shared(self.events):
+            raise SettingsError(values.KEY_MUST_BE_GIVEN)
+        return self.given_secret_key or kept_secret(self.secret_file)
 
     @property
     def secret_file(self) -> Path:

@@ -19,6 +19,16 @@ _HOST = re.compile(r"syslog://[^/:]+:([1-9]\d{0,4})", re.ASCII)
 PORT_MOST = 65_535
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
+KEY_MUST_BE_GIVEN = (
+    "EXPORT_TASKS_SECRET_KEY must be given, the same on all machines, where EXPORT_TASKS_EVENTS is "
+    "postgresql://…: by EXPORT_TASKS_SECRET_KEY_FILE, the file that holds it."
+)
+
+
+def is_shared(events: str) -> bool:
+    """May several machines share the event store of this URL?"""
+    return events.startswith("postgresql://")
+
 
 def duration(text: str) -> float:
     """Seconds, from `30`, `30s`, `5m` or `1h`; ValueError for anything else."""

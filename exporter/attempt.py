@@ -116,9 +116,10 @@ class Attempt:
         path = self._results.spool(self._key(BOOK))
         reading, written = self._write(path)
         self._step(reading, SAVED_PERCENT)
+        size, digest = written.size, written.sha256
         if self._suffix != BOOK:
             path = pack(path, f"{self._task.task_id}{BOOK}")
-        size, digest = hash_file(path)
+            size, digest = hash_file(path)
         self._step(reading, STORED_PERCENT)
         self._results.put(self._key(self._suffix), path)
         file = File(

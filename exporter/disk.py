@@ -11,7 +11,8 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from array import array
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
@@ -60,6 +61,31 @@ def hash_file(path: Path) -> tuple[int, str]:
     with storing(), path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return os.fstat(file.fileno()).st_size, digest
+
+
+class Hashed:
+    """A file to write to, whose size and SHA-256 are known at its end without reading it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._digest = file, hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hex."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes | array[int]) -> int:
+        """Appends the bytes."""
+        self._digest.update(data)
+        written = self._file.write(data)
+        self.size += written
+        return written
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        """Appends them one after the other."""
+        for piece in pieces:
+            self.write(piece)
 
 
 def link(source: Path, final: Path) -> None:

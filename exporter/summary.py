@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from exporter.sources import DETAIL_COLUMNS, DETAIL_STATUSES
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from domain.task import Task
     from exporter.sources import BatchTask, Detail
 
-# As `task_progress` of IoTDA spells them.
-_COUNTED = {
+COUNTED = {
     "Processing": "processing",
     "Success": "success",
     "Fail": "fail",
@@ -23,6 +23,8 @@ _COUNTED = {
     "Stopped": "stopped",
     "Removed": "removed",
 }
+"""Statuses as `task_progress` of IoTDA spells them."""
+
 _STATUS = DETAIL_COLUMNS.index("status")
 
 
@@ -36,12 +38,13 @@ class Tally:
     def add(self, page: Sequence[Detail]) -> None:
         """Counts a page."""
         self.rows += len(page)
-        self._by_status.update(row[_STATUS] for row in page if row[_STATUS] in _COUNTED)
+        self._by_status.update(map(itemgetter(_STATUS), page))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Total and counts; `other` are statuses that are not documented, which a view may hold."""
-        known = [(_COUNTED[status], self._by_status[status]) for status in DETAIL_STATUSES]
-        counts = [("total", self.rows), *known, ("other", self.rows - self._by_status.total())]
+        known = [(COUNTED[status], self._by_status[status]) for status in DETAIL_STATUSES]
+        other = self.rows - sum(count for _, count in known)
+        counts = [("total", self.rows), *known, ("other", other)]
         return [(f"task_progress.{name}", str(count)) for name, count in counts]
 
 

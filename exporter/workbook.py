@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from exporter.biff8.book import MAX_BYTES, Book
 from exporter.biff8.records import TooLarge
 from exporter.cells import Kind, are_plain, mend
-from exporter.disk import ResultsFailed, create_private, storing
+from exporter.disk import Hashed, ResultsFailed, create_private, storing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,13 +56,15 @@ class Repair:
 class Written:
     """What a closed workbook holds: rows of details, sheets of details, cells repaired.
 
-    `repairs` counts by kind; a cell may count for several kinds.
+    `repairs` counts by kind; a cell may count for several kinds. `size` is the file's bytes.
     """
 
     rows: int
     sheets: int
     repaired: int
     repairs: Mapping[Kind, int]
+    size: int
+    sha256: str
 
 
 class Workbook:
@@ -128,10 +130,11 @@ class Workbook:
         self._append(SUMMARY_HEADER, summary)
         self._append(SUMMARY_HEADER, list(self._repair_pairs()))
         with storing():
-            self._book.save(self._stream, about)
+            self._book.save(file := Hashed(self._stream), about)
             self._files.close()
         self._closed = True
-        return Written(self.rows, self.sheets, self._repaired, dict(self._kinds))
+        kinds = dict(self._kinds)
+        return Written(self.rows, self.sheets, self._repaired, kinds, file.size, file.sha256)
 
     def abandon(self) -> None:
         """Removes what was written, unless it was closed."""

@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import contextmanager
 from threading import Lock, local
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from eventsourcing.persistence import PersistenceError
 
@@ -18,7 +19,7 @@ from projections.position import Position, apply_page, news_since
 from projections.rebuild import UNATTENDED, rebuild
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from eventsourcing.persistence import ApplicationRecorder
     from sqlite_utils import Database
@@ -50,9 +51,17 @@ def reading() -> Iterator[None]:
 
 
 class _Mine(local):
-    """Of each thread, the tables that it has caught up."""
+    """Of each thread, the tables that it has caught up, and what was found in them before."""
 
     database: Database | None = None
+    known: Known | None = None
+
+
+Known = dict[Any, Any]
+"""What was found in tables in which nothing has changed since."""
+
+KNOWN_MOST = 10_000
+"""How much of it is kept: who asks for what is not there must not fill the memory."""
 
 
 class Follower:
@@ -65,9 +74,13 @@ class Follower:
         *,
         page: int = PAGE,
         watch: Callable[[], float] = monotonic,
+        mark: Callable[[], Hashable | None] = lambda: None,
     ) -> None:
+        """`mark` gives another mark after every commit to the log, or None where none is cheap."""
         self.recorder = recorder
         self.tables = tables
+        self._mark = mark
+        self._seen: WeakKeyDictionary[Database, tuple[Hashable, Known]] = WeakKeyDictionary()
         self._page = page
         self._watch = watch
         self._applying = Lock()
@@ -106,6 +119,7 @@ class Follower:
         refused = None
         with self._current() if brief else self.caught_up() as database:
             self._mine.database = database
+            self._mine.known = self._seen[database][1] if brief and database else None
             try:
                 yield database is not None
             except Unavailable:
@@ -113,16 +127,31 @@ class Follower:
             except Exception as error:  # noqa: BLE001 (no fault of the tables: they are kept open)
                 refused = error
             finally:
-                self._mine.database = None
+                self._mine.database = self._mine.known = None
         if refused:
             raise refused
+
+    @property
+    def known(self) -> Known:
+        """What this thread may take for found, within `once`; it may put more into it."""
+        return {} if self._mine.known is None else self._mine.known
 
     @contextmanager
     def _current(self) -> Iterator[Database | None]:
         """The tables, if they have all that the log has."""
         with reading(), self.tables.open() as database:
-            news = news_since(self.recorder, Position.stored(database), 1)
-            yield None if news is None or news else database
+            yield database if self._is_current(database) else None
+
+    def _is_current(self, database: Database) -> bool:
+        mark = self._mark()  # before the log is read: what is committed in between gives another
+        seen, known = self._seen.get(database, (None, {}))
+        if mark is not None and mark == seen and len(known) < KNOWN_MOST:
+            return True
+        news = news_since(self.recorder, Position.stored(database), 1)
+        if news is None or news:
+            return False
+        self._seen[database] = mark, {}
+        return True
 
     def position(self) -> Position:
         """How far the tables are, without catching up.

@@ -1,98 +1,32 @@
-"""The event log: the library's recorder over an event store named by a URL."""
+"""The event log: what an open event store offers, whatever it is made of; one is opened by URL."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sqlite3
-from collections import deque
-from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache
-from hashlib import blake2b
-from pathlib import Path
-from threading import Lock
-from time import monotonic, sleep
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
-from eventsourcing.sqlite import (
-    SQLiteApplicationRecorder,
-    SQLiteConnection,
-    SQLiteCursor,
-    SQLiteDatastore,
-)
+from eventsourcing.persistence import ApplicationRecorder
+
+from projections.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Hashable, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
     from uuid import UUID
 
     from eventsourcing.persistence import Notification
 
     from domain.conditions import OwnerId
 
-BUSY_SECONDS = 5.0
-TURN_SECONDS = 0.25
-STRIPES = 256
-STREAMS_REMEMBERED = 4096
-_TURN_PAUSE = 0.002
-_SCHEME = "sqlite:///"
-_BEFORE_ALL = -(2**63)
-_EVENTS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
-_NEXT = f"{_EVENTS} WHERE rowid > ? ORDER BY rowid LIMIT ?"
-_OF_STREAM = (
-    f"{_EVENTS} WHERE originator_id = ? AND rowid <= ? AND rowid > ?"
-    " ORDER BY originator_version DESC LIMIT ?"
-)
+BEFORE_ALL = -(2**63)
+"""Less than every position."""
+
+_SQLITE, _POSTGRES = "sqlite:///", "postgresql://"
 
 
 class CannotOpen(Exception):
     """The event store named by a URL cannot be opened; the text says which and why."""
-
-
-class OpenLog:
-    """An open event store; `turns` lets a hot owner's writers take turns."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._store = SQLiteStore(path)
-        self.recorder = Recorder(self._store)
-        self.turns = Turns(path.with_name(path.name + "-turns"))
-
-    def create(self) -> None:
-        """Makes the file, for its owner alone, and the tables, where they are missing."""
-        self.path.touch(mode=0o600)
-        self.recorder.create_table()
-
-    def close(self) -> None:
-        """Closes every connection that is not in use."""
-        self._store.close()
-
-
-def open_log(url: str) -> OpenLog:
-    """Opens the event store, and makes its tables where they are missing.
-
-    Raises:
-        CannotOpen: another kind of URL, or a file that cannot be made or read.
-    """
-    path = event_file(url)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = OpenLog(path)
-        log.create()
-    except (OSError, OperationalError, InterfaceError) as error:
-        raise CannotOpen(f"The event store '{url}' cannot be opened: {error}.") from error
-    return log
-
-
-def event_file(url: str) -> Path:
-    """The file of an event store, which need not be there.
-
-    Raises:
-        CannotOpen: another kind of URL.
-    """
-    if not url.startswith(_SCHEME):
-        raise CannotOpen(f"The event store '{url}' is not of a known kind: use sqlite:///PATH.")
-    return Path(url.removeprefix(_SCHEME))
 
 
 class Stored(NamedTuple):
@@ -105,195 +39,100 @@ class Stored(NamedTuple):
     state: bytes
 
 
-class Recorder(SQLiteApplicationRecorder):
-    """The library's recorder, reading the log in half its time: every read table is made of it."""
+class Recorder(ApplicationRecorder):
+    """The library's recorder, and what else is asked of a log. Raises its `PersistenceError`s.
 
-    def __init__(self, datastore: SQLiteDatastore) -> None:
-        super().__init__(datastore)
-        self._stream = lru_cache(STREAMS_REMEMBERED)(self.convert_originator_id)
+    Events appear in the order of their positions, so a reader that goes on from the last one it
+    saw misses none. Positions may have gaps: they are no counts.
+    """
 
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
-        """The next events, at most `limit`, as the library's recorder gives them."""
-        if stop is not None or topics:
-            return super().select_notifications(
-                start, limit, stop, topics, inclusive_of_start=inclusive_of_start
-            )
-        after = _BEFORE_ALL if start is None else start - inclusive_of_start
-        return self._read(_NEXT, after, limit)
-
+    @abstractmethod
     def events_of(
         self, stream: UUID, until: int, after: int = 0, newest: int = -1
     ) -> list[Notification]:
         """A stream's events up to a position, oldest first; of many only the newest."""
-        return self._read(_OF_STREAM, stream.hex, until, after, newest)[::-1]
 
-    def _read(self, query: str, *values: str | int) -> list[Notification]:
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.sqlite_cursor.row_factory = None
-            cursor.execute(query, values)
-            rows, known = cursor.fetchall(), self._stream
-        events = [
-            Stored(at, known(stream), version, topic, state)
-            for at, stream, version, topic, state in rows
-        ]
-        return cast("list[Notification]", events)
-
+    @abstractmethod
     def topics(self) -> dict[str, int]:
         """Every topic that stands in the log, and where it does first. Reads all of it."""
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute("SELECT topic, min(rowid) FROM stored_events GROUP BY topic")
-            return {row[0]: row[1] for row in cursor.fetchall()}
 
 
-class SQLiteStore(SQLiteDatastore):
-    """The library's datastore with connections of our own making.
+class Cursor(Protocol):
+    """A transaction at tables beside the log. Rows are read by name: `row["user_id"]`."""
 
-    The library's pool hands out reading connections through the semaphore that writers wait at,
-    and caches a single statement. Here readers never wait, and a writer takes the write lock at
-    once, so that its transaction cannot fail half-way for another's, but only wait, at most
-    `busy_seconds`. With `read_only` nothing can be written. `synchronous` is SQLite's: FULL has a
-    write on disk when it ends, after NORMAL a power loss may take the last ones.
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed or found."""
+
+    def execute(self, query: str, values: Sequence[Any] = (), /) -> object:
+        """Runs a statement in which `?`, and nothing else, stands for a value."""
+
+    def fetchone(self) -> Any:
+        """The next row; None after the last."""
+
+    def fetchall(self) -> Sequence[Any]:
+        """The rows that are left."""
+
+
+class OpenLog(Protocol):
+    """An open event store; safe for threads.
+
+    `url` names it for people and shows no password, `kind` is its beginning. `turns(owner)` lets a
+    hot owner's writers take turns. `clock` tells the time that events are to carry, the same on
+    all machines that share the store, and raises `domain.refusals.Unavailable`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        read_only: bool = False,
-        busy_seconds: float = BUSY_SECONDS,
-        synchronous: Literal["FULL", "NORMAL"] = "FULL",
-    ) -> None:
-        self._path = path
-        self._read_only = read_only
-        self._busy_seconds = busy_seconds
-        self._synchronous = synchronous
-        self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
-        self._writing = Lock()
-        super().__init__(str(path))
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
 
-    @contextmanager
-    def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
-        """A connection of this call's alone; `commit` is the library's word for writing."""
-        del commit
-        file = self._file()
-        connection = self._reuse(file) or self._connect()
-        try:
-            yield connection
-            if self._file() != file:
-                raise OperationalError("another file was put in the event store's place")
-        except BaseException:
-            # At once: an error that is kept would keep the connection's cursor, and its lock.
-            connection.rollback()
-            connection.close()
-            raise
-        self._idle.append((file, connection))
+    @property
+    def url(self) -> str:
+        """The store's name without its password."""
 
-    @contextmanager
-    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """One transaction: a write, or a read of one moment."""
-        if not commit:
-            with self.get_connection(commit=False) as connection, _translated():
-                yield connection.cursor()
-            return
-        if not self._writing.acquire(timeout=self._busy_seconds):
-            raise OperationalError("another writer of this process holds the event store")
-        try:
-            with self.get_connection(commit=True) as connection, _translated():
-                cursor = connection.cursor()
-                cursor.execute("BEGIN IMMEDIATE")
-                yield cursor
-                connection.commit()
-        finally:
-            self._writing.release()
+    @property
+    def recorder(self) -> Recorder:
+        """The events."""
 
-    def _file(self) -> tuple[int, int]:
-        """Which file is at the path: what an unlinked one holds, nobody finds again."""
-        with _translated():
-            status = self._path.stat()
-        return status.st_dev, status.st_ino
+    @property
+    def turns(self) -> Callable[[OwnerId], AbstractContextManager[object]]:
+        """How an owner's writers take turns, for fairness alone."""
 
-    def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
-        while self._idle:
-            known, connection = self._idle.pop()
-            if known == file:
-                return connection
-            connection.close()
-        return None
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The time for events."""
+
+    def mark(self) -> Hashable | None:
+        """Another one after every commit; None where it would cost as much as reading on."""
+
+    def reading(self) -> AbstractContextManager[Cursor]:
+        """A read of tables beside the log, of one moment."""
+
+    def writing(self) -> AbstractContextManager[Cursor]:
+        """A write to tables beside the log: all of it, or nothing; on disk when it ends."""
+
+    def create(self) -> None:
+        """Makes the tables where they are missing; several may do so at once."""
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
-        while self._idle:
-            self._idle.pop()[1].close()
-        super().close()
-
-    def _connect(self) -> SQLiteConnection:
-        with _translated():
-            raw = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
-                uri=True,
-                timeout=self._busy_seconds,
-                isolation_level=None,
-                cached_statements=128,
-                check_same_thread=False,
-            )
-            try:
-                if not self._read_only:
-                    raw.execute("PRAGMA journal_mode=WAL")
-                    raw.execute(f"PRAGMA synchronous={self._synchronous}")
-            except sqlite3.Error:
-                raw.close()
-                raise
-            raw.row_factory = sqlite3.Row
-        return SQLiteConnection(raw, max_age=None)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Lets SQLite's errors out as the library's, which the journal knows."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise IntegrityError(error) from error
-    except (sqlite3.Error, OSError) as error:
-        raise OperationalError(error) from error
+def open_log(url: str) -> OpenLog:
+    """Opens the event store, and makes its tables where they are missing.
 
-
-class Turns:
-    """Lets one owner's writers take turns over all processes of a machine, for fairness alone.
-
-    The version check keeps the rules; so whoever waits longer than `TURN_SECONDS` goes on without
-    (a stopped process may hold the lock).
+    Raises:
+        CannotOpen: another kind of URL, or a store that cannot be made or reached.
     """
+    if url.startswith(_SQLITE):
+        from projections.stores.sqlite import open_sqlite
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_sqlite(url)
+    if url.startswith(_POSTGRES):
+        from projections.stores.postgres import open_postgres
 
-    @contextmanager
-    def __call__(self, owner: OwnerId) -> Iterator[None]:
-        """Waits for the owner's turn, at most `TURN_SECONDS`."""
-        stripe = blake2b("/".join(owner).encode(), digest_size=1).hexdigest()
-        with ExitStack() as held:
-            with suppress(OSError):  # a turn is fairness, not worth a refusal
-                descriptor = os.open(self._folder / stripe, os.O_RDWR | os.O_CREAT, 0o600)
-                held.callback(os.close, descriptor)
-                _lock(descriptor)
-            yield
-
-
-def _lock(descriptor: int) -> None:
-    until = monotonic() + TURN_SECONDS
-    while monotonic() < until:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sleep(_TURN_PAUSE)
-    return None
+        return open_postgres(url)
+    raise CannotOpen(
+        f"The event store '{shown(url)}' is not of a known kind: use {_SQLITE}PATH or "
+        f"{_POSTGRES}USER@HOST/DATABASE."
+    )

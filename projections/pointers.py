@@ -25,10 +25,21 @@ class Pointers:
     def __init__(self, folder: Path, version: int) -> None:
         self._folder = folder
         self._suffix = f"-v{version}"
+        self._seen: dict[str, tuple[tuple[int, int], str | None]] = {}
 
     def read(self, pointer: str) -> str | None:
         """What a pointer says; None where there is none."""
-        return _line(self._path(pointer))
+        try:
+            status = os.stat(f"{self._folder}/{pointer}{self._suffix}")  # noqa: PTH116 (often)
+        except FileNotFoundError:
+            return None
+        file = status.st_ino, status.st_ctime_ns
+        seen = self._seen.get(pointer)
+        if seen and seen[0] == file:
+            return seen[1]
+        line = _line(self._path(pointer))
+        self._seen[pointer] = file, line
+        return line
 
     def write(self, pointer: str, line: str) -> None:
         """Makes a pointer say something, for every process at its next look; durable."""

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 from json import loads
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from domain.task import task_stream
 from projections.rows import (
     AppRow,
     FileRow,
     KeyRow,
+    ListedTask,
     MemberRow,
     Page,
     ProjectRow,
     QuotaRow,
+    R,
     TaskRow,
     UserRow,
+    all_of,
     columns_of,
-    reader_of,
 )
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_utils import Database
+
     from domain.conditions import OwnerId
     from projections.follower import Follower
 
-R = TypeVar("R")
-
 # Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
-_WORK = """
-    SELECT {columns} FROM tasks JOIN quotas USING (project_id, user_id)
-    WHERE status = 'Processing'
-    ORDER BY (SELECT count(*) FROM tasks AS running WHERE running.status = 'Processing'
-              AND running.held AND running.project_id = tasks.project_id
-              AND running.user_id = tasks.user_id), quotas.served, task_id
+_LINE = """
+    WITH running AS (
+        SELECT project_id, user_id, count(*) AS running FROM tasks
+        WHERE status = 'Processing' AND held GROUP BY project_id, user_id
+    ), line AS (
+        SELECT tasks.*, coalesce(running, 0) AS running, served FROM tasks
+        JOIN quotas USING (project_id, user_id) LEFT JOIN running USING (project_id, user_id)
+        WHERE status = 'Processing'
+    )
+"""
+_WORK = "{line} SELECT {columns} FROM line ORDER BY running, served, task_id"
+_BEFORE = """{line}
+    SELECT count(*) FROM line, (SELECT running, served, task_id FROM line WHERE task_id = ?) AS this
+    WHERE NOT held AND (line.running, line.served, line.task_id)
+        <= (this.running, this.served, this.task_id)
 """
 
 
@@ -63,14 +76,14 @@ class Queries:
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
         # One snapshot: the first statement is read to its end after the second has run.
         with self.follower.caught_up() as database:
-            ask = database.conn.execute
-            count = ask(f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
-            found = ask(
-                f"SELECT {columns_of(TaskRow)} FROM tasks WHERE {where}"  # noqa: S608
+            count = _ask(database, f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
+            found = _ask(
+                database,
+                f"SELECT {columns_of(ListedTask)} FROM tasks WHERE {where}"  # noqa: S608
                 " AND task_id < :_marker ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
                 page,
             )
-            return Page(list(map(reader_of(TaskRow), found)), count.fetchone()[0])
+            return Page(all_of(ListedTask, found), count.fetchone()[0])
 
     def task(self, owner: OwnerId, task_id: str) -> TaskRow | None:
         """One of the owner's kept tasks."""
@@ -89,23 +102,29 @@ class Queries:
     def work(self) -> list[TaskRow]:
         """Unfinished tasks in the order in which exporters should look at them."""
         with self.follower.caught_up() as database:
-            found = database.conn.execute(_WORK.format(columns=columns_of(TaskRow, "tasks")))
-            return list(map(reader_of(TaskRow), found))
+            found = _ask(database, _WORK.format(line=_LINE, columns=columns_of(TaskRow)))
+            return all_of(TaskRow, found)
 
-    def queue_position(self, task_id: str) -> int | None:
+    def queue_position(self, task: TaskRow) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
-        waiting = [task.task_id for task in self.work() if not task.held]
-        return waiting.index(task_id) + 1 if task_id in waiting else None
+        if task.held or task.status != "Processing":
+            return None
+        with self.follower.caught_up() as database:
+            return (
+                int(_ask(database, _BEFORE.format(line=_LINE), [task.task_id]).fetchone()[0])
+                or None
+            )
 
     def current_file(self, conditions: str) -> FileRow | None:
         """The file that is current for these conditions (their digest; contract, section 2.4)."""
         with self.follower.caught_up() as database:
-            found = database.conn.execute(
+            found = _ask(
+                database,
                 f"SELECT {columns_of(FileRow, 'files')} FROM results JOIN files"  # noqa: S608
                 " ON files.key = results.current WHERE results.conditions = ?",
                 [conditions],
-            ).fetchone()
-            return reader_of(FileRow)(found) if found else None
+            )
+            return next(iter(all_of(FileRow, found)), None)
 
     def file(self, key: str) -> FileRow | None:
         """The file of a kept task, or one that is current, by its key in the result store."""
@@ -138,7 +157,7 @@ class Queries:
 
     def key(self, access_key: str) -> KeyRow | None:
         """An access key that is not revoked; it may have expired."""
-        return self._one(KeyRow, "keys", access_key=access_key)
+        return self._known(KeyRow, "keys", access_key=access_key)
 
     def keys(self, user_id: str) -> list[KeyRow]:
         """A user's access keys."""
@@ -154,7 +173,7 @@ class Queries:
 
     def member(self, project_id: str, user_id: str) -> MemberRow | None:
         """What a user may do in a project; None: nothing."""
-        return self._one(MemberRow, "members", project_id=project_id, user_id=user_id)
+        return self._known(MemberRow, "members", project_id=project_id, user_id=user_id)
 
     def memberships(
         self, user_id: str | None = None, project_id: str | None = None
@@ -177,6 +196,14 @@ class Queries:
                 for row in database.execute("SELECT status, count(*) FROM tasks GROUP BY status")
             )
 
+    def _known(self, kind: type[R], table: str, **key: str) -> R | None:
+        """What every request asks for, and seldom changes: not found anew where nothing did."""
+        known, at = self.follower.known, (table, *key.values())
+        if at not in known:
+            known[at] = self._one(kind, table, **key)
+        found: R | None = known[at]
+        return found
+
     def _one(self, kind: type[R], table: str, **key: str) -> R | None:
         found = self._all(kind, table, **key)
         return found[0] if found else None
@@ -186,4 +213,11 @@ class Queries:
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:
             query = f"SELECT {columns_of(kind)} FROM {table} WHERE {where}"  # noqa: S608
-            return list(map(reader_of(kind), database.conn.execute(query, wanted)))
+            return all_of(kind, _ask(database, query, wanted))
+
+
+def _ask(database: Database, query: str, values: Any = ()) -> sqlite3.Cursor:
+    """A query whose rows are plain tuples."""
+    cursor = database.conn.cursor()
+    cursor.row_factory = None
+    return cursor.execute(query, values)

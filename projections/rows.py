@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 (read by msgspec)
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from domain.conditions import OwnerId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-R = TypeVar("R")
+
+class Found(msgspec.Struct, frozen=True, array_like=True):
+    """The columns of a table that somebody asks for, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task that is kept. `conditions` is their digest; `version` that of its stream."""
+R = TypeVar("R", bound=Found)
+
+
+class ListedTask(Found, frozen=True):
+    """What a list tells of a task that is kept; times as the tables hold them (`registry.text`)."""
 
     task_id: str
-    project_id: str
-    user_id: str
-    conditions: str
     resource_type: str
     resource_condition: str
     export_format: str
-    app_type: str
-    scope: str | None
-    app_id: str | None
-    instance_id: str | None
     status: str
     rows: int
-    total: int | None
     progress: int
-    created_at: datetime
-    ended_at: datetime | None
+    created_at: str
+    ended_at: str | None
+    app_type: str
+    app_id: str | None
+    total: int | None
     error_code: str | None
     error_msg: str | None
+
+
+class TaskRow(ListedTask, frozen=True):
+    """All of a task that is kept. `conditions` is their digest; `version` that of its stream."""
+
+    project_id: str
+    user_id: str
+    conditions: str
+    scope: str | None
+    instance_id: str | None
     attempt: int
     exporter: str | None
     held: bool
@@ -52,8 +63,7 @@ class TaskRow:
         return OwnerId(self.project_id, self.user_id)
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaRow:
+class QuotaRow(Found, frozen=True):
     """An owner's numbers; `served` is the log position of the last time an exporter began one."""
 
     project_id: str
@@ -64,8 +74,7 @@ class QuotaRow:
     last_download: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(Found, frozen=True):
     """A result file of a kept task or of current conditions; superseded since when, if it is."""
 
     key: str
@@ -82,8 +91,7 @@ class FileRow:
     superseded_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectRow:
+class ProjectRow(Found, frozen=True):
     """A project; `upstream_project_id` is the cloud project it may export from."""
 
     project_id: str
@@ -92,8 +100,7 @@ class ProjectRow:
     upstream_project_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AppRow:
+class AppRow(Found, frozen=True):
     """An app (resource space) of a project."""
 
     project_id: str
@@ -101,8 +108,7 @@ class AppRow:
     is_default: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
+class MemberRow(Found, frozen=True):
     """What a user may do in a project: everything (`admin`), or what `policy` (JSON text) says."""
 
     project_id: str
@@ -111,8 +117,7 @@ class MemberRow:
     policy: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRow:
+class KeyRow(Found, frozen=True):
     """An access key that has not been revoked; its secret lives in the vault."""
 
     access_key: str
@@ -121,8 +126,7 @@ class KeyRow:
     expires: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
+class UserRow(Found, frozen=True):
     """A user that has not been removed; `password_version` grows with every change of it."""
 
     user_id: str
@@ -134,47 +138,25 @@ class UserRow:
 class Page:
     """A page of an owner's tasks, newest first, and how many match in all."""
 
-    tasks: list[TaskRow]
+    tasks: Sequence[ListedTask]
     count: int
 
 
-_READ: dict[str, Callable[[Any], Any]] = {"bool": bool, "datetime": datetime.fromisoformat}
-"""SQLite keeps times as text and truths as numbers."""
-
-
 def row_of(kind: type[R], row: Mapping[str, Any]) -> R:
-    """A dataclass of a row that holds its columns, and perhaps others."""
-    found: R = reader_of(kind)([row[field.name] for field in fields(cast("Any", kind))])
-    return found
+    """One of these, of a row that holds its columns, and perhaps others."""
+    return all_of(kind, [[row[name] for name in kind.__struct_fields__]])[0]
 
 
-def columns_of(kind: Any, table: str | None = None) -> str:
-    """A row's columns in the order in which `reader_of` reads them, for a SELECT."""
-    columns: str = _columns_of(kind, f"{table}." if table else "")
-    return columns
+def all_of(kind: type[R], found: Iterable[Sequence[Any]]) -> list[R]:
+    """These, of rows that hold just the columns of `columns_of`.
 
-
-def reader_of(kind: Any) -> Callable[[Sequence[Any]], Any]:
-    """What makes a dataclass of the values of its columns."""
-    reader: Callable[[Sequence[Any]], Any] = _reader_of(kind)
-    return reader
+    SQLite keeps times as text and truths as numbers.
+    """
+    return msgspec.convert(list(found), list[kind], strict=False)  # type: ignore[valid-type]
 
 
 @cache
-def _columns_of(kind: Any, before: str) -> str:
-    return ", ".join(before + field.name for field in fields(kind))
-
-
-@cache
-def _reader_of(kind: Any) -> Any:
-    read = [(n, _READ.get(str(each.type).split(" ")[0])) for n, each in enumerate(fields(kind))]
-    special = [(number, convert) for number, convert in read if convert]
-
-    def reader(row: Sequence[Any]) -> Any:
-        values = list(row)
-        for number, convert in special:
-            if values[number] is not None:
-                values[number] = convert(values[number])
-        return kind(*values)
-
-    return reader
+def columns_of(kind: type[Found], table: str = "") -> str:
+    """A row's columns in their order, for a SELECT; of this table, where there are several."""
+    before = f"{table}." if table else ""
+    return ", ".join(before + name for name in kind.__struct_fields__)

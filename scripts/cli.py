@@ -38,6 +38,7 @@ _COMMANDS = {
     "rebuild": "rebuild",
     "backup": "backup",
     "restore": "backup",
+    "migrate": "migrate",
     "doctor": "doctor",
     "config": "config",
     "worker": "serve",

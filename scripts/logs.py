@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
+
+from msgspec.json import Encoder
+
+_ENCODER = Encoder()
+
+# What no line says, nobody needs to find out for each.
+logging.logThreads = logging.logMultiprocessing = False
 
 
 class JsonLine(logging.Formatter):
@@ -18,11 +24,11 @@ class JsonLine(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "pid": record.process,
-            "message": record.getMessage(),
+            "message": record.getMessage().encode(errors="backslashreplace").decode(),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _ENCODER.encode(line).decode()
 
 
 def log_to_stderr(level: str = "info") -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ from api.audit.note import NodeKey, read_note
 from api.audit.place import CheckpointName, LocalPlace
 from api.audit.sinks import open_sink
 from tests.facts import OPERATOR
+from tests.meddling import alter
 from tests.node import Node
 
 if TYPE_CHECKING:
@@ -27,9 +26,12 @@ KEY = NodeKey(bytes(range(32)))
 class Audited:
     """One node, its auditor, and a clock that only a test moves."""
 
-    def __init__(self, folder: Path, *sinks: str, key: NodeKey = KEY, place=None) -> None:
+    def __init__(
+        self, folder: Path, *sinks: str, key: NodeKey = KEY, place=None, url: str | None = None
+    ) -> None:
         self.folder, self.key, self.sinks = folder, key, sinks
-        self.node = Node(f"sqlite:///{folder}/events.sqlite", folder / "read")
+        self.url = url or f"sqlite:///{folder}/events.sqlite"
+        self.node = Node(self.url, folder / "read")
         self.story = self.node.story
         self.place = place or LocalPlace(folder / "audit")
         self.story.ledger.begin(OPERATOR)
@@ -80,10 +82,7 @@ class Audited:
 
     def alter(self, *statements: str) -> None:
         """What somebody does to the event store behind our back."""
-        path = self.folder / "events.sqlite"
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            for each in statements:
-                database.execute(each)
+        alter(self.url, *statements)
 
     def forget(self) -> None:
         """As when somebody deletes the read tables: they are made anew, of whatever the log is."""

@@ -13,6 +13,7 @@ from api.audit.receipt import receipt
 from api.audit.stored import open_events
 from projections.log import open_log
 from tests.facts import ANN, BEN, OPERATOR, Story
+from tests.meddling import alter
 from tests.sealed import seal
 
 if TYPE_CHECKING:
@@ -26,16 +27,14 @@ ALONE = ("-I", "-S")
 class House:
     """A sealed log of two owners, and what is made of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.place = folder, folder / "audit"
-        self.events = folder / "events.sqlite"
-        self.url = f"sqlite:///{self.events}"
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.place, self.url = folder, folder / "audit", url
         self.log = open_log(self.url)
         self.story = Story(self.log.recorder)
         self.story.ledger.begin(OPERATOR)
         self.of_ann = self.completed(ANN)
         self.of_ben = self.completed(BEN)
-        self.note = seal(self.events, self.place)
+        self.note = seal(self.url, self.place)
 
     def completed(self, owner=ANN) -> str:
         """A completed task's id."""
@@ -57,8 +56,7 @@ class House:
 
     def change(self, sql: str, *values: object) -> None:
         """What somebody does to the store."""
-        with self.log.recorder.datastore.transaction(commit=True) as cursor:
-            cursor.execute(sql, values)
+        alter(self.url, sql, values=values)
 
 
 def run(folder: Path, *arguments: str, python=("-I",), path: str | None = None):

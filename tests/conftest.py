@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.database import Database
     from tests.places import Place
 
 SETTINGS = ("EXPORT_TASKS_", "AWS_", "HUAWEICLOUD_", "HUAWEICLOUDSDK_")
@@ -46,6 +47,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("EXPORT_TASKS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    """A PostgreSQL server for all tests of this process; each makes a schema of its own in it."""
+    from tests.database import QUICK, running_database
+
+    with running_database(**QUICK) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def events_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an event store that is not made yet; a test that uses it runs over each."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/events.sqlite"
+    database: Database = request.getfixturevalue("database")
+    return database.fresh()
 
 
 @pytest.fixture(scope="session")

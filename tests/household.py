@@ -32,13 +32,13 @@ class Crash(BaseException):
 class Household:
     """One installation with two projects and nobody in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder}/events.sqlite"
+        self.url = url or f"sqlite:///{folder}/events.sqlite"
         self.log = open_log(self.url)
         self.story = Story(self.log.recorder)
         self.register = Register(self.story.journal)
-        self.vault = Vault(self.url, SECRET_KEY)
+        self.vault = Vault(self.log, SECRET_KEY)
         self.tables = ReadTables(folder / "read")
         self.queries = Queries(Follower(self.log.recorder, self.tables))
         self.erasures = Erasures(folder / ERASURES)
@@ -57,11 +57,11 @@ class Household:
     def rows(self) -> dict[str, int]:
         """How many rows the vault's tables have."""
         tables = ("people", "secrets", "passwords")
-        with self.vault._reading() as cursor:
+        with self.vault.reading() as cursor:
             counts = {}
             for table in tables:
-                cursor.execute(f"SELECT count(*) FROM {table}")
-                counts[table] = cursor.fetchone()[0]
+                cursor.execute(f"SELECT count(*) AS number FROM {table}")
+                counts[table] = cursor.fetchone()["number"]
         return counts
 
     @contextmanager
@@ -102,6 +102,5 @@ class Household:
 
     def close(self) -> None:
         """Gives back what it holds."""
-        self.vault.close()
         self.tables.close()
         self.log.close()

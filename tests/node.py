@@ -23,7 +23,7 @@ class Node:
         self.story = Story(self.log.recorder)
         self.register = Register(self.story.journal)
         self.tables = ReadTables(folder)
-        self.follower = Follower(self.log.recorder, self.tables, **options)
+        self.follower = Follower(self.log.recorder, self.tables, mark=self.log.mark, **options)
         self.queries = Queries(self.follower)
 
     def rows(self, table: str) -> list[dict]:

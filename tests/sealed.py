@@ -18,9 +18,9 @@ KEY = NodeKey(bytes(range(32)))
 OTHER = NodeKey(bytes(range(1, 33)))
 
 
-def seal(events: Path, place: Path, *, key: NodeKey = KEY, tiles: bool = True) -> Path:
+def seal(url: str, place: Path, *, key: NodeKey = KEY, tiles: bool = True) -> Path:
     """Signs what a log is now, and lays down its tiles; the note's file."""
-    with open_events(f"sqlite:///{events}") as opened:
+    with open_events(url) as opened:
         log = Log(opened)
     incarnation, count = log.lineage.current or "", log.count
     if tiles:

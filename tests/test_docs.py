@@ -175,7 +175,7 @@ class Case:
         place.export()
         self.words = {"$KEY": KEY.verifier.text, "$TASK": task}
         at_home = folder / "home"
-        note = seal(at_home / "events.sqlite", at_home / "audit")
+        note = seal(f"sqlite:///{at_home}/events.sqlite", at_home / "audit")
         self.home.run("limits", "set", "--kept", "49")
         self.home.run("audit", "bundle", str(folder / "bundle"))
         shutil.copy(note, folder / "bundle" / "checkpoint.txt")

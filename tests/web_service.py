@@ -30,8 +30,8 @@ NOWHERE = "0" * 24
 class Service:
     """The API of a household, in this process."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.household = Household(folder)
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.household = Household(folder, settings.get("events"))
         self.story = self.household.story
         settings = {"home": folder, "secret_key": SECRET_KEY.decode(), **settings}
         self.settings = Settings.read({}, **settings)

@@ -84,9 +84,11 @@ class Storing:
 class Workshop:
     """One installation, with a batch task or more, and as many exporters as a test wants."""
 
-    def __init__(self, folder: Path, results_url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, events_url: str | None = None, results_url: str | None = None
+    ) -> None:
         self.folder = folder
-        self.events_url = f"sqlite:///{folder}/events.sqlite"
+        self.events_url = events_url or f"sqlite:///{folder}/events.sqlite"
         self.source_url = f"sqlite:///{folder}/source.sqlite"
         self.log = open_log(self.events_url)
         self.story = Story(self.log.recorder)

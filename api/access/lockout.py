@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
-from api.access.vault import folded_digest
+from api.access.vault_seals import folded_digest
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from eventsourcing.sqlite import SQLiteCursor
-
     from api.access.vault import Vault
+    from projections.log import Cursor
 
 TRIES_OF_A_NAME = 5
 """Wrong passwords in a row for one user name, known or not, before it is locked."""
@@ -32,10 +31,10 @@ LOCKED = timedelta(minutes=5)
 HELD_BACK_SECONDS = 1.0
 """How long the answer to a wrong signature waits where there were too many."""
 
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS tries (subject BLOB PRIMARY KEY, number INTEGER NOT NULL,"
-    " last REAL NOT NULL) STRICT",
-    "CREATE INDEX IF NOT EXISTS tries_last ON tries (last)",
+
+_COUNTED = (
+    "INSERT INTO tries VALUES (?, ?, ?) ON CONFLICT (subject)"
+    " DO UPDATE SET number = excluded.number, last = excluded.last"
 )
 
 
@@ -77,9 +76,7 @@ class Lockout:
     def __init__(self, vault: Vault, secret_key: bytes) -> None:
         self._vault = vault
         self._key = derive(secret_key, "lockout")
-        with vault.writing() as cursor:
-            for table in _TABLES:
-                cursor.execute(table)
+        vault.create("tries")
 
     def begin(self, name: str, address: str | None, now: datetime) -> None:
         """Counts a try before it is made, so that many at once are no more than one by one.
@@ -93,7 +90,7 @@ class Lockout:
             numbers = [_number(cursor, subject, at) for subject in subjects]
             for subject, number in zip(subjects, numbers, strict=True):
                 row = (subject.key, number + 1, at)
-                cursor.execute("INSERT OR REPLACE INTO tries VALUES (?, ?, ?)", row)
+                cursor.execute(_COUNTED, row)
 
     def succeeded(self, name: str, address: str | None) -> None:
         """The password was right: whatever was wrong before is forgotten."""
@@ -109,13 +106,13 @@ class Lockout:
         return subjects
 
 
-def _forget_old(cursor: SQLiteCursor, now: float) -> None:
+def _forget_old(cursor: Cursor, now: float) -> None:
     """Rows that count no more; and those of a clock that was ahead."""
     lives = LOCKED.total_seconds()
     cursor.execute("DELETE FROM tries WHERE last <= ? OR last > ?", (now - lives, now + lives))
 
 
-def _number(cursor: SQLiteCursor, subject: _Subject, now: float) -> int:
+def _number(cursor: Cursor, subject: _Subject, now: float) -> int:
     """The tries so far. Raises Locked."""
     cursor.execute("SELECT number, last FROM tries WHERE subject = ?", (subject.key,))
     row = cursor.fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from api.access.sealing import CannotUnseal
@@ -10,6 +11,7 @@ from api.parts import Parts
 from api.settings import kept_secret
 from domain.refusals import Refusal
 from exporter.disk import sync
+from projections.log import open_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,11 +56,8 @@ def rotate(settings: Settings) -> Path:
 
 def _opens(url: str, secret_key: bytes) -> bool:
     """Is there anything in the vault, and is it sealed under this key?"""
-    try:
-        vault = Vault(url, secret_key)
-    except CannotUnseal:
-        return False
-    try:
-        return bool(vault.names())
-    finally:
-        vault.close()
+    with closing(open_log(url)) as log:
+        try:
+            return bool(Vault(log, secret_key).names())
+        except CannotUnseal:
+            return False

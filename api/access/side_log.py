@@ -20,10 +20,10 @@ from eventsourcing.persistence import PersistenceError
 
 from api.access.lockout import LOCKED, TRIES_FROM_AN_ADDRESS, TRIES_OF_A_KEY
 from api.access.sealing import CannotUnseal, Seal, derive
-from api.access.vault import folded_digest
+from api.access.vault_seals import folded_digest
 from domain.access.refused import Summary
 from domain.refusals import Refusal
-from projections.log import SQLiteStore
+from projections.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Stored: the event store as an auditor reads it, byte by byte, and never written to.
 
-Not the library's reader: that one trusts the store, and makes an object of every row. All SQL of
-the audit stands here; another kind of store is another class with the same methods.
+Not the library's reader: that one trusts the store, and makes an object of every row. What is
+read from a database of PostgreSQL's stands in `stored_postgres`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
+from api.access.vault_tables import COLUMNS
 from api.upkeep.copies import read_only
+from api.values import is_shared
 from domain.refusals import Refusal
 from projections import seal
-from projections.log import event_file
+from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +38,18 @@ _GAPS = (
     "SELECT originator_id, max(originator_version) FROM stored_events "
     "GROUP BY 1 HAVING count(*) != max(originator_version) LIMIT ?"
 )
+_COUNT = "SELECT count(*) FROM stored_events"
+_THERE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 _DAMAGE = {sqlite3.SQLITE_CORRUPT}
 _FIRST_ROWID = -(2**63)
 
 
 class CannotRead(Refusal):
     """The event store cannot be read at all; the text says why."""
+
+
+class NothingStored(CannotRead):
+    """The database is there, and no event store is in it."""
 
 
 class Unreadable(Refusal):
@@ -70,8 +78,14 @@ class Events(Protocol):
     def last(self, stream: Any) -> Row | None:
         """The last event of a stream."""
 
+    def count(self) -> int:
+        """How many events there are, without a look at them. Raises Unreadable, CannotRead."""
+
     def gaps(self, most: int) -> list[tuple[str, int]]:
         """Streams in which a version is missing, with their last one."""
+
+    def beside(self, table: str) -> list[tuple[Any, ...]]:
+        """The rows of a table of the vault, as of the same moment. Raises CannotRead."""
 
 
 class SQLiteEvents:
@@ -112,11 +126,23 @@ class SQLiteEvents:
         """The last event of a stream."""
         return self._one(_LAST, stream)
 
+    def count(self) -> int:
+        """How many there are."""
+        with _told():
+            return int(self._database.execute(_COUNT).fetchone()[0])
+
     def gaps(self, most: int) -> list[tuple[str, int]]:
         """Streams in which a version is missing, with their last one."""
         with suppress(sqlite3.Error):
             return self._database.execute(_GAPS, [most]).fetchall()
         return []
+
+    def beside(self, table: str) -> list[tuple[Any, ...]]:
+        """The rows of a table of the vault; none where there is no such table."""
+        with _told():
+            if not self._database.execute(_THERE, [table]).fetchone():
+                return []
+            return self._database.execute(select(table)).fetchall()
 
     def _one(self, query: str, value: Any) -> Row | None:
         with suppress(sqlite3.Error):
@@ -136,10 +162,22 @@ def open_events(url: str) -> Iterator[Events]:
 
     Raises:
         CannotOpen: another kind of URL.
-        CannotRead: there is none, or SQLite cannot open it.
+        CannotRead: there is none, or it cannot be opened.
     """
+    if is_shared(url):
+        from api.audit.stored_postgres import opened
+
+        with opened(url) as events:
+            yield events
+        return
     with _opened(event_file(url)) as database:
         yield SQLiteEvents(database)
+
+
+def select(table: str) -> str:
+    """What reads all rows of a table of the vault, in an order of their own."""
+    names = COLUMNS[table]
+    return f"SELECT {', '.join(names)} FROM {table} ORDER BY {names[0]}"  # noqa: S608
 
 
 @contextmanager
@@ -201,7 +239,7 @@ def facts_of(row: Row | None) -> dict[str, Any]:
 def event_of(row: Row) -> StoredEvent:
     """A row as the library would have it; what is no stream of ours stays what it is."""
     _, stream, version, topic, state = row
-    return StoredEvent(UUID(stream) if _is_stream(stream) else stream, version, topic, state)
+    return StoredEvent(UUID(stream) if is_stream(stream) else stream, version, topic, state)
 
 
 def _leaf(row: Row) -> bytes:
@@ -212,7 +250,7 @@ def _leaf(row: Row) -> bytes:
     return seal.leaf(event_of(row))
 
 
-def _is_stream(stream: object) -> bool:
+def is_stream(stream: object) -> bool:
     if not isinstance(stream, str) or len(stream) != 32:
         return False
     with suppress(ValueError):

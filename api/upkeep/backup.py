@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 from api.settings import KEY_FILE, SETTINGS
 from api.upkeep.copied_log import read_copy
 from api.upkeep.copies import (
-    Measure,
     alone_in,
     copy_database,
     is_embedded,
     measure,
-    result_chunks,
-    settle,
     write,
 )
-from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Absent, Manifest
+from api.upkeep.event_places import event_place
+from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Manifest
+from api.upkeep.result_copies import copy_results
+from api.values import is_shared
 from api.version import VERSION
 from domain.refusals import Refusal
-from exporter.disk import ResultsFailed, create_folder, names
-from exporter.results import SPOOL, LocalResults, ResultMissing
+from exporter.disk import create_folder, names
+from exporter.results import SPOOL, LocalResults
 from exporter.sources.sql import sqlite_path
-from projections.log import event_file
+from projections.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,13 +33,9 @@ if TYPE_CHECKING:
 
     from api.parts import Parts
     from api.settings import Settings
-    from exporter.results import Results
-    from projections.replay import Replay
+    from api.upkeep.event_places import EventPlace
 
     Tell = Callable[[str], object]
-
-TOLD_EVERY = 500
-"""Result files between two words about how far it is."""
 
 
 class CannotBackUp(Refusal):
@@ -50,32 +46,35 @@ def back_up(parts: Parts, folder: Path, *, with_secret_key: bool, tell: Tell) ->
     """Copies event store with vault, batch tasks and result files into a new or empty folder.
 
     The log is copied first, and sweepers are held off from before: so every file that is current in
-    the copied log was there, and still is. The vault stands in the same database as the log, so
-    both are of one moment. Current files that are lost already are named in the manifest; it is
-    written last, when all else is on the disk.
+    the copied log was there, and still is. The vault stands in the same store as the log, so both
+    are of one moment; whatever the store, their copy is a file. Current files that are lost already
+    are named in the manifest; it is written last, when all else is on the disk.
 
     Raises:
-        CannotBackUp: no event store; the folder is not empty; no secret key to copy.
-        CopyFailed, ResultsFailed, OSError: something cannot be read or written; no backup is left.
+        NothingThere: no event store.
+        CannotBackUp: the folder is not empty; no secret key to copy.
+        CopyFailed, CannotRead, ResultsFailed, OSError: something cannot be read or written; no
+            backup is left.
     """
-    events = event_file(parts.settings.events)
-    if not events.exists():
-        raise CannotBackUp(f"There is no event store at {events}: export-tasks init makes one.")
+    events = event_place(parts.settings)
+    events.must_be_there()
     secret = _secret(parts.settings) if with_secret_key else None
     with _made(folder), parts.results.hold():
         return _copy(parts, events, folder, secret, tell)
 
 
-def _copy(parts: Parts, events: Path, folder: Path, secret: bytes | None, tell: Tell) -> Manifest:
+def _copy(
+    parts: Parts, events: EventPlace, folder: Path, secret: bytes | None, tell: Tell
+) -> Manifest:
     made_at = datetime.now(UTC)
     tell("copying the event store")
-    copy_database(events, folder / EVENTS)
-    settle(folder / EVENTS)
+    events.copy_to(folder / EVENTS)
     replay, log = read_copy(folder / EVENTS)
     _copy_source(parts.settings, folder / SOURCE, tell)
     if secret is not None:
         write([secret], folder / KEY_FILE)
-    results, absent = _copy_results(parts.results, replay, folder, tell)
+    copies = LocalResults(folder / RESULTS)
+    results, absent = copy_results(parts.results, replay, copies, tell)
     shutil.rmtree(folder / RESULTS / SPOOL, ignore_errors=True)
     at = replay.position
     manifest = Manifest(
@@ -131,7 +130,8 @@ def _clear(folder: Path) -> None:
 
 
 def _secret(settings: Settings) -> bytes:
-    if settings.given_secret_key is None and not settings.secret_file.exists():
+    made_here = settings.given_secret_key is None and not is_shared(settings.events)
+    if made_here and not settings.secret_file.exists():
         raise CannotBackUp(f"There is no secret key at {settings.secret_file}.")
     return settings.secret_key()
 
@@ -155,47 +155,9 @@ def _embedded(source: str) -> Path | None:
     return path if path.exists() and is_embedded(path) else None
 
 
-def _copy_results(
-    results: Results, replay: Replay, folder: Path, tell: Tell
-) -> tuple[dict[str, Measure], list[Absent]]:
-    """Files that are current, and superseded ones that were not swept yet."""
-    copies = LocalResults(folder / RESULTS)
-    current = replay.current_files()
-    files = {key: row for (key,), row in replay.rows("files").items()}
-    copied: dict[str, Measure] = {}
-    absent: list[Absent] = []
-    for number, (key, row) in enumerate(files.items()):
-        if number % TOLD_EVERY == 0:
-            tell(f"copying result files: {number} of {len(files)}")
-        expected = Measure(row["size"], row["sha256"])
-        if why := _copy_result(results, key, expected, copies):
-            absent += [Absent(key, row["task_id"], why)] if key in current else []
-        else:
-            copied[key] = expected
-    return copied, absent
-
-
-def _copy_result(results: Results, key: str, expected: Measure, copies: LocalResults) -> str | None:
-    """Copies a file whose bytes are what the log says; else says why not."""
-    spool = copies.spool(key)
-    try:
-        found = write(result_chunks(results, key), spool)
-    except ResultMissing:
-        why = "it is not there"
-    except ResultsFailed as error:
-        why = f"it cannot be read: {error}"
-    else:
-        if found == expected:
-            copies.put(key, spool)
-            return None
-        why = f"it is another file: {found.size} bytes, SHA-256 {found.sha256}"
-    spool.unlink()
-    return why
-
-
 def _given(settings: Settings) -> dict[str, str]:
     return {
-        each.variable: given.text
+        each.variable: shown(given.text)
         for each in SETTINGS
         if not each.secret
         and (given := settings.given[each.name]).origin != "default"

@@ -13,8 +13,8 @@ from api.upkeep.copies import read_only
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from domain.refusals import Refusal, Unavailable
-from projections.log import SQLiteStore
 from projections.replay import Replay
+from projections.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from pathlib import Path

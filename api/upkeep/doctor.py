@@ -10,21 +10,26 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
+from api.audit.stored import CannotRead, NothingStored, open_events
 from api.settings import PREFIX, Settings, SettingsError
 from api.upkeep.audit_checks import check_audit
+from api.upkeep.event_places import event_place
 from api.upkeep.findings import UNREACHABLE, Report
 from api.upkeep.log_checks import check_frozen, check_key, check_tables, check_whole, has_events
 from api.upkeep.place_checks import check_permissions, check_side_log, check_source, check_space
-from api.upkeep.restore import STAGING
 from api.upkeep.result_checks import check_results
+from api.values import is_shared
 from domain.journal import utc_now
 from domain.refusals import Unavailable
-from projections.log import CannotOpen, SQLiteStore, event_file
+from projections.log import CannotOpen, open_log
 from projections.replay import Replay
+from projections.shown import shown
+from projections.stores.sqlite import SQLiteStore, event_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
+
+    from eventsourcing.persistence import ApplicationRecorder
 
     Tell = Callable[[str], object]
 
@@ -63,48 +68,64 @@ def _settings(environment: Mapping[str, str], report: Report) -> Settings | None
 
 
 def _check_store(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
+    tell("reading the event store")
+    check = _check_database if is_shared(settings.events) else _check_file
     try:
-        path = event_file(settings.events)
+        check(settings, report, deep, tell)
+    except (CannotOpen, CannotRead, OSError) as error:
+        report.find(UNREACHABLE, str(error), "export-tasks config show")
+    except (sqlite3.Error, PersistenceError, Unavailable) as error:
+        what = f"The event store {shown(settings.events)}: {error}"
+        report.find(UNREACHABLE, what, "export-tasks doctor")
+
+
+def _check_file(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
+    path = event_file(settings.events)
+    try:
         path.stat()
     except NOTHING_THERE:
-        return _nothing_here(event_file(settings.events), report)
-    except (CannotOpen, OSError) as error:
-        return report.find(UNREACHABLE, str(error), "export-tasks config show")
-    try:
-        tell("reading the event store")
-        if not has_events(path):
-            _nothing_here(path, report)
-        elif check_whole(path, report):
-            with closing(SQLiteStore(path, read_only=True)) as store:
-                _check_log(settings, SQLiteApplicationRecorder(store), report, deep, tell)
-    except (sqlite3.Error, PersistenceError, Unavailable) as error:
-        report.find(UNREACHABLE, f"The event store {path}: {error}", "export-tasks doctor")
+        return _nothing_here(settings, str(path), report)
+    if not has_events(path):
+        return _nothing_here(settings, str(path), report)
+    if check_whole(path, report):
+        with closing(SQLiteStore(path, read_only=True)) as store:
+            _check_log(settings, SQLiteApplicationRecorder(store), report, deep, tell)
     return None
 
 
-def _nothing_here(path: Path, report: Report) -> None:
+def _check_database(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
+    where = shown(settings.events)
+    try:
+        with open_events(settings.events) as events:
+            empty = events.count() == 0
+    except NothingStored:
+        empty = True
+    if empty:
+        return _nothing_here(settings, where, report)
+    with closing(open_log(settings.events)) as log:
+        return _check_log(settings, log.recorder, report, deep, tell)
+
+
+def _nothing_here(settings: Settings, where: str, report: Report) -> None:
     """Where `serve` would say that the store is empty."""
-    if path.with_name(STAGING).exists():
+    if event_place(settings).staging.exists():
         return report.find(
             "unfinished_restore",
-            f"A restore of {path} was cut off.",
+            f"A restore of {where} was cut off.",
             "export-tasks restore FROM",
         )
     return report.find(
         "nothing_here",
-        f"There is no event store at {path}.",
+        f"There is no event store at {where}.",
         "export-tasks init (or: export-tasks restore FROM)",
     )
 
 
 def _check_log(
-    settings: Settings,
-    recorder: SQLiteApplicationRecorder,
-    report: Report,
-    deep: bool,
-    tell: Tell,
+    settings: Settings, recorder: ApplicationRecorder, report: Report, deep: bool, tell: Tell
 ) -> None:
-    check_key(settings, event_file(settings.events), report)
+    with open_events(settings.events) as events:
+        check_key(settings, events, report)
     replay = Replay(recorder)
     check_tables(settings, replay, report)
     tell("comparing the results with the log")

@@ -7,9 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from api.access.sealing import CannotUnseal
-from api.access.vault import check_secret_key
+from api.access.vault_seals import check_secret_key
+from api.access.vault_tables import COLUMNS
 from api.settings import Settings, SettingsError
 from api.upkeep.copies import read_only
+from api.values import is_shared
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from projections.position import Position, news_since
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from api.audit.stored import Events
     from api.upkeep.findings import Report
     from projections.changes import Row
     from projections.replay import Replay
@@ -35,7 +38,10 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 def has_events(path: Path) -> bool:
     """Is there a store with anything in it? What is no database is not empty."""
     try:
-        return _has_rows(path, "stored_events")
+        with closing(read_only(path)) as database:
+            query = "SELECT 1 FROM sqlite_schema WHERE name = 'stored_events'"
+            there = database.execute(query).fetchone()
+            return bool(there and database.execute("SELECT 1 FROM stored_events").fetchone())
     except sqlite3.DatabaseError as error:
         if _is_damage(error):
             return True
@@ -61,11 +67,17 @@ def check_whole(path: Path, report: Report) -> bool:
     return False
 
 
-def check_key(settings: Settings, path: Path, report: Report) -> None:
-    """Tries the secret key on the vault. It is not made where there is none."""
-    if not _has_rows(path, "people"):
+def check_key(settings: Settings, events: Events, report: Report) -> None:
+    """Tries the secret key on the vault. It is not made where there is none.
+
+    Raises:
+        CannotRead: the vault cannot be read.
+    """
+    people = [dict(zip(COLUMNS["people"], row, strict=True)) for row in events.beside("people")]
+    if not people:
         return
-    if settings.given_secret_key is None and not settings.secret_file.exists():
+    made_here = settings.given_secret_key is None and not is_shared(settings.events)
+    if made_here and not settings.secret_file.exists():
         report.find(
             "no_secret_key",
             f"There is no secret key at {settings.secret_file}, and users are sealed under one.",
@@ -73,8 +85,7 @@ def check_key(settings: Settings, path: Path, report: Report) -> None:
         )
         return
     try:
-        with closing(read_only(path)) as database:
-            check_secret_key(database.execute("SELECT * FROM people"), settings.secret_key())
+        check_secret_key(people, settings.secret_key())
     except CannotUnseal as error:
         report.find(
             "wrong_secret_key",
@@ -190,14 +201,6 @@ def _read_tables(path: Path) -> Rows:
 def _position(tables: Rows) -> Position:
     row = tables["position"].get((1,))
     return Position(**{name: row[name] for name in Position.__slots__}) if row else Position()
-
-
-def _has_rows(path: Path, table: str) -> bool:
-    with closing(read_only(path)) as database:
-        found = database.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", [table]).fetchone()
-        if found is None:
-            return False
-        return database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

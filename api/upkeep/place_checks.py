@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from exporter.results import LocalResults, open_results
 from exporter.sources import SourceFailed, open_source
 from exporter.sources.sql import sqlite_path
-from projections.log import CannotOpen, event_file
+from projections.log import CannotOpen
+from projections.stores.sqlite import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def check_source(settings: Settings, report: Report) -> None:
     try:
         if settings.given["source"].origin == "default" and not _source_file(settings).exists():
             return
-        open_source(settings.source).count("0")
+        open_source(settings.source).check()
     except (SourceFailed, ValueError) as error:
         report.find(
             "source_unreachable",

@@ -14,7 +14,6 @@ from api.parts import NotOurs, Parts
 from api.settings import KEY_FILE
 from api.upkeep.copied_log import Damaged, read_copy
 from api.upkeep.copies import (
-    BESIDE,
     Measure,
     alone_in,
     chunks_of,
@@ -24,12 +23,13 @@ from api.upkeep.copies import (
     settle,
     write,
 )
+from api.upkeep.event_places import NotEmpty, beside, event_place
 from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
+from api.values import is_shared
 from domain.refusals import Refusal
 from exporter.disk import create_folder, link
 from exporter.results import LocalResults, ResultExists
 from exporter.sources.sql import sqlite_path
-from projections.log import event_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
     from api.settings import Settings
 
     Tell = Callable[[str], object]
-
-STAGING = ".restoring"
-"""The folder beside the event store in which its copy becomes the store."""
-
-
-class NotEmpty(Refusal):
-    """Something is where a restored part should go; nothing is ever overwritten."""
 
 
 class NoSecretKey(Refusal):
@@ -79,45 +72,49 @@ def restore(
         NoSecretKey, WrongSecretKey: the key has to be given, or is not the one.
         ResultsFailed, OSError: something cannot be read or written.
     """
-    brought = [each for path in erasures for each in Erasures(path).read(whole=True)]
-    erased = [*Erasures(settings.home / ERASURES).read(), *brought]
+    erased = erasures_of(settings, erasures)
     manifest = read_manifest(folder)
     create_folder(settings.home)
     with alone_in(settings.home, "Another restore"), Parts(settings) as parts:
+        events = event_place(settings)
+        events.must_be_free()
         _must_be_free(parts, manifest)
         tell("verifying the backup")
         _verify(folder, manifest)
-        return _put_back(parts, folder, manifest, erased, tell)
+        with _staged(events.staging) as staged:
+            _copy(folder / EVENTS, staged, manifest.files[EVENTS])
+            tell(f"reading {manifest.events} events")
+            _check_log(staged, manifest)
+            secret = _secret(settings, folder, manifest)
+            done = _begin_anew(settings, staged, secret, manifest, erased)
+            tell(f"putting back {len(manifest.results)} result files")
+            _put_results(parts, folder, manifest)
+            _put_files(settings, folder, manifest)
+            events.publish(staged)
+    return done
 
 
-def _put_back(
-    parts: Parts, folder: Path, manifest: Manifest, erasures: list[Erasure], tell: Tell
-) -> Restored:
-    settings, events = parts.settings, event_file(parts.settings.events)
-    with _staged(events) as staged:
-        _copy(folder / EVENTS, staged, manifest.files[EVENTS])
-        tell(f"reading {manifest.events} events")
-        _check_log(staged, manifest)
-        secret = _secret(settings, folder, manifest)
-        begun = _begin_anew(settings, staged, secret, manifest, erasures)
-        tell(f"putting back {len(manifest.results)} result files")
-        _put_results(parts, folder, manifest)
-        if SOURCE in manifest.files:
-            _install(folder / SOURCE, sqlite_path(settings.source), manifest.files[SOURCE])
-        if settings.given_secret_key is None and not settings.secret_file.exists():
-            _install(folder / KEY_FILE, settings.secret_file, manifest.files[KEY_FILE])
-        _publish(staged, events)
-    return begun
+def erasures_of(settings: Settings, brought: Sequence[Path]) -> list[Erasure]:
+    """Who was removed, by the home's own list and those that are brought.
+
+    Raises:
+        UnreadableErasures: a list holds something else.
+        OSError: a list cannot be read.
+    """
+    lists = [each for path in brought for each in Erasures(path).read(whole=True)]
+    return [*Erasures(settings.home / ERASURES).read(), *lists]
+
+
+def _put_files(settings: Settings, folder: Path, manifest: Manifest) -> None:
+    if SOURCE in manifest.files:
+        _install(folder / SOURCE, sqlite_path(settings.source), manifest.files[SOURCE])
+    if settings.given_secret_key is None and not settings.secret_file.exists():
+        _install(folder / KEY_FILE, settings.secret_file, manifest.files[KEY_FILE])
 
 
 def _must_be_free(parts: Parts, manifest: Manifest) -> None:
     """Only what this very backup put there, when it was cut off, may be there."""
-    settings, events = parts.settings, event_file(parts.settings.events)
-    for path in (events, *_beside(events)):
-        if path.exists():
-            raise NotEmpty(
-                f"EXPORT_TASKS_EVENTS: {path} is there already; restore into a new home."
-            )
+    settings = parts.settings
     if SOURCE in manifest.files:
         _must_be_free_for_source(settings, manifest.files[SOURCE])
     for listed in parts.results.list():
@@ -136,12 +133,8 @@ def _must_be_free_for_source(settings: Settings, expected: Measure) -> None:
     except ValueError as error:
         raise NotEmpty(f"EXPORT_TASKS_SOURCE: {error}") from error
     taken = measure(path) not in (None, expected)
-    if taken or any(each.exists() for each in _beside(path)):
+    if taken or any(each.exists() for each in beside(path)):
         raise NotEmpty(f"EXPORT_TASKS_SOURCE: {path} is there already; name another place.")
-
-
-def _beside(path: Path) -> list[Path]:
-    return [path.with_name(path.name + suffix) for suffix in BESIDE]
 
 
 def _verify(folder: Path, manifest: Manifest) -> None:
@@ -154,9 +147,8 @@ def _verify(folder: Path, manifest: Manifest) -> None:
 
 
 @contextmanager
-def _staged(events: Path) -> Iterator[Path]:
-    """Where the store is made ready: a folder of its own, on the same disk; gone afterwards."""
-    staging = events.with_name(STAGING)
+def _staged(staging: Path) -> Iterator[Path]:
+    """Where the store is made ready: a folder of its own; gone afterwards."""
     shutil.rmtree(staging, ignore_errors=True)
     create_folder(staging.absolute())
     try:
@@ -184,7 +176,8 @@ def _check_log(staged: Path, manifest: Manifest) -> None:
 
 
 def _secret(settings: Settings, folder: Path, manifest: Manifest) -> bytes:
-    if settings.given_secret_key is not None or settings.secret_file.exists():
+    given = settings.given_secret_key is not None or settings.secret_file.exists()
+    if given or is_shared(settings.events):
         return settings.secret_key()
     if KEY_FILE in manifest.files:
         return values.secret((folder / KEY_FILE).read_text("ascii").strip())
@@ -245,11 +238,3 @@ def _must_be(found: Measure | None, expected: Measure, what: str) -> None:
     if found != expected:
         how = "is missing" if found is None else "was altered"
         raise Damaged(f"The backup is damaged: {what} {how}.")
-
-
-def _publish(staged: Path, events: Path) -> None:
-    """The store in its place: at once, and never over another."""
-    try:
-        link(staged, events)
-    except FileExistsError as error:
-        raise NotEmpty(f"EXPORT_TASKS_EVENTS: {events} was made meanwhile; remove it.") from error

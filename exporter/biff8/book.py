@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from itertools import accumulate, chain
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
 from exporter.biff8 import compound, properties
 from exporter.biff8.compound import Small, Stream
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from exporter.biff8.compound import Sink
     from exporter.biff8.properties import Properties
 
 MAX_BYTES = 2**31 - 2**25
@@ -66,7 +67,7 @@ class Book:
         self._sheets.append(sheet)
         return sheet
 
-    def save(self, file: IO[bytes], about: Properties | None = None) -> None:
+    def save(self, file: Sink, about: Properties | None = None) -> None:
         """Writes the whole file, from its first byte to its last; once.
 
         TooLarge, before a byte is written, where it has more than `max_bytes` of records;

@@ -6,7 +6,7 @@ import sys
 from array import array
 from itertools import accumulate
 from struct import pack
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,17 @@ class _Layout(NamedTuple):
         return _Layout._make(accumulate(self[:-1], initial=0))
 
 
-def write(file: IO[bytes], main: Stream, small: Small = Small()) -> None:  # noqa: B008 (a constant)
+class Sink(Protocol):
+    """Where the file goes, from its first byte to its last."""
+
+    def write(self, data: bytes | array[int], /) -> object:
+        """Takes the next bytes."""
+
+    def writelines(self, pieces: Iterable[bytes], /) -> None:
+        """Takes the next ones, in their order."""
+
+
+def write(file: Sink, main: Stream, small: Small = Small()) -> None:  # noqa: B008 (a constant)
     """Writes the file from its first byte to its last; a main stream too short is padded."""
     main_size = max(main.size, SMALL_BYTES)
     layout = _layout(main_size, len(small.data))

@@ -87,12 +87,27 @@ class Source(Protocol):
         """How many details the source says there are, now."""
         ...
 
+    def check(self) -> None:
+        """Asks it something."""
+        ...
+
     def close(self) -> None:
         """Lets go of what is held open."""
         ...
 
 
-def open_source(url: str) -> Source:
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What a remote source needs to know: the upstream's region, how many calls a second it may
+    make, and which project upstream each project here is mapped to.
+    """
+
+    region: str = ""
+    rate: float = 100.0
+    projects: Callable[[], Mapping[str, str]] = dict
+
+
+def open_source(url: str, remote: Remote = Remote()) -> Source:
     """The source that a URL names. Nothing is read yet: a missing file shows at the first question.
 
     Raises:
@@ -102,16 +117,31 @@ def open_source(url: str) -> Source:
     if scheme not in _OPENERS:
         known = ", ".join(f"{name}://" for name in _OPENERS)
         raise ValueError(f"The source '{url}' is of no known kind; these work: {known}.")
-    return _OPENERS[scheme](url)
+    return _OPENERS[scheme](url, remote)
 
 
-def _sqlite(url: str) -> Source:
+def is_remote(url: str) -> bool:
+    """Whether the URL names a source that somebody else serves."""
+    return url.startswith("iotda+")
+
+
+def _sqlite(url: str, _: Remote) -> Source:
     from exporter.sources.sql import SqlSource, sqlite_path
 
     return SqlSource(sqlite_path(url))
 
 
-_OPENERS: dict[str, Callable[[str], Source]] = {"sqlite": _sqlite}
+def _iotda(url: str, remote: Remote) -> Source:
+    from exporter.sources.iotda import open_iotda
+
+    return open_iotda(url, remote)
+
+
+_OPENERS: dict[str, Callable[[str, Remote], Source]] = {
+    "sqlite": _sqlite,
+    "iotda+https": _iotda,
+    "iotda+http": _iotda,
+}
 
 
 def told(by_status: Mapping[str, int]) -> str:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 5.0
 _SCHEME = "sqlite:///"
 
-_TASKS = """
+TASKS = """
 SELECT CAST(task_id AS TEXT), CAST(project_id AS TEXT), CAST(app_id AS TEXT),
        CAST(task_name AS TEXT), CAST(task_type AS TEXT), CAST(status AS TEXT),
        CAST(create_time AS TEXT)
 FROM batch_tasks
 """
-FIND = _TASKS + "WHERE task_id = ?1 AND project_id = ?2 AND (?3 IS NULL OR app_id = ?3) LIMIT 2"
-LIST = f"""{_TASKS}
+FIND = TASKS + "WHERE task_id = ?1 AND project_id = ?2 AND (?3 IS NULL OR app_id = ?3) LIMIT 2"
+LIST = f"""{TASKS}
 WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR task_id = ?2)
 ORDER BY create_time DESC, task_id
 """
@@ -33,13 +33,16 @@ COUNT = "SELECT count(*) FROM batch_task_details WHERE task_id = ?"
 BY_STATUS = """
 SELECT CAST(status AS TEXT), count(*) FROM batch_task_details WHERE task_id = ? GROUP BY 1
 """
-_DETAILS = """
+DETAILS = """
 SELECT seq, CAST(target AS TEXT), CAST(status AS TEXT), CAST(output AS TEXT),
        CAST(error_code AS TEXT), CAST(error_msg AS TEXT)
 FROM batch_task_details
 """
-FIRST_PAGE = _DETAILS + "WHERE task_id = ? ORDER BY seq LIMIT ?"
-NEXT_PAGE = _DETAILS + "WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+FIRST_PAGE = DETAILS + "WHERE task_id = ? ORDER BY seq LIMIT ?"
+NEXT_PAGE = DETAILS + "WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+
+_NO_TEXT = "Could not decode to UTF-8"
+"""What Python's `sqlite3` says of bytes that are none; it gives no code for it."""
 
 _PASSING = {
     sqlite3.SQLITE_BUSY: "it is locked by another program",
@@ -74,17 +77,21 @@ class SqlSource:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def reading(self) -> Reading:
+        """A connection to ask by; to be closed."""
+        return Reading(self._path)
+
     def find(self, project_id: str, task_id: str, app_id: str | None) -> BatchTask | None:
         """The batch task, or None where there is none such in the project and app."""
-        with closing(_Reading(self._path)) as reading:
+        with closing(self.reading()) as reading:
             found = reading.rows(FIND, task_id, project_id, app_id)
             if len(found) > 1:
                 raise SourceFailed("The source has two batch tasks of that id.", passing=False)
-            return _batch_task(found[0], _count(reading, task_id)) if found else None
+            return batch_task(found[0], _count(reading, task_id)) if found else None
 
     def pages(self, task_id: str, size: int = PAGE_ROWS) -> Iterator[list[Detail]]:
         """The details by ascending `seq`, at most `size` at a time; nothing else is held."""
-        with closing(_Reading(self._path)) as reading:
+        with closing(self.reading()) as reading:
             # One row more than asked for: two rows of one seq show even where a page would end.
             rows = reading.rows(FIRST_PAGE, task_id, size + 1)
             while rows:
@@ -96,25 +103,29 @@ class SqlSource:
 
     def count(self, task_id: str) -> int:
         """How many details there are, now."""
-        with closing(_Reading(self._path)) as reading:
+        with closing(self.reading()) as reading:
             return _count(reading, task_id)
 
     def tasks(self, project_id: str | None = None, task_id: str | None = None) -> list[BatchTask]:
         """All batch tasks of that project or id, newest first; without either, all there are."""
-        with closing(_Reading(self._path)) as reading:
+        with closing(self.reading()) as reading:
             found = reading.rows(LIST, project_id, task_id)
-            return [_batch_task(row, _count(reading, row[0])) for row in found]
+            return [batch_task(row, _count(reading, row[0])) for row in found]
 
     def by_status(self, task_id: str) -> dict[str, int]:
         """How many details there are of each status that occurs."""
-        with closing(_Reading(self._path)) as reading:
+        with closing(self.reading()) as reading:
             return dict(reading.rows(BY_STATUS, task_id))
+
+    def check(self) -> None:
+        """Asks something of the details."""
+        self.count("0")
 
     def close(self) -> None:
         """Nothing outlives a question, so there is nothing to let go of."""
 
 
-class _Reading:
+class Reading:
     """A read-only connection that notices when its file is taken away."""
 
     def __init__(self, path: Path) -> None:
@@ -125,7 +136,7 @@ class _Reading:
     def rows(self, sql: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         """All rows of one statement, read from the file that stands at the path."""
         try:
-            found = self._connection.execute(sql, values).fetchall()
+            found = self._found(sql, values)
         except sqlite3.Error as error:
             raise self._failure(error) from error
         if self._identity() != self._file:
@@ -146,8 +157,20 @@ class _Reading:
             )
         except sqlite3.Error as error:
             raise self._failure(error) from error
-        connection.text_factory = _text
         return connection
+
+    def _found(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith(_NO_TEXT):
+                raise
+        # Slower, and so only where a text is no UTF-8.
+        self._connection.text_factory = _mended
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        finally:
+            self._connection.text_factory = str
 
     def _failure(self, error: sqlite3.Error) -> SourceFailed:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -177,15 +200,16 @@ class _Reading:
         return status.st_dev, status.st_ino
 
 
-def _text(stored: bytes) -> str:
+def _mended(stored: bytes) -> str:
     return stored.decode("utf-8", "replace")
 
 
-def _count(reading: _Reading, task_id: str) -> int:
+def _count(reading: Reading, task_id: str) -> int:
     return int(reading.rows(COUNT, task_id)[0][0])
 
 
-def _batch_task(row: tuple[Any, ...], total: int) -> BatchTask:
+def batch_task(row: tuple[Any, ...], total: int) -> BatchTask:
+    """A row of TASKS; raises SourceFailed where it says what no batch task may."""
     task_id, project_id, app_id, name, kind, status, created = row
     if status not in BATCH_STATUSES:
         raise SourceFailed(

@@ -11,16 +11,20 @@ import click
 
 from scripts.benchmarks import (
     access,
+    contest,
     creates,
     downloads,
     exports,
+    memory,
+    pair,
     rebuilding,
     replay,
     service,
+    starting,
     verify,
     workbooks,
 )
-from scripts.benchmarks.report import document, print_table
+from scripts.benchmarks.report import document, print_table, verdict
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
 
@@ -37,21 +41,28 @@ RUNS_MOST = 100
 
 SUBJECTS: dict[str, Measure] = {
     "creates": creates.measure,
+    "contest": contest.measure,
     "http-creates": service.creates,
+    "start": starting.serve,
+    "imports": starting.imports,
     "replay": replay.measure,
     "rebuild-live": rebuilding.live,
     "seal": rebuilding.seal,
     "verify": verify.measure,
     "exports": exports.measure,
+    "exporters": pair.measure,
     "workbooks": workbooks.measure,
     "lists": service.lists,
+    "shows": service.shows,
     "access": access.measure,
     "downloads": downloads.measure,
+    "memory": memory.measure,
 }
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, not how fast.")
+@click.option("--all", "everything", is_flag=True, help="Every subject; so it is without --only.")
 @click.option("--only", type=click.Choice(list(SUBJECTS)), multiple=True, help="Only this subject.")
 @click.option(
     "--runs",
@@ -72,11 +83,18 @@ SUBJECTS: dict[str, Measure] = {
     help="Work on this folder's disk; else on that of temporary files.",
 )
 def bench(
-    quick: bool, only: tuple[str, ...], runs: int, to: Path | None, folder: Path | None
+    quick: bool,
+    everything: bool,
+    only: tuple[str, ...],
+    runs: int,
+    to: Path | None,
+    folder: Path | None,
 ) -> None:
     """Measure this program, each figure beside a peer in the same run; on Linux."""
     if not Path("/proc/self/status").exists():
         raise click.ClickException("CPU time and memory are read from /proc, which is not here.")
+    if everything and only:
+        raise click.UsageError("--all and --only exclude each other.")
     sizes = QUICK if quick else FULL
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
@@ -86,6 +104,7 @@ def bench(
             own.mkdir()
             figures += SUBJECTS[name](sizes, runs, own)
     print_table(figures)
+    click.echo(verdict(figures))
     if to:
         to.write_text(json.dumps(document(figures, runs, quick), indent=2) + "\n")
 

@@ -10,7 +10,16 @@ from domain.journal import Journal
 from domain.ledger import Ledger
 from projections.log import open_log
 from scripts.benchmarks import raw, tasks
-from scripts.benchmarks.figures import CPU_EACH, PER_SECOND, Sample, Stopwatch, compare
+from scripts.benchmarks.figures import (
+    CPU_EACH,
+    EACH,
+    PER_SECOND,
+    Sample,
+    Stopwatch,
+    at_least,
+    compare,
+    limited,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,20 +29,26 @@ if TYPE_CHECKING:
     from scripts.benchmarks.sizes import Sizes
 
 RAW = "raw SQLite inserts of the same rows"
+MANY = "creates, many owners"
+CPU_MOST = 350.0
+"""Microseconds of CPU time that a create may cost."""
 
 
 def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
     """Creates by many owners, then by one who has fifty tasks already."""
-    yield from _figures("creates, many owners", sizes.owners, sizes.creates, runs, folder)
-    yield from _figures("creates, one hot owner", 1, sizes.creates, runs, folder)
-
-
-def _figures(what: str, owners: int, creates: int, runs: int, folder: Path) -> Iterator[Figure]:
-    rounds = [
-        _round(folder / f"{owners}-owners-{number}", owners, creates) for number in range(runs)
-    ]
+    many = _rounds(sizes.owners, sizes.creates, runs, folder)
+    yield compare(MANY, PER_SECOND, many, RAW, bar=at_least(0.35))
+    yield compare(MANY, CPU_EACH, many, RAW)
+    yield limited(MANY, CPU_EACH, many, CPU_MOST, "at most 350 µs")
+    hot = _rounds(1, sizes.creates, runs, folder)
     for quantity in (PER_SECOND, CPU_EACH):
-        yield compare(what, quantity, rounds, RAW)
+        yield compare("creates, one hot owner", quantity, hot, RAW)
+    syncs = [raw.sync(folder / "sync", sizes.creates) for _ in range(runs)]
+    yield compare("a synced write of 4 KiB, bare", EACH, syncs, raw.UNSYNCED)
+
+
+def _rounds(owners: int, creates: int, runs: int, folder: Path) -> list[dict[str, Sample]]:
+    return [_round(folder / f"{owners}-owners-{number}", owners, creates) for number in range(runs)]
 
 
 def _round(folder: Path, owners: int, creates: int) -> dict[str, Sample]:

@@ -6,7 +6,16 @@ from os import urandom
 from typing import TYPE_CHECKING
 
 from scripts.benchmarks import homes, tasks
-from scripts.benchmarks.figures import CPU_EACH, PER_SECOND, compare
+from scripts.benchmarks.figures import (
+    CPU_EACH,
+    PEAK,
+    PER_SECOND,
+    Sample,
+    at_least,
+    at_most,
+    compare,
+    peak_memory_of,
+)
 from scripts.benchmarks.wire import Wire, signed
 
 if TYPE_CHECKING:
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from scripts.benchmarks.sizes import Sizes
 
 AT_ONCE = 4
+FIRST = f"after the first {AT_ONCE} of them"
 PEER = "Starlette's FileResponse"
 
 
@@ -40,9 +50,13 @@ def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
             peers = {"ours": ours, PEER: theirs}
             for each in peers.values():
                 each.exchange(requests[:AT_ONCE], 200)
+            first = peak_memory_of(server.pid)
             rounds = [
                 {k: v.exchange(requests, 200)[0] for k, v in peers.items()} for _ in range(runs)
             ]
+            last = peak_memory_of(server.pid)
     what = f"downloads of {sizes.file_bytes / 1e6:g} MB, {AT_ONCE} at a time"
-    for quantity in (PER_SECOND, CPU_EACH):
-        yield compare(what, quantity, rounds, PEER)
+    yield compare(what, PER_SECOND, rounds, PEER, bar=at_least(0.8))
+    yield compare(what, CPU_EACH, rounds, PEER)
+    memory = [{"ours": Sample(1, 0, peak=last), FIRST: Sample(AT_ONCE, 0, peak=first)}]
+    yield compare(f"{what}, the worker", PEAK, memory, FIRST, bar=at_most(1.1, "flat: at most 1.1"))

@@ -9,7 +9,7 @@ from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 from scripts.benchmarks import exporting, homes, tasks
-from scripts.benchmarks.figures import PEAK, SECONDS, Sample, compare
+from scripts.benchmarks.figures import PEAK, SECONDS, Sample, at_most, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 LIBRARY = "pyexcel_xls.save_data on ready rows"
 CSV = "csv from the same source"
-WAYS = {"ours": exporting.ours, LIBRARY: exporting.library, CSV: exporting.plain}
+WRITER = "our workbook writer on ready rows"
+WAYS = {
+    "ours": exporting.ours,
+    WRITER: exporting.writer,
+    LIBRARY: exporting.library,
+    CSV: exporting.plain,
+}
 
 
 def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
@@ -37,9 +43,11 @@ def _figures(rows: int, runs: int, home: Path) -> Iterator[Figure]:
         {name: _export(way.__name__, home, batch_id, rows) for name, way in WAYS.items()}
         for _ in range(runs)
     ]
+    what = f"export of {rows:,} rows"
+    yield compare(what, SECONDS, rounds, WRITER, bar=at_most(1.5))
     for peer in (LIBRARY, CSV):
         for quantity in (SECONDS, PEAK):
-            yield compare(f"export of {rows:,} rows", quantity, rounds, peer)
+            yield compare(what, quantity, rounds, peer)
 
 
 def _export(way: str, home: Path, batch_id: str, rows: int) -> Sample:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING
 
 from api.parts import Parts
@@ -25,6 +26,10 @@ UNFINISHED = KEPT = 50
 """Limits that let an owner create all that is measured, with no exporter to end a task."""
 
 STOP_SECONDS = 40.0
+WORDS = "processes.log"
+"""What the processes of a home say of themselves."""
+
+KNOCK_SECONDS = 0.002
 _BACKLOG = 128
 ROOT = Path(__file__).resolve().parent.parent.parent
 """Where a module of this program can be run from."""
@@ -74,8 +79,28 @@ def api(settings: Settings) -> Iterator[Server]:
     """One API worker, started as `serve` starts it; no exporter beside it."""
     with _listening() as listener:
         command = command_line("worker", "api", str(listener.fileno()))
-        with _process(command, listener, settings) as server:
-            yield server
+        with _process(command, settings, listener) as process:
+            yield Server(listener.getsockname()[1], process.pid)
+
+
+@contextmanager
+def exporter(settings: Settings) -> Iterator[int]:
+    """One exporter, started as `serve` starts it; its process."""
+    with _process(command_line("worker", "exporter"), settings) as process:
+        yield process.pid
+
+
+@contextmanager
+def serving(settings: Settings, exporters: int) -> Iterator[Server]:
+    """A whole `serve`, from the moment that it listens: its workers may not be ready yet."""
+    port = _free_port()
+    command = command_line("serve", "--port", str(port), "--exporters", str(exporters))
+    with _started(command, settings) as process:
+        while not _listens(port):
+            if process.poll() is not None:
+                raise NotReady((settings.home / WORDS).read_text())
+            sleep(KNOCK_SECONDS)
+        yield Server(port, process.pid)
 
 
 @contextmanager
@@ -104,8 +129,8 @@ def _module(name: str, argument: str, settings: Settings) -> Iterator[Server]:
     with _listening() as listener:
         module = (sys.executable, "-m", f"scripts.benchmarks.{name}")
         command = [*module, str(listener.fileno()), argument]
-        with _process(command, listener, settings) as server:
-            yield server
+        with _process(command, settings, listener) as process:
+            yield Server(listener.getsockname()[1], process.pid)
 
 
 @contextmanager
@@ -114,23 +139,44 @@ def _listening() -> Iterator[socket.socket]:
         yield listener
 
 
+def _free_port() -> int:
+    with _listening() as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
-def _process(command: list[str], listener: socket.socket, settings: Settings) -> Iterator[Server]:
-    words = settings.home / f"server-{listener.fileno()}.log"
-    with ExitStack() as open_files:
+def _process(
+    command: list[str], settings: Settings, listener: socket.socket | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has said that it is ready."""
+    with _started(command, settings, listener) as process:
+        if process.stdout is None or process.stdout.readline() != READY:
+            raise NotReady((settings.home / WORDS).read_text())
+        yield process
+
+
+@contextmanager
+def _started(
+    command: list[str], settings: Settings, listener: socket.socket | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    with (settings.home / WORDS).open("ab") as words:
         process = subprocess.Popen(  # noqa: S603 (our own)
             command,
             cwd=ROOT,
             env=settings.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=open_files.enter_context(words.open("wb")),
-            pass_fds=[listener.fileno()],
+            stderr=words,
+            pass_fds=[listener.fileno()] if listener else [],
         )
         try:
-            if process.stdout is None or process.stdout.readline() != READY:
-                raise NotReady(words.read_text())
-            yield Server(listener.getsockname()[1], process.pid)
+            yield process
         finally:
             process.terminate()
             process.communicate(timeout=STOP_SECONDS)

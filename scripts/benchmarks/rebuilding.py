@@ -14,9 +14,19 @@ from projections import position
 from projections.follower import Follower
 from projections.log import open_log
 from projections.seal import HASH_BYTES, Seal
+from projections.stores.sqlite import event_file
 from projections.tables import ReadTables
 from scripts.benchmarks import history, homes, raw, tasks
-from scripts.benchmarks.figures import CPU_EACH, SECONDS, Figure, Sample, Stopwatch, compare
+from scripts.benchmarks.figures import (
+    CPU_EACH,
+    SECONDS,
+    Figure,
+    Sample,
+    Stopwatch,
+    at_most,
+    compare,
+    percentile,
+)
 from scripts.benchmarks.replay import PATIENCE_SECONDS, READ
 from scripts.benchmarks.service import LISTED, PATH
 from scripts.benchmarks.wire import Wire, signed
@@ -55,7 +65,8 @@ def live(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
         rounds = [_round(parts, server, request, sizes.reads // runs) for _ in range(runs)]
     samples = [each for each, _ in rounds]
     for ours in (ALONE, READ_MEANWHILE):
-        yield compare(f"rebuild {ours}", SECONDS, samples, READ, ours)
+        bar = at_most(4) if ours == ALONE else None
+        yield compare(f"rebuild {ours}", SECONDS, samples, READ, ours, bar)
     latencies = [each for _, each in rounds]
     yield Figure(
         f"a list of {LISTED}, {READS_PER_SECOND} a second",
@@ -87,7 +98,8 @@ def _round(
     parts: Parts, server: homes.Server, request: bytes, reads: int
 ) -> tuple[dict[str, Sample], dict[str, float]]:
     idle = _read(server, request, ceil(reads / 10))
-    samples = {READ: raw.read_events_of(parts.log.path), ALONE: _rebuild(parts)}
+    log = event_file(parts.settings.events)
+    samples = {READ: raw.read_events_of(log), ALONE: _rebuild(parts)}
     over, rebuilt = Event(), []
 
     def go_on() -> None:
@@ -133,7 +145,7 @@ def _read(server: homes.Server, request: bytes, reads: int) -> list[float]:
 
 
 def _most(seconds: list[float]) -> float:
-    return sorted(seconds)[ceil(len(seconds) * _SHARE) - 1] * 1e3
+    return percentile(seconds, _SHARE) * 1e3
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from projections.log import open_log
 from projections.rebuild import rebuild
 from projections.tables import ReadTables
 from scripts.benchmarks import history, raw, runner
-from scripts.benchmarks.figures import PER_SECOND, Sample, Stopwatch, compare
+from scripts.benchmarks.figures import PER_SECOND, Sample, Stopwatch, at_least, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LIBRARY = "the library's ProjectionRunner"
 READ = "raw SELECT and JSON decode"
+COPY = "raw SELECT, msgspec, one write of the rows"
+BARS = {LIBRARY: at_least(5), COPY: at_least(1 / 3, "at least a third"), READ: None}
 PATIENCE_SECONDS = 3600.0
 
 
@@ -35,8 +37,8 @@ def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
             _round(log.recorder, path, events, folder / str(number)) for number in range(runs)
         ]
     for ours in ("catch-up", "rebuild"):
-        for peer in (LIBRARY, READ):
-            yield compare(f"{ours}, events", PER_SECOND, rounds, peer, ours)
+        for peer, bar in BARS.items():
+            yield compare(f"{ours}, events", PER_SECOND, rounds, peer, ours, bar)
 
 
 def _round(
@@ -49,7 +51,9 @@ def _round(
             pass
         with watches["rebuild"]:
             rebuild(recorder, tables)
+        with tables.open() as made:
+            copied = raw.copy_rows_of(log, made, folder / "copy.sqlite")
     with watches[LIBRARY]:
         runner.project_all(log, folder / "view.sqlite", events)
     samples = {name: watch.sample(events) for name, watch in watches.items()}
-    return {**samples, READ: raw.read_events_of(log)}
+    return {**samples, COPY: copied, READ: raw.read_events_of(log)}

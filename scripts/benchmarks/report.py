@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 
     from scripts.benchmarks.figures import Figure
 
-COLUMNS = ("what", "unit", "ours", "peer", "its", "ratio", "from", "to")
+COLUMNS = ("what", "unit", "ours", "peer or limit", "its", "ratio", "from", "to", "bar", "met")
+VERDICTS = {True: "met", False: "missed", None: ""}
 
 
 def print_table(figures: Sequence[Figure]) -> None:
-    """A line for each figure: medians, and the ratio's smallest and largest round."""
-    show_all(COLUMNS, [_line(figure) for figure in figures], as_json=False)
+    """A line for each figure: medians, the ratio's smallest and largest round, and the verdict."""
+    show_all(COLUMNS, [line(figure) for figure in figures], as_json=False)
+
+
+def verdict(figures: Sequence[Figure]) -> str:
+    """How many of the bars are met, and which are not."""
+    barred = [figure for figure in figures if figure.bar]
+    missed = [f"{each.what} ({each.unit}, {each.peer})" for each in barred if not each.met]
+    count = f"{len(barred) - len(missed)} of {len(barred)} bars met"
+    return f"{count}; missed: {'; '.join(missed)}" if missed else count
 
 
 def document(figures: Sequence[Figure], runs: int, quick: bool) -> dict[str, Any]:
@@ -36,23 +45,35 @@ def document(figures: Sequence[Figure], runs: int, quick: bool) -> dict[str, Any
         "runs": runs,
         "quick": quick,
         "figures": [
-            {**asdict(figure), "ratios": figure.ratios, "ratio": median(figure.ratios)}
+            {
+                **asdict(figure),
+                "ratios": figure.ratios,
+                "ratio": figure.ratio,
+                "margin": figure.margin,
+                "met": figure.met,
+            }
             for figure in figures
         ],
     }
 
 
-def _line(figure: Figure) -> dict[str, str]:
-    numbers = (
-        _number(median(figure.ours)),
+def line(figure: Figure) -> dict[str, str]:
+    """A figure's cells, by column."""
+    cells = (
+        figure.what,
+        figure.unit,
+        number(median(figure.ours)),
         figure.peer,
-        _number(median(figure.theirs)),
-        f"{median(figure.ratios):.3g}",
+        number(median(figure.theirs)),
+        f"{figure.ratio:.3g}",
         f"{min(figure.ratios):.3g}",
         f"{max(figure.ratios):.3g}",
+        figure.bar.text if figure.bar else "",
+        VERDICTS[figure.met],
     )
-    return dict(zip(COLUMNS, (figure.what, figure.unit, *numbers), strict=True))
+    return dict(zip(COLUMNS, cells, strict=True))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits that count, or whole thousands."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

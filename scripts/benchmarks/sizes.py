@@ -13,6 +13,8 @@ class Sizes(NamedTuple):
     http_creates: int
     events: int
     exports: tuple[int, ...]
+    pair: int
+    contest_seconds: float
     workbooks: tuple[int, ...]
     lists: int
     checks: int
@@ -21,6 +23,8 @@ class Sizes(NamedTuple):
     sealed: int
     downloads: int
     file_bytes: int
+    requests: int
+    small_exports: int
 
 
 FULL = Sizes(
@@ -29,6 +33,8 @@ FULL = Sizes(
     http_creates=1_000,
     events=50_000,
     exports=(100_000, 1_000_000),
+    pair=500_000,
+    contest_seconds=5.0,
     workbooks=(10_000, 100_000, 1_000_000, 3_000_000),
     lists=2_000,
     checks=20_000,
@@ -37,6 +43,8 @@ FULL = Sizes(
     sealed=100_000,
     downloads=100,
     file_bytes=10_000_000,
+    requests=100_000,
+    small_exports=1_000,
 )
 QUICK = Sizes(
     creates=20,
@@ -44,6 +52,8 @@ QUICK = Sizes(
     http_creates=20,
     events=200,
     exports=(300,),
+    pair=300,
+    contest_seconds=0.2,
     workbooks=(300,),
     lists=20,
     checks=20,
@@ -52,4 +62,6 @@ QUICK = Sizes(
     sealed=200,
     downloads=8,
     file_bytes=100_000,
+    requests=1_000,
+    small_exports=110,
 )

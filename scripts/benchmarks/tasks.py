@@ -12,6 +12,8 @@ from domain.conditions import ExportConditions, File, OwnerId
 from domain.fact import Caller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from domain.ledger import Ledger
     from domain.task import Task
     from exporter.results import Results
@@ -68,3 +70,17 @@ def complete(
         data_as_of="2026-11-24T12:00:00.000Z",
     )
     ledger.complete(CompleteTask(claimed, file, file.rows))
+
+
+def finish(ledger: Ledger, task_id: str) -> None:
+    """An exporter takes the task and has made a file."""
+    if task := ledger.task(task_id):
+        complete(ledger, task, claim(ledger, task))
+
+
+def must_succeed(ledger: Ledger, tasks: Iterable[Task], rows: int) -> None:
+    """Raises LookupError where a task has not succeeded with so many rows."""
+    for task in tasks:
+        done = ledger.task(task.task_id)
+        if done is None or (done.status, done.rows) != ("Success", rows):
+            raise LookupError(f"the task {task.task_id} did not succeed with {rows:,} rows")

@@ -9,7 +9,17 @@ from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 from scripts.benchmarks import homes, writing
-from scripts.benchmarks.figures import FILE, PEAK, SECONDS, Sample, compare
+from scripts.benchmarks.figures import (
+    FILE,
+    PEAK,
+    SECONDS,
+    Bar,
+    Quantity,
+    Sample,
+    at_most,
+    compare,
+    limited,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +34,12 @@ LIBRARY_ROWS = 1_000_000
 LIBRARY, PLUGIN, CSV = "pyexcel_xls.save_data", "ours through pyexcel_io.save_data", "csv"
 WAYS = {"ours": writing.ours, CSV: writing.plain}
 LIBRARIES = {LIBRARY: writing.library, PLUGIN: writing.plugin}
+
+PEAK_MB = 64.0
+SPEED: dict[str, Bar] = {LIBRARY: at_most(1 / 8, "8 times as fast"), CSV: at_most(2.5)}
+"""Of a million rows; the bars of memory and of the file's size are whatever the count."""
+
+NO_LARGER = at_most(1, "no larger")
 
 
 def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
@@ -42,7 +58,17 @@ def _figures(rows: int, texts: str, runs: int, folder: Path) -> Iterator[Figure]
     for peer in ways:
         for quantity in (SECONDS, PEAK, FILE):
             if peer != "ours":
-                yield compare(f"{rows:,} rows, {texts}", quantity, rounds, peer)
+                bar = _bar(rows, peer, quantity)
+                yield compare(
+                    f"workbook of {rows:,} rows, {texts}", quantity, rounds, peer, bar=bar
+                )
+    yield limited(f"workbook of {rows:,} rows, {texts}", PEAK, rounds, PEAK_MB, "under 64 MB")
+
+
+def _bar(rows: int, peer: str, quantity: Quantity) -> Bar | None:
+    if quantity is FILE:
+        return NO_LARGER if peer == LIBRARY else None
+    return SPEED.get(peer) if quantity is SECONDS and rows == LIBRARY_ROWS else None
 
 
 def _write(way: str, texts: str, rows: int, path: Path) -> Sample:

@@ -10,6 +10,7 @@ import click
 from scripts.talk import as_json, example, say, show
 
 if TYPE_CHECKING:
+    from api.settings import Settings
     from api.upkeep.manifest import Manifest
 
 FOLDER = click.Path(path_type=Path, file_okay=True)
@@ -43,9 +44,17 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
 
 
 @click.command(
-    epilog=example("restore /mnt/backups/monday --erasures /srv/export-tasks/erasures.jsonl")
+    epilog=example(
+        "restore /mnt/backups/monday --erasures /srv/export-tasks/erasures.jsonl",
+        "restore --in-place",
+    )
 )
-@click.argument("from_", metavar="FROM", type=FOLDER)
+@click.argument("from_", metavar="[FROM]", type=FOLDER, required=False)
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="The event store was put back by its database's own tools: go on from what it holds.",
+)
 @click.option(
     "--erasures",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -53,21 +62,41 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     help="A list of users removed since the backup: {home}/erasures.jsonl; may be repeated.",
 )
 @as_json
-def restore(from_: Path, erasures: tuple[Path, ...], as_json: bool) -> None:
+def restore(from_: Path | None, in_place: bool, erasures: tuple[Path, ...], as_json: bool) -> None:
     """Put the backup FROM back into an empty home, verified; `serve` goes on from there.
 
-    What the settings name must be empty: choose the home by EXPORT_TASKS_HOME. Users on a list of
-    erasures, given or in the home, are removed again.
+    What the settings name must be empty: choose the home by EXPORT_TASKS_HOME, the database by
+    EXPORT_TASKS_EVENTS. Users on a list of erasures, given or in the home, are removed again.
     """
     from api.settings import Settings
+
+    if in_place == (from_ is not None):
+        raise click.UsageError("Give either FROM or --in-place.")
+    settings = Settings.read()
+    told = _from(settings, from_, erasures) if from_ else _in_place(settings, erasures)
+    show(told, as_json)
+
+
+def _from(settings: Settings, folder: Path, erasures: tuple[Path, ...]) -> dict[str, Any]:
     from api.upkeep.restore import restore as put_back
 
-    settings = Settings.read()
-    done = put_back(settings, from_, erasures, tell=say)
-    told = {"home": str(settings.home), **_summary(done.manifest)}
+    done = put_back(settings, folder, erasures, tell=say)
     begun = {"incarnation": done.incarnation, "previous": done.manifest.incarnation}
-    show(told | begun | {"erased": done.erased}, as_json)
     _tell_absent(done.manifest)
+    return {"home": str(settings.home), **_summary(done.manifest), **begun, "erased": done.erased}
+
+
+def _in_place(settings: Settings, erasures: tuple[Path, ...]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from api.upkeep.in_place import begin_anew
+    from api.upkeep.restore import erasures_of
+    from projections.shown import shown
+
+    done = begin_anew(settings, erasures_of(settings, erasures), tell=say)
+    if done.lost:
+        say(f"{done.lost} events, at least, that were signed after it are gone.")
+    return {"event_store": shown(settings.events), **asdict(done)}
 
 
 def _summary(manifest: Manifest) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+from msgspec import structs
 
 from domain.access.policy import LENGTH
 from domain.refusals import Invalid
@@ -83,7 +84,7 @@ def show_user(name: str, as_json: bool) -> None:
     with Parts() as parts:
         user_id = parts.people.user_id_of(name)
         (person,) = [each for each in parts.people.list_users() if each.user_id == user_id]
-        keys = [asdict(key) for key in parts.queries.keys(user_id)]
+        keys = [structs.asdict(key) for key in parts.queries.keys(user_id)]
         show(_document(person) | {"keys": keys}, as_json)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import asdict
 
 from scripts.talk import as_json, example, show, show_all
 
@@ -80,6 +80,8 @@ def _absent(was: bool, task_id: str) -> str:
 
 
 def _task_document(row: TaskRow) -> dict[str, Any]:
+    from api.messages import shortened
+
     return {
         "export_task_id": row.task_id,
         "project_id": row.project_id,
@@ -93,8 +95,8 @@ def _task_document(row: TaskRow) -> dict[str, Any]:
         "progress": row.progress,
         "export_count": row.rows,
         "total": row.total,
-        "create_time": row.created_at,
-        "end_time": row.ended_at,
+        "create_time": shortened(row.created_at),
+        "end_time": shortened(row.ended_at) if row.ended_at else None,
         "error_code": row.error_code,
         "error_msg": row.error_msg,
     }

@@ -15,6 +15,14 @@ def service(tmp_path):
 
 
 @pytest.fixture
+def any_service(tmp_path, events_url):
+    """A running service over each kind of event store."""
+    service = Service(tmp_path, events=events_url)
+    yield service
+    service.close()
+
+
+@pytest.fixture
 def ann(service) -> Client:
     """An admin of the first project."""
     return service.client("Ann")

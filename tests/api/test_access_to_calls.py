@@ -19,7 +19,7 @@ EVERY_OF_PROJECTS = pytest.mark.parametrize("call", OF_PROJECTS, ids=lambda call
 
 
 def path_of(call, project_id="p1"):
-    return call.path.format(project_id=project_id, export_task_id=NOWHERE)
+    return call.path.format(project_id=project_id, export_task_id=NOWHERE, task_id=NOWHERE)
 
 
 @EVERY

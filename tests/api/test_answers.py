@@ -19,7 +19,7 @@ PATHS = sorted({call.path for call in CALLS})
 
 
 def path_of(template):
-    return template.format(project_id="p1", export_task_id=NOWHERE)
+    return template.format(project_id="p1", export_task_id=NOWHERE, task_id=NOWHERE)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/v5/iot/p1/export-tasks/"])

@@ -25,8 +25,8 @@ OTHER = NodeKey(bytes(32))
 
 
 @pytest.fixture
-def audited(tmp_path):
-    audited = Audited(tmp_path)
+def audited(tmp_path, events_url):
+    audited = Audited(tmp_path, url=events_url)
     yield audited
     audited.stop()
 
@@ -360,14 +360,14 @@ def test_a_checkpoint_under_anothers_name_is_no_evidence(audited):
 
 
 def test_two_nodes_share_a_place_and_hold_each_other_to_what_they_signed(audited, tmp_path):
-    other = Audited(tmp_path, key=OTHER)
+    other = Audited(tmp_path, key=OTHER, url=audited.url)
     for happening, each in enumerate((audited, other, audited, other)):
         each.happens(happening)
         each.step(minutes=happening)
     assert audited.sizes() == [1, 2, 4, 7]
     assert {each.key for each in audited.sealed()} == {audited.key.name, OTHER.name}
     assert tiles(audited, 7) == b"".join(leaves(audited))
-    third = Audited(tmp_path, key=NodeKey(b"3" * 32))
+    third = Audited(tmp_path, key=NodeKey(b"3" * 32), url=audited.url)
     third.alter(*TAMPERINGS["edit"])
     third.forget()
     third.step(minutes=1)

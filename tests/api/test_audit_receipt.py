@@ -18,8 +18,8 @@ from tests.sealed import KEY, OTHER, seal
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
+def house(tmp_path, events_url):
+    house = House(tmp_path, events_url)
     with closing(house.log):
         yield house
 
@@ -88,14 +88,14 @@ def test_a_task_that_is_not_sealed_yet_has_none(house):
     task = house.completed()
     with pytest.raises(NotSealed, match="in at most a minute"):
         house.receipt(task)
-    seal(house.events, house.place)
+    seal(house.url, house.place)
     assert house.receipt(task)["task"] == task
 
 
 def test_the_shortest_of_all_proofs_is_taken(house):
     for _ in range(10):
         house.completed()
-        seal(house.events, house.place)
+        seal(house.url, house.place)
     found = house.receipt(house.of_ben)
     assert found["note"] == house.note.read_text()
 
@@ -115,7 +115,7 @@ def test_a_log_that_was_changed_vouches_for_nothing(house):
 def test_a_receipt_of_a_restored_log_is_by_a_checkpoint_of_what_it_kept(house):
     count = house.story.head()
     task = house.completed()
-    seal(house.events, house.place)
+    seal(house.url, house.place)
     house.change("DELETE FROM stored_events WHERE rowid > ?", count)
     house.story.ledger.begin_anew(count, OPERATOR)
     with pytest.raises(Refusal, match="no completed"):

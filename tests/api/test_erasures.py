@@ -94,8 +94,8 @@ def test_a_line_that_is_none_is_named(path, wrong):
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = Household(tmp_path)
+def house(tmp_path, events_url):
+    house = Household(tmp_path, events_url)
     yield house
     house.close()
 

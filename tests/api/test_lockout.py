@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from api.access.lockout import (
     Lockout,
 )
 from api.access.vault import Vault
+from projections.log import open_log
 from tests import web_service
 from tests.facts import NOON
 from tests.household import SECRET_KEY
@@ -23,6 +25,11 @@ from tests.web_service import TASKS, refused
 TOKENS = "/v3/auth/tokens"
 PASSWORD = "correct horse"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+@pytest.fixture
+def service(any_service):
+    return any_service
 
 
 def login(service, name="Ann", password=PASSWORD):
@@ -93,10 +100,9 @@ def test_many_names_from_one_address_lock_the_address(service, people):
 
 
 @pytest.fixture
-def vault(tmp_path):
-    vault = Vault(f"sqlite:///{tmp_path}/events.sqlite", SECRET_KEY)
-    yield vault
-    vault.close()
+def vault(events_url):
+    with closing(open_log(events_url)) as log:
+        yield Vault(log, SECRET_KEY)
 
 
 def tried(lockout, name="Ann", address=HERE, now=NOON):
@@ -107,12 +113,11 @@ def tried(lockout, name="Ann", address=HERE, now=NOON):
     return 0
 
 
-def test_all_processes_count_together_and_no_crowd_gets_more_tries(vault, tmp_path):
-    other = Vault(f"sqlite:///{tmp_path}/events.sqlite", SECRET_KEY)
-    both = Lockout(vault, SECRET_KEY), Lockout(other, SECRET_KEY)
-    with ThreadPoolExecutor(8) as threads:
-        waits = list(threads.map(lambda number: tried(both[number % 2]), range(40)))
-    other.close()
+def test_all_processes_count_together_and_no_crowd_gets_more_tries(vault, events_url):
+    with closing(open_log(events_url)) as log:
+        both = Lockout(vault, SECRET_KEY), Lockout(Vault(log, SECRET_KEY), SECRET_KEY)
+        with ThreadPoolExecutor(8) as threads:
+            waits = list(threads.map(lambda number: tried(both[number % 2]), range(40)))
     assert waits.count(0) == TRIES_OF_A_NAME
 
 
@@ -146,8 +151,8 @@ def test_old_tries_leave_the_store_and_no_name_or_address_stands_in_it(vault, tm
         tried(lockout, f"somebody {number}", f"198.51.100.{number}")
     tried(lockout, "Ann", HERE, NOON + LOCKED)
     with vault.writing() as cursor:
-        cursor.execute("SELECT count(*) FROM tries")
-        assert cursor.fetchone()[0] == 2
+        cursor.execute("SELECT count(*) AS number, min(length(subject)) AS length FROM tries")
+        assert dict(cursor.fetchone()) == {"number": 2, "length": 32}
     files = [each for each in tmp_path.glob("events.sqlite*") if each.is_file()]
     stored = b"".join(each.read_bytes() for each in files)
     assert b"somebody" not in stored

@@ -27,8 +27,8 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = Household(tmp_path)
+def house(tmp_path, events_url):
+    house = Household(tmp_path, events_url)
     yield house
     house.close()
 

@@ -10,7 +10,7 @@ import pytest
 from api.access.lockout import TRIES_OF_A_KEY, TRIES_OF_A_NAME
 from api.access.signatures import SKEW
 from api.routes import CALLS
-from tests.facts import OPERATOR
+from tests.facts import BATCH, OPERATOR
 from tests.policies import policy, said
 from tests.web_service import BODY, Client, login
 
@@ -146,7 +146,7 @@ def refusal(answer):
 @pytest.mark.parametrize("who", WHO, ids=lambda who: who.__name__)
 def test_the_matrix(service, ann, call, who):
     task_id = ann.finished()
-    path = call.path.format(project_id="p1", export_task_id=task_id)
+    path = call.path.format(project_id="p1", export_task_id=task_id, task_id=BATCH)
     ben = who(service, call)
     head = service.story.head()
     answer = ben.ask(call.method, path, body=BODY if call.body else b"")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from api.access.tokens import Tokens
 from api.access.vault import Vault
 from api.parts import Parts, WrongSecretKey
 from api.settings import Settings
+from projections.log import open_log
 from tests.facts import OPERATOR
 
 PASSWORD, OTHER_KEY = "correct horse", "another secret key, long enough!"
@@ -69,8 +70,8 @@ def test_everything_is_sealed_anew_under_a_key_that_takes_the_old_ones_place(
     check(settings, filled)
     assert len(sealed) == 2
     assert not [each for each in sealed if each in stored(tmp_path)]
-    with pytest.raises(CannotUnseal):
-        Vault(settings.events, old)
+    with closing(open_log(settings.events)) as log, pytest.raises(CannotUnseal):
+        Vault(log, old)
 
 
 def test_again_and_again(settings, filled):
@@ -129,14 +130,14 @@ def test_cut_off_anywhere_the_same_call_ends_the_work(settings, filled, monkeypa
 
 def test_a_transaction_that_is_cut_off_leaves_all_as_it_was(settings, filled, monkeypatch):
     with Parts(settings) as parts:
-        unseal = parts.vault._master.unseal
+        unseal = parts.vault._seals._master.unseal
 
         def cutting(sealed, place):
             if place.startswith("passwords"):
                 raise Cut
             return unseal(sealed, place)
 
-        monkeypatch.setattr(parts.vault._master, "unseal", cutting)
+        monkeypatch.setattr(parts.vault._seals._master, "unseal", cutting)
         with pytest.raises(Cut):
             parts.vault.reseal(OTHER_KEY.encode())
     check(settings, filled)

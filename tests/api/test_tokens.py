@@ -37,6 +37,11 @@ TOKEN = TOKENS.issue(ANN, "p1", 4, NOON)
 CLAIMS = TokenClaims(ANN, "p1", 4, "default", 1795521600, 1795608000)
 
 
+@pytest.fixture
+def service(any_service):
+    return any_service
+
+
 def wrong(token, now=NOON, tokens=TOKENS):
     with pytest.raises(NotAuthentic) as refused:
         tokens.read(token, now)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
 from api.access.sealing import SECRET_KEY_SHORTEST, CannotUnseal, Seal, derive
-from api.access.vault import Secret, Vault, check_secret_key
+from api.access.vault import Secret, Vault
+from api.access.vault_seals import check_secret_key
+from api.access.vault_tables import COLUMNS
 from domain.refusals import AlreadyThere, NotThere, Unavailable
-from projections.log import CannotOpen
+from projections.log import open_log
 from tests.household import SECRET_KEY
 
 ANN, BEN = "a" * 32, "b" * 32
@@ -19,15 +21,14 @@ SECRET = Secret("secret-of-the-key", "token-of-the-key")
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/events.sqlite"
+def log(events_url):
+    with closing(open_log(events_url)) as log:
+        yield log
 
 
 @pytest.fixture
-def vault(url):
-    vault = Vault(url, SECRET_KEY)
-    yield vault
-    vault.close()
+def vault(log):
+    return Vault(log, SECRET_KEY)
 
 
 @pytest.fixture
@@ -39,8 +40,21 @@ def filled(vault):
     return vault
 
 
-def bytes_on_disk(folder):
-    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+def stored(vault, log, folder):
+    """All that the store holds: a file's very bytes, or whatever a database tells of its rows."""
+    if log.kind == "sqlite":
+        return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+    with vault.reading() as cursor:
+        return b"".join(cell for row in rows(cursor) for cell in row)
+
+
+def rows(cursor):
+    for table in COLUMNS:
+        cursor.execute(f"SELECT * FROM {table}")
+        for row in cursor.fetchall():
+            yield [
+                each if isinstance(each, bytes) else each.encode() for each in dict(row).values()
+            ]
 
 
 def change(vault, query, *values):
@@ -56,11 +70,50 @@ def test_what_is_put_in_comes_out(filled):
     assert filled.password_hash(ANN) == "hash-of-the-password"
 
 
-def test_it_is_there_for_every_process(filled, url):
-    other = Vault(url, SECRET_KEY)
-    assert other.name_of(ANN) == "Ann Example"
-    assert other.secret_of(KEY) == SECRET
-    other.close()
+def test_it_is_there_for_every_process(filled, events_url):
+    with closing(open_log(events_url)) as log:
+        other = Vault(log, SECRET_KEY)
+        assert other.name_of(ANN) == "Ann Example"
+        assert other.secret_of(KEY) == SECRET
+
+
+def test_it_may_be_opened_for_the_first_time_by_many_at_once(events_url):
+    def begin(number):
+        with closing(open_log(events_url)) as log:
+            Vault(log, SECRET_KEY).claim_name(f"{number:032}", f"user {number}")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(begin, range(8)))
+    with closing(open_log(events_url)) as log:
+        assert len(Vault(log, SECRET_KEY).names()) == 8
+
+
+def test_of_many_who_claim_a_name_at_once_one_gets_it(vault):
+    def claim(number):
+        try:
+            vault.claim_name(f"{number:032}", "Ann")
+        except AlreadyThere:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(claim, range(16))) == 1
+
+
+def test_nothing_is_kept_for_whoever_is_forgotten_meanwhile(vault):
+    def race(number):
+        person, key = f"{number:032}", f"{number:020}"
+        vault.claim_name(person, f"user {number}")
+        with ThreadPoolExecutor(2) as threads:
+            forgotten = threads.submit(vault.forget, person)
+            kept = threads.submit(vault.keep_secret, key, person, SECRET)
+            forgotten.result()
+            if not kept.exception():
+                with pytest.raises(NotThere):
+                    vault.secret_of(key)
+
+    for number in range(25):
+        race(number)
 
 
 def test_nobody_is_known_at_first(vault):
@@ -88,9 +141,9 @@ def test_a_name_that_is_no_text_is_nobodys(vault):
     assert vault.user_id_of("\ud800") is None
 
 
-def test_nothing_can_be_read_in_the_files(filled, tmp_path):
+def test_nothing_can_be_read_in_the_store(filled, log, tmp_path):
     filled.seal_address(ANN, "192.0.2.7")
-    readable = bytes_on_disk(tmp_path)
+    readable = stored(filled, log, tmp_path)
     for text in (
         b"Ann Example", b"ann example", b"secret-of", b"token-of", b"hash-of", b"192.0.2.7",
         SECRET_KEY,
@@ -102,20 +155,20 @@ def test_a_secret_is_not_shown():
     assert "secret-of-the-key" not in repr(SECRET)
 
 
-def test_nothing_is_left_of_whoever_is_forgotten(filled, tmp_path):
+def test_nothing_is_left_of_whoever_is_forgotten(filled, log, tmp_path):
     filled.claim_name(BEN, "Ben")
     filled.keep_secret(OTHER_KEY, BEN, SECRET)
-    with filled._reading() as cursor:
+    with filled.reading() as cursor:
         cursor.execute("SELECT person_key, name FROM people WHERE user_id = ?", (ANN,))
-        sealed = tuple(cursor.fetchone())
-    assert all(each in bytes_on_disk(tmp_path) for each in sealed)
+        sealed = tuple(dict(cursor.fetchone()).values())
+    assert all(each in stored(filled, log, tmp_path) for each in sealed)
     filled.forget(ANN)
     assert filled.names() == {BEN: "Ben"}
     assert filled.password_hash(ANN) is None
     with pytest.raises(NotThere):
         filled.secret_of(KEY)
     assert filled.secret_of(OTHER_KEY) == SECRET
-    assert not any(each in bytes_on_disk(tmp_path) for each in sealed)
+    assert not any(each in stored(filled, log, tmp_path) for each in sealed)
 
 
 def test_forgetting_again_changes_nothing(filled):
@@ -208,15 +261,15 @@ def test_a_persons_key_is_that_persons_alone(filled):
         filled.name_of(ANN)
 
 
-def test_another_secret_key_is_found_out_at_once(filled, url):
+def test_another_secret_key_is_found_out_at_once(filled, log):
     with pytest.raises(CannotUnseal, match="is sealed under another key"):
-        Vault(url, b"another secret key, as long......")
+        Vault(log, b"another secret key, as long......")
 
 
-def test_the_shortest_secret_key_is_taken_and_one_shorter_is_not(url):
-    Vault(url, b"k" * SECRET_KEY_SHORTEST).close()
+def test_the_shortest_secret_key_is_taken_and_one_shorter_is_not(log):
+    Vault(log, b"k" * SECRET_KEY_SHORTEST)
     with pytest.raises(ValueError, match="must be at least 32 bytes"):
-        Vault(url, b"k" * (SECRET_KEY_SHORTEST - 1))
+        Vault(log, b"k" * (SECRET_KEY_SHORTEST - 1))
 
 
 def test_keys_differ_by_purpose_and_are_not_the_secret_key():
@@ -237,26 +290,18 @@ def test_what_was_cut_or_altered_does_not_come_out(cut):
             seal.unseal(wrong, "place")
 
 
-def test_a_store_of_another_kind_cannot_be_opened():
-    with pytest.raises(CannotOpen):
-        Vault("mysql://somewhere", SECRET_KEY)
-
-
-def test_a_store_that_does_not_answer_is_unavailable(filled, tmp_path):
-    filled.close()
-    with sqlite3.connect(tmp_path / "events.sqlite") as connection:
-        connection.execute("DROP TABLE secrets")
-    connection.close()
+def test_a_store_that_does_not_answer_is_unavailable(filled):
+    change(filled, "DROP TABLE secrets")
     with pytest.raises(Unavailable):
         filled.secret_of(KEY)
     with pytest.raises(Unavailable):
         filled.keep_secret(OTHER_KEY, ANN, SECRET)
 
 
-def test_a_secret_key_can_be_tried_on_rows_alone(filled, tmp_path):
-    with closing(sqlite3.connect(tmp_path / "events.sqlite")) as database:
-        database.row_factory = sqlite3.Row
-        people = database.execute("SELECT * FROM people").fetchall()
+def test_a_secret_key_can_be_tried_on_rows_alone(filled):
+    with filled.reading() as cursor:
+        cursor.execute("SELECT * FROM people")
+        people = cursor.fetchall()
     check_secret_key(people, SECRET_KEY)
     check_secret_key([], b"w" * 32)
     with pytest.raises(CannotUnseal, match="another key"):

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
     """A ledger over an empty store."""
     if request.param == "memory":
         yield Story(POPOApplicationRecorder())
         return
-    log = open_log(f"sqlite:///{tmp_path}/events.sqlite")
+    if request.param == "sqlite":
+        log = open_log(f"sqlite:///{tmp_path}/events.sqlite")
+    else:
+        log = open_log(request.getfixturevalue("database").fresh())
     yield Story(log.recorder)
     log.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.places import Folder
 from tests.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, place: Place) -> Iterator[Workshop]:
-    """An installation without a task, once for each place of results."""
-    shop = Workshop(tmp_path, place.url)
+def shop(request: pytest.FixtureRequest, tmp_path: Path, place: Place) -> Iterator[Workshop]:
+    """An installation without a task: over files of its own, or over a database and a bucket."""
+    shared = not isinstance(place, Folder)
+    events_url = request.getfixturevalue("database").fresh() if shared else None
+    shop = Workshop(tmp_path, events_url, place.url)
     yield shop
     shop.close()

@@ -32,7 +32,7 @@ import sys, time
 from pathlib import Path
 from tests.workshop import Workshop, Watch
 
-shop = Workshop(Path(sys.argv[1]), sys.argv[2])
+shop = Workshop(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
 
 def stall(page):
     if page == 5:
@@ -69,7 +69,7 @@ def test_an_exporter_killed_in_mid_export_is_followed_by_a_second_attempt_and_on
 ) -> None:
     batch = shop.batch(20 * PAGE)
     task = shop.create(batch)
-    command = [sys.executable, "-c", DOOMED, str(shop.folder), place.url]
+    command = [sys.executable, "-c", DOOMED, str(shop.folder), shop.events_url, place.url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"exporting\n"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.biff8.properties import Properties
 from exporter.biff8.records import RECORD_BYTES, TooLarge
 from exporter.cells import CELL_UNITS, CUT_MARK, Kind
-from exporter.disk import ResultsFailed
+from exporter.disk import ResultsFailed, hash_file
 from exporter.workbook import (
     BATCH_ROWS,
     FIRST_ROWS,
@@ -71,7 +71,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_rows_come_back_as_they_were_written(path: Path) -> None:
-    assert written(path, [("d1", "ok"), ("d2", "设备 ÿ")]) == Written(2, 1, 0, {})
+    assert written(path, [("d1", "ok"), ("d2", "设备 ÿ")]) == Written(2, 1, 0, {}, *hash_file(path))
     assert read(path)["details"] == [["target", "output"], ["d1", "ok"], ["d2", "设备 ÿ"]]
 
 
@@ -81,7 +81,7 @@ def test_none_and_the_empty_text_are_empty_cells(path: Path) -> None:
 
 
 def test_a_workbook_without_rows_has_the_header_alone(path: Path) -> None:
-    assert written(path, []) == Written(0, 1, 0, {})
+    assert written(path, []) == Written(0, 1, 0, {}, *hash_file(path))
     assert read(path)["details"] == [["target", "output"]]
     assert list(read(path)) == ["details", "summary"]
 

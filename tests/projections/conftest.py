@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    """A node over an empty log."""
-    node = Node(f"sqlite:///{tmp_path}/events.sqlite", tmp_path / "read")
+def node(events_url: str, tmp_path: Path) -> Iterator[Node]:
+    """A node over an empty log, of each kind."""
+    node = Node(events_url, tmp_path / "read")
     yield node
     node.close()
 

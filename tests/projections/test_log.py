@@ -12,8 +12,11 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from domain.refusals import Unavailable
-from projections import log as log_module
-from projections.log import CannotOpen, SQLiteStore, Turns, event_file, open_log
+from projections.log import CannotOpen, open_log
+from projections.stores import file_turns
+from projections.stores import sqlite as sqlite_module
+from projections.stores.file_turns import Turns
+from projections.stores.sqlite import SQLiteStore, event_file
 from tests.facts import ANN, BEN, OPERATOR, Story
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ def test_a_version_can_be_written_once(node, story):
 
 
 def test_a_store_that_stays_locked_is_unavailable(node, story, tmp_path, monkeypatch):
-    monkeypatch.setattr(log_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.1)
     locker = sqlite3.connect(tmp_path / "events.sqlite", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     node.log.close()
@@ -77,7 +80,7 @@ def test_a_store_that_stays_locked_is_unavailable(node, story, tmp_path, monkeyp
 
 
 def test_a_writer_that_another_of_the_process_holds_up_is_unavailable(node, monkeypatch):
-    monkeypatch.setattr(log_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0.05)
     store = node.log.recorder.datastore
     with store._writing, pytest.raises(OperationalError), store.transaction(commit=True):
         pass
@@ -102,7 +105,7 @@ def test_writers_of_one_owner_take_turns(tmp_path):
 
 
 def test_a_turn_that_does_not_come_is_not_waited_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(log_module, "TURN_SECONDS", 0.02)
+    monkeypatch.setattr(file_turns, "TURN_SECONDS", 0.02)
     turns = Turns(tmp_path)
     with turns(ANN):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.commands import Progress
+from projections.registry import text
 from projections.rows import QuotaRow
 from tests.facts import ANN, BEN, LEASE, NOON
 
@@ -18,7 +19,7 @@ def test_a_created_task_is_there_at_once(node, story):
     task = story.create(app_id="a1", instance_id="i1")
     row = node.queries.task(ANN, task.task_id)
     assert (row.status, row.rows, row.total, row.progress) == ("Processing", 0, None, 1)
-    assert (row.created_at, row.ended_at, row.owner) == (NOON, None, ANN)
+    assert (row.created_at, row.ended_at, row.owner) == (text(NOON), None, ANN)
     assert (row.app_id, row.instance_id, row.attempt, row.held) == ("a1", "i1", 0, False)
     assert row.conditions == task.conditions.digest(ANN)
 
@@ -46,7 +47,7 @@ def test_success_shows_with_its_file(node, story):
     file = story.complete(task)
     row = node.queries.task(ANN, task.task_id)
     assert (row.status, row.progress, row.rows, row.total) == ("Success", 100, 10, 10)
-    assert row.ended_at == story.clock()
+    assert row.ended_at == text(story.clock())
     current = node.queries.current_file(row.conditions)
     assert (current.key, current.sha256, current.task_id) == (file.key, "ab" * 32, task.task_id)
     assert current.superseded_at is None
@@ -157,7 +158,7 @@ def test_owners_are_served_in_turn(node, story):
     assert ids(node.queries.work())[0] == anns[0].task_id
     story.complete(anns[0])
     assert ids(node.queries.work()) == ids([bens[0], anns[1], anns[2]])
-    assert node.queries.queue_position(anns[1].task_id) == 2
+    assert place(node, anns[1]) == 2
 
 
 def test_an_owner_with_a_running_export_waits_behind_one_without(node, story):
@@ -167,5 +168,25 @@ def test_an_owner_with_a_running_export_waits_behind_one_without(node, story):
     story.claim(anns[0])
     work = node.queries.work()
     assert [task.owner for task in work] == [BEN, ANN, ANN]
-    assert node.queries.queue_position(anns[0].task_id) is None
-    assert node.queries.queue_position("0" * 24) is None
+    assert place(node, anns[0]) is None
+
+
+def place(node, task):
+    return node.queries.queue_position(node.queries.any_task(task.task_id))
+
+
+def test_a_task_that_went_since_it_was_read_has_no_place(node, story):
+    row = node.queries.any_task(story.create().task_id)
+    story.delete(row)
+    assert node.queries.queue_position(row) is None
+
+
+def test_places_are_those_of_the_order_in_which_exporters_look(node, story):
+    story.limits(50, 50)
+    for seed in range(12):
+        task = story.create(ANN if seed % 3 else BEN)
+        if seed % 4 == 1:
+            story.claim(task)
+        waiting = [each for each in node.queries.work() if not each.held]
+        places = [node.queries.queue_position(each) for each in waiting]
+        assert places == list(range(1, len(waiting) + 1))

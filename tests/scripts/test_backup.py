@@ -261,9 +261,9 @@ def _condition(made: Installation, task_id: str) -> str:
 
 
 def test_what_is_deleted_while_a_backup_runs_is_swept_after_it(damaged, tmp_path, monkeypatch):
-    from api.upkeep import backup
+    from api.upkeep import event_places
 
-    copying = backup.copy_database
+    copying = event_places.copy_database
 
     def then_delete(source: Path, target: Path) -> None:
         copying(source, target)
@@ -273,7 +273,7 @@ def test_what_is_deleted_while_a_backup_runs_is_swept_after_it(damaged, tmp_path
             damaged.sweep()
 
     paths = [damaged.file(each) for each in damaged.tasks]
-    monkeypatch.setattr(backup, "copy_database", then_delete)
+    monkeypatch.setattr(event_places, "copy_database", then_delete)
     told = json.loads(run(damaged.home.environment, "backup", str(tmp_path / "b"), "--json"))
     assert (told["complete"], told["result_files"]) == (True, 2)
     assert all(path.exists() for path in paths)

@@ -41,7 +41,7 @@ def test_all_commands_of_this_version_are_there():
     assert {path[0] for path in COMMANDS} == {
         "init", "demo", "serve", "exporter", "project", "app", "user", "key", "limits", "batch",
         "task", "event", "rebuild", "backup", "restore", "doctor", "config", "secret",
-        "refusal", "audit", "replay", "diff",
+        "refusal", "audit", "replay", "diff", "migrate",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class Case:
         self.ben = json.loads(
             self.home.run("user", "add", "ben", "--project", self.home.project, "--admin", "--json")
         )
-        self.note = seal(folder / "first" / "home" / "events.sqlite", folder / "notes")
+        self.note = seal(f"sqlite:///{folder}/first/home/events.sqlite", folder / "notes")
         self.home.run("backup", str(folder / "backup"), "--with-secret-key")
         assert not (folder / "backup" / "erasures.jsonl").exists()
         self.removed = self.home.begun["user_id"]
@@ -100,7 +100,7 @@ def test_with_the_list_the_user_stays_removed_and_the_log_still_verifies(case):
 
 def again_sealed(case: Case) -> Path:
     """The notes from before, and one of what the log is now."""
-    seal(case.folder / "there" / "events.sqlite", case.folder / "notes", tiles=False)
+    seal(f"sqlite:///{case.folder}/there/events.sqlite", case.folder / "notes", tiles=False)
     return case.folder / "notes"
 
 

@@ -1,0 +1,139 @@
+"""Event places: where the event store is, for what copies it as a whole and puts it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from api.audit.stored import NothingStored, open_events
+from api.upkeep.copies import BESIDE, copy_database, settle
+from api.upkeep.event_copies import copy_to_file
+from api.values import is_shared
+from domain.refusals import Refusal
+from exporter.disk import link
+from projections.shown import shown
+from projections.stores.sqlite import event_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api.settings import Settings
+
+STAGING = ".restoring"
+"""The folder in which a copied event store is made ready."""
+
+
+class NothingThere(Refusal):
+    """There is no event store to copy."""
+
+
+class NotEmpty(Refusal):
+    """Something is where a restored part should go; nothing is ever overwritten."""
+
+
+class EventPlace(Protocol):
+    """The place of an event store; `staging` is a folder for work at a copy of it.
+
+    What fails raises `CopyFailed`, `CannotRead`, `CannotOpen` or OSError.
+    """
+
+    @property
+    def staging(self) -> Path:
+        """Gone when nobody is at work."""
+
+    def must_be_there(self) -> None:
+        """Raises NothingThere."""
+
+    def copy_to(self, file: Path) -> None:
+        """Events and vault of one moment in a private file of SQLite's, on the disk."""
+
+    def must_be_free(self) -> None:
+        """Raises NotEmpty."""
+
+    def publish(self, file: Path) -> None:
+        """Events and vault of such a file in this place, at once and whole, never over others.
+
+        Raises NotEmpty.
+        """
+
+
+class FilePlace:
+    """A file; a copy keeps its very pages, and is put in place by its name."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.staging = file.with_name(STAGING)
+
+    def must_be_there(self) -> None:
+        if not self._file.exists():
+            raise NothingThere(
+                f"There is no event store at {self._file}: export-tasks init makes one."
+            )
+
+    def copy_to(self, file: Path) -> None:
+        copy_database(self._file, file)
+        settle(file)
+
+    def must_be_free(self) -> None:
+        for path in (self._file, *beside(self._file)):
+            if path.exists():
+                raise NotEmpty(
+                    f"EXPORT_TASKS_EVENTS: {path} is there already; restore into a new home."
+                )
+
+    def publish(self, file: Path) -> None:
+        try:
+            link(file, self._file)
+        except FileExistsError as error:
+            raise NotEmpty(
+                f"EXPORT_TASKS_EVENTS: {self._file} was made meanwhile; remove it."
+            ) from error
+
+
+class DatabasePlace:
+    """A database of PostgreSQL's; events and vault are copied row by row, and compared."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self._url = url
+        self.staging = home / STAGING
+
+    def must_be_there(self) -> None:
+        if self._is_empty():
+            raise NothingThere(
+                f"There is no event in {shown(self._url)}: export-tasks init makes a beginning."
+            )
+
+    def copy_to(self, file: Path) -> None:
+        with open_events(self._url) as events:
+            copy_to_file(events, file)
+
+    def must_be_free(self) -> None:
+        if not self._is_empty():
+            raise NotEmpty(
+                f"EXPORT_TASKS_EVENTS: {shown(self._url)} holds a log already; restore into an "
+                "empty database."
+            )
+
+    def publish(self, file: Path) -> None:
+        from api.upkeep.database_copies import copy_to_database
+
+        with open_events(f"sqlite:///{file.absolute()}") as events:
+            copy_to_database(events, self._url)
+
+    def _is_empty(self) -> bool:
+        try:
+            with open_events(self._url) as events:
+                return not events.count() and not events.beside("people")
+        except NothingStored:
+            return True
+
+
+def event_place(settings: Settings) -> EventPlace:
+    """The place that the settings name. Raises CannotOpen: another kind of URL."""
+    if is_shared(settings.events):
+        return DatabasePlace(settings.events, settings.home)
+    return FilePlace(event_file(settings.events))
+
+
+def beside(path: Path) -> list[Path]:
+    """What SQLite may keep beside a database."""
+    return [path.with_name(path.name + suffix) for suffix in BESIDE]

@@ -1,0 +1,1 @@
+"""What event stores are made of; `projections.log` says what each offers."""

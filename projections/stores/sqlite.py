@@ -1,0 +1,270 @@
+"""An event store in a file of SQLite's, for all processes of one machine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, cast
+
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteCursor,
+    SQLiteDatastore,
+)
+
+from domain.journal import utc_now
+from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
+from projections.shown import shown
+from projections.stores.file_turns import Turns
+from projections.stores.marks import Mark, Marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from uuid import UUID
+
+    from eventsourcing.persistence import Notification
+
+BUSY_SECONDS = 5.0
+STREAMS_REMEMBERED = 4096
+_SCHEME = "sqlite:///"
+_EVENTS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
+_NEXT = f"{_EVENTS} WHERE rowid > ? ORDER BY rowid LIMIT ?"
+_OF_STREAM = (
+    f"{_EVENTS} WHERE originator_id = ? AND rowid <= ? AND rowid > ?"
+    " ORDER BY originator_version DESC LIMIT ?"
+)
+
+
+class SQLiteLog:
+    """The log in a file; its times are those of the machine's clock."""
+
+    kind = "sqlite"
+    clock = staticmethod(utc_now)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"{_SCHEME}{path}"
+        self._store, self._marks = SQLiteStore(path), Marks(path)
+        self.recorder = SQLiteRecorder(self._store)
+        self.turns = Turns(path.with_name(path.name + "-turns"))
+
+    def create(self) -> None:
+        """Makes the file, for its owner alone, and the tables, where they are missing."""
+        self.path.touch(mode=0o600)
+        self.recorder.create_table()
+
+    def mark(self) -> Mark:
+        """Another one after every commit."""
+        with _translated():
+            return self._marks.now()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Cursor]:
+        """A read of tables beside the log, of one moment."""
+        with self._store.transaction(commit=False) as cursor:
+            yield cursor.sqlite_cursor
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Cursor]:
+        """A write to tables beside the log, alone from its beginning."""
+        with self._store.transaction(commit=True) as cursor:
+            yield cursor.sqlite_cursor
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        self._marks.close()
+        self._store.close()
+
+
+def open_sqlite(url: str) -> SQLiteLog:
+    """Opens the event store in a file, and makes what is missing.
+
+    Raises:
+        CannotOpen: the file cannot be made or read.
+    """
+    path = event_file(url)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = SQLiteLog(path)
+        log.create()
+    except (OSError, OperationalError, InterfaceError) as error:
+        raise CannotOpen(f"The event store '{url}' cannot be opened: {error}.") from error
+    return log
+
+
+def event_file(url: str) -> Path:
+    """The file of an event store, which need not be there.
+
+    Raises:
+        CannotOpen: another kind of URL.
+    """
+    if not url.startswith(_SCHEME):
+        raise CannotOpen(f"The event store '{shown(url)}' is no file: sqlite:///PATH is.")
+    return Path(url.removeprefix(_SCHEME))
+
+
+class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
+    """The library's recorder, reading the log in half its time: every read table is made of it."""
+
+    def __init__(self, datastore: SQLiteDatastore) -> None:
+        super().__init__(datastore)
+        self._stream = lru_cache(STREAMS_REMEMBERED)(self.convert_originator_id)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """The next events, at most `limit`, as the library's recorder gives them."""
+        if stop is not None or topics:
+            return super().select_notifications(
+                start, limit, stop, topics, inclusive_of_start=inclusive_of_start
+            )
+        after = BEFORE_ALL if start is None else start - inclusive_of_start
+        return self._read(_NEXT, after, limit)
+
+    def events_of(
+        self, stream: UUID, until: int, after: int = 0, newest: int = -1
+    ) -> list[Notification]:
+        """A stream's events up to a position, oldest first; of many only the newest."""
+        return self._read(_OF_STREAM, stream.hex, until, after, newest)[::-1]
+
+    def _read(self, query: str, *values: str | int) -> list[Notification]:
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(query, values)
+            rows, known = cursor.fetchall(), self._stream
+        events = [
+            Stored(at, known(stream), version, topic, state)
+            for at, stream, version, topic, state in rows
+        ]
+        return cast("list[Notification]", events)
+
+    def topics(self) -> dict[str, int]:
+        """Every topic that stands in the log, and where it does first. Reads all of it."""
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.execute("SELECT topic, min(rowid) FROM stored_events GROUP BY topic")
+            return {row[0]: row[1] for row in cursor.fetchall()}
+
+
+class SQLiteStore(SQLiteDatastore):
+    """The library's datastore with connections of our own making.
+
+    The library's pool hands out reading connections through the semaphore that writers wait at,
+    and caches a single statement. Here readers never wait, and a writer takes the write lock at
+    once, so that its transaction cannot fail half-way for another's, but only wait, at most
+    `busy_seconds`. With `read_only` nothing can be written. `synchronous` is SQLite's: FULL has a
+    write on disk when it ends, after NORMAL a power loss may take the last ones.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    ) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._busy_seconds = busy_seconds
+        self._synchronous = synchronous
+        self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
+        self._writing = Lock()
+        super().__init__(str(path))
+
+    @contextmanager
+    def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
+        """A connection of this call's alone; `commit` is the library's word for writing."""
+        del commit
+        file = self._file()
+        connection = self._reuse(file) or self._connect()
+        try:
+            yield connection
+            if self._file() != file:
+                raise OperationalError("another file was put in the event store's place")
+        except BaseException:
+            # At once: an error that is kept would keep the connection's cursor, and its lock.
+            connection.rollback()
+            connection.close()
+            raise
+        self._idle.append((file, connection))
+
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
+        """One transaction: a write, or a read of one moment."""
+        if not commit:
+            with self.get_connection(commit=False) as connection, _translated():
+                yield connection.cursor()
+            return
+        if not self._writing.acquire(timeout=self._busy_seconds):
+            raise OperationalError("another writer of this process holds the event store")
+        try:
+            with self.get_connection(commit=True) as connection, _translated():
+                cursor = connection.cursor()
+                cursor.execute("BEGIN IMMEDIATE")
+                yield cursor
+                connection.commit()
+        finally:
+            self._writing.release()
+
+    def _file(self) -> tuple[int, int]:
+        """Which file is at the path: what an unlinked one holds, nobody finds again."""
+        with _translated():
+            status = self._path.stat()
+        return status.st_dev, status.st_ino
+
+    def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
+        while self._idle:
+            known, connection = self._idle.pop()
+            if known == file:
+                return connection
+            connection.close()
+        return None
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        while self._idle:
+            self._idle.pop()[1].close()
+        super().close()
+
+    def _connect(self) -> SQLiteConnection:
+        with _translated():
+            raw = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
+                uri=True,
+                timeout=self._busy_seconds,
+                isolation_level=None,
+                cached_statements=128,
+                check_same_thread=False,
+            )
+            try:
+                if not self._read_only:
+                    raw.execute("PRAGMA journal_mode=WAL")
+                    raw.execute(f"PRAGMA synchronous={self._synchronous}")
+            except sqlite3.Error:
+                raw.close()
+                raise
+            raw.row_factory = sqlite3.Row
+        return SQLiteConnection(raw, max_age=None)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Lets SQLite's errors out as the library's, which the journal knows."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise IntegrityError(error) from error
+    except (sqlite3.Error, OSError) as error:
+        raise OperationalError(error) from error

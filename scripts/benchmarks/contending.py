@@ -1,0 +1,34 @@
+"""One of several processes that create tasks of one owner for some seconds."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from time import perf_counter
+
+from domain.journal import Journal
+from domain.ledger import Ledger
+from projections.log import open_log
+from scripts.benchmarks import tasks
+from scripts.benchmarks.together import tell, wait_for_the_word
+
+
+def main(url: str, seconds: str) -> None:
+    """Tells how many seconds each create took; an exporter finishes each task in between."""
+    (owner,) = tasks.owners(1)
+    taken: list[float] = []
+    with closing(open_log(url)) as log:
+        ledger = Ledger(Journal(log.recorder, turns=log.turns))
+        wait_for_the_word()
+        until = perf_counter() + float(seconds)
+        while perf_counter() < until:
+            command = tasks.creating(owner)
+            began = perf_counter()
+            task = ledger.create(command)
+            taken.append(perf_counter() - began)
+            tasks.complete(ledger, task, tasks.claim(ledger, task))
+    tell(taken)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
