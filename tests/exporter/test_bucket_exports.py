@@ -23,7 +23,7 @@ LEASE = 2.0
 
 @pytest.fixture
 def shop(tmp_path: Path, own_url: str) -> Iterator[Workshop]:
-    shop = Workshop(tmp_path, own_url)
+    shop = Workshop(tmp_path, results_url=own_url)
     yield shop
     shop.close()
 

@@ -22,6 +22,7 @@ from exporter.sender import PROGRESS_SECONDS
 from exporter.sources import DETAIL_COLUMNS, BatchTask, SourceFailed
 from exporter.sources.sql import SqlSource, sqlite_path
 from tests.facts import BEN, LEASE
+from tests.meddling import alter
 from tests.workshop import PAGE, lines_of, sheets
 
 if TYPE_CHECKING:
@@ -530,10 +531,8 @@ def test_a_task_with_an_event_that_nobody_can_read_lets_the_others_go_on(
 ) -> None:
     broken, good = shop.create(), shop.create()
     shop.queries.work()
-    with shop.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute(
-            "UPDATE stored_events SET state = x'00' WHERE originator_id = ?", (broken.id.hex,)
-        )
+    spoilt = "UPDATE stored_events SET state = x'00' WHERE originator_id = ?"
+    alter(shop.events_url, spoilt, values=(broken.id.hex,))
     exporter = shop.exporter()
     assert exporter.step()
     assert not exporter.step()

@@ -12,6 +12,7 @@ from domain.conditions import OwnerId
 from exporter.results import Listed
 from exporter.sweeper import Sweeper, Swept
 from tests.facts import BATCH, LEASE, OPERATOR
+from tests.meddling import alter
 from tests.workshop import Storing
 
 if TYPE_CHECKING:
@@ -202,12 +203,8 @@ def test_a_task_that_the_tables_could_not_take_in_keeps_its_files(shop: Workshop
     task = shop.create()
     shop.story.claim(task)
     put(shop, task, 1)
-    with shop.log.recorder.datastore.transaction(commit=True) as cursor:
-        cursor.execute(
-            "UPDATE stored_events SET topic = 'task.renamed' WHERE originator_version = 2"
-            " AND originator_id = ?",
-            (task.id.hex,),
-        )
+    renamed = "UPDATE stored_events SET topic = 'task.renamed' WHERE originator_version = 2"
+    alter(shop.events_url, f"{renamed} AND originator_id = ?", values=(task.id.hex,))
     assert sweep(shop) == Swept(0, 1, 0)
     assert shop.queries.quarantined()
 

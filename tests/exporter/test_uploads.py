@@ -40,7 +40,7 @@ results.put(key, results.spool(key))
 
 @pytest.fixture
 def shop(tmp_path: Path, bucket_url: str) -> Iterator[Workshop]:
-    shop = Workshop(tmp_path, bucket_url)
+    shop = Workshop(tmp_path, results_url=bucket_url)
     yield shop
     shop.close()
 
