@@ -76,7 +76,7 @@ class Follower:
         watch: Callable[[], float] = monotonic,
         mark: Callable[[], Hashable | None] = lambda: None,
     ) -> None:
-        """`mark` gives another mark after every commit to the log, or None where none is cheap."""
+        """`mark` gives another mark after every commit; None where only the log itself can tell."""
         self.recorder = recorder
         self.tables = tables
         self._mark = mark
@@ -110,8 +110,8 @@ class Follower:
     def once(self, *, brief: bool = False) -> Iterator[bool]:
         """Catches up once for all that this thread asks within.
 
-        With `brief` it only looks whether there is news: where there is, the answer is False, and
-        nothing may be asked.
+        With `brief` it only looks whether there is news, which waits for nothing: where there is,
+        or only a log elsewhere could tell, the answer is False, and nothing may be asked.
 
         Raises:
             Unavailable, LogAltered: as `caught_up`.
@@ -144,8 +144,10 @@ class Follower:
 
     def _is_current(self, database: Database) -> bool:
         mark = self._mark()  # before the log is read: what is committed in between gives another
+        if mark is None:
+            return False
         seen, known = self._seen.get(database, (None, {}))
-        if mark is not None and mark == seen and len(known) < KNOWN_MOST:
+        if mark == seen and len(known) < KNOWN_MOST:
             return True
         news = news_since(self.recorder, Position.stored(database), 1)
         if news is None or news:

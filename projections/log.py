@@ -103,7 +103,7 @@ class OpenLog(Protocol):
         """The time for events."""
 
     def mark(self) -> Hashable | None:
-        """Another one after every commit; None where it would cost as much as reading on."""
+        """Another one after every commit; None where the store is not on this machine."""
 
     def reading(self) -> AbstractContextManager[Cursor]:
         """A read of tables beside the log, of one moment."""

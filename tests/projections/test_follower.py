@@ -18,6 +18,7 @@ from projections.follower import BehindLog, Follower, LogAltered
 from projections.queries import Queries
 from projections.tables import ReadTables
 from tests.facts import ANN, BEN, OPERATOR
+from tests.node import Node
 
 
 def test_an_empty_log_has_empty_tables(node):
@@ -343,57 +344,66 @@ def test_a_read_folder_that_is_removed_under_a_running_process_is_made_again(nod
     assert node.queries.tasks(ANN).count == 1
 
 
+@pytest.fixture
+def near(tmp_path):
+    """A node whose log is on its machine."""
+    near = Node(f"sqlite:///{tmp_path}/near.sqlite", tmp_path / "near")
+    yield near
+    near.close()
+
+
 def briefly(follower):
     with follower.once(brief=True) as current:
         return current
 
 
-def test_briefly_asked_it_answers_where_nothing_is_new(node, story):
-    assert briefly(node.follower)
-    story.create()
-    assert not briefly(node.follower)
-    assert node.queries.tasks(ANN).count == 1
-    assert briefly(node.follower)
+def test_briefly_asked_it_answers_where_nothing_is_new(near):
+    assert briefly(near.follower)
+    near.story.create()
+    assert not briefly(near.follower)
+    assert near.queries.tasks(ANN).count == 1
+    assert briefly(near.follower)
 
 
-def test_what_is_committed_while_the_mark_is_taken_is_not_missed(node, story):
+def test_what_is_committed_while_the_mark_is_taken_is_not_missed(near):
     def mark():
-        if not story.events():
-            story.create()
-        return node.log.mark()
+        if not near.story.events():
+            near.story.create()
+        return near.log.mark()
 
-    follower = Follower(node.log.recorder, node.tables, mark=mark)
+    follower = Follower(near.log.recorder, near.tables, mark=mark)
     assert not briefly(follower)
     assert not briefly(follower)
 
 
-def test_what_was_found_is_known_until_something_is_committed(node, story):
+def test_what_was_found_is_known_until_something_is_committed(near):
     found = []
     for _ in range(2):
         for _ in range(2):
-            with node.follower.once(brief=True):
-                found.append(len(node.follower.known))
-                node.follower.known["something"] = "found"
-        story.create()
-        with node.follower.once():
-            assert not node.follower.known
+            with near.follower.once(brief=True):
+                found.append(len(near.follower.known))
+                near.follower.known["something"] = "found"
+        near.story.create()
+        with near.follower.once():
+            assert not near.follower.known
     assert found == [0, 1, 0, 1]
 
 
-def test_what_was_found_is_not_known_outside_nor_without_a_mark(node):
-    unmarked = Follower(node.log.recorder, node.tables)
-    for _ in range(2):
-        with unmarked.once(brief=True):
-            assert not unmarked.known
-            unmarked.known["something"] = "found"
-        assert not unmarked.known
+def test_what_was_found_is_not_known_outside(near):
+    with near.follower.once(brief=True):
+        near.follower.known["something"] = "found"
+    assert not near.follower.known
 
 
-def test_what_was_found_does_not_grow_without_end(node, monkeypatch):
+def test_without_a_mark_nothing_is_answered_briefly(near):
+    assert not briefly(Follower(near.log.recorder, near.tables))
+
+
+def test_what_was_found_does_not_grow_without_end(near, monkeypatch):
     monkeypatch.setattr(follower_module, "KNOWN_MOST", 3)
     found = []
     for number in range(6):
-        with node.follower.once(brief=True):
-            node.follower.known[number] = None
-            found.append(len(node.follower.known))
+        with near.follower.once(brief=True):
+            near.follower.known[number] = None
+            found.append(len(near.follower.known))
     assert found == [1, 2, 3, 1, 2, 3]
