@@ -96,6 +96,7 @@ def _check(settings: Settings) -> None:
             raise CannotServe(
                 "The event store is empty; make a project and its first user: export-tasks init"
             )
+        _ = parts.vault  # without its key no process of the group could work
         with _naming(settings, "results"):
             parts.claim_results()
         with _naming(settings, "source"):

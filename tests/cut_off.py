@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from api.parts import Parts
 from api.settings import Settings
 from api.upkeep.backup import back_up
+from api.upkeep.migrate import migrate
 from api.upkeep.restore import restore
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ def backing_up(environment: Mapping[str, str], folder: str) -> None:
 def restoring(environment: Mapping[str, str], folder: str) -> None:
     """`restore FOLDER`."""
     restore(Settings.read(environment), Path(folder), tell=len)
+
+
+def migrating(environment: Mapping[str, str], folder: str) -> None:
+    """`migrate --to` what `TO` is, with the results to the folder."""
+    settings = Settings.read({k: v for k, v in environment.items() if k != "TO"})
+    results = f"file://{folder}"
+    migrate(settings, environment["TO"], results, tell=len, advance=lambda _, __: None)
 
 
 def _ended(

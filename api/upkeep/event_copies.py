@@ -54,18 +54,24 @@ def copy_to_file(events: Events, target: Path) -> Copied:
         CannotRead, Unreadable: the events cannot be read.
     """
     create_private(target).close()
-    with _copying(target), closing(SQLiteStore(target, synchronous="NORMAL")) as store:
-        SQLiteApplicationRecorder(store).create_table()
-        with store.transaction(commit=True) as cursor:
-            database = cursor.sqlite_cursor
-            for page in events.pages():
-                database.executemany(_INSERT, page)
-            vault_tables.create(database, "sqlite")
-            for table in vault_tables.COLUMNS:
-                database.executemany(insert(table, "?"), events.beside(table))
-            seal = compare(events, SQLiteEvents(_plain(database)))
-    settle(target)
+    with _copying(target):
+        with closing(SQLiteStore(target, synchronous="NORMAL")) as store:
+            seal = _fill(store, events)
+        settle(target)
     return Copied(seal.count, seal.count, seal.root.hex())
+
+
+def _fill(store: SQLiteStore, events: Events) -> Seal:
+    """In a call of its own: while a cursor lives, its connection does not let go of the file."""
+    SQLiteApplicationRecorder(store).create_table()
+    with store.transaction(commit=True) as cursor:
+        database = cursor.sqlite_cursor
+        for page in events.pages():
+            database.executemany(_INSERT, page)
+        vault_tables.create(database, "sqlite")
+        for table in vault_tables.COLUMNS:
+            database.executemany(insert(table, "?"), events.beside(table))
+        return compare(events, SQLiteEvents(_plain(database)))
 
 
 def compare(source: Events, target: Events) -> Seal:

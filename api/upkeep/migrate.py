@@ -98,13 +98,19 @@ def _results(
         replay = Replay(recorder)
         replay.advance()
     copies = _opened(results_to, settings.spools, "--results-to")
-    try:
-        copies.claim(log.results or "")
-    except ResultsClaimed as error:
-        raise CannotMigrate(f"{results_to} holds the results of another event log.") from error
+    _claim(copies, log, results_to)
     results = _opened(settings.results, settings.spools, "EXPORT_TASKS_RESULTS")
     copied, absent = copy_results(results, replay, copies, tell)
     return log, len(copied), absent
+
+
+def _claim(results: Results, log: Log, url: str) -> None:
+    """Before there is anything in it. A log that was never served has no results yet."""
+    try:
+        if log.results is not None:
+            results.claim(log.results)
+    except ResultsClaimed as error:
+        raise CannotMigrate(f"{url} holds the results of another event log.") from error
 
 
 def _opened(url: str, spools: Path, name: str) -> Results:

@@ -58,6 +58,7 @@ def copy_results(
 def _copy(results: Results, key: str, expected: Measure, copies: Results) -> None:
     """Copies a file whose bytes are what the log says. Raises _NotTheFile."""
     if _size(copies, key) == expected.size:
+        copies.delete(key, spool=True)  # of a run that was cut off right after it was put
         return
     spool = copies.spool(key)
     try:

@@ -10,10 +10,14 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.errors import ReadOnlySqlTransaction
 
+from api.access.vault import Vault
+from api.audit.log import Log
 from api.audit.stored import (
     PAGE,
     CannotRead,
+    NothingStored,
     SQLiteEvents,
     Unreadable,
     event_of,
@@ -23,7 +27,9 @@ from api.audit.stored import (
 )
 from projections.log import CannotOpen, open_log
 from projections.seal import leaf
-from tests.facts import Story
+from tests.facts import OPERATOR, Story
+from tests.household import SECRET_KEY
+from tests.meddling import alter
 
 STREAM = "0123456789abcdef" * 2
 HONEST = (1, STREAM, 1, "task.created", b"{}")
@@ -113,6 +119,154 @@ def test_the_leaves_of_a_file_are_those_that_the_follower_sealed(story, path):
         story.complete(story.create())
     sealed = [leaf(each) for each in story.recorder.select_notifications(None, 100)]
     assert leaves(read(path)) == sealed
+
+
+@pytest.fixture
+def any_story(events_url):
+    with closing(open_log(events_url)) as log:
+        yield Story(log.recorder)
+
+
+def read_from(url):
+    with open_events(url) as events:
+        return [row for page in events.pages() for row in page]
+
+
+def test_whatever_the_store_the_rows_are_the_same_and_the_leaves_are_the_seal_s(
+    any_story, events_url
+):
+    for _ in range(3):
+        any_story.complete(any_story.create())
+    stored = any_story.recorder.select_notifications(None, 100)
+    found = read_from(events_url)
+    assert leaves(found) == list(map(leaf, stored))
+    assert found == [
+        (at.id, at.originator_id.hex, at.originator_version, at.topic, at.state) for at in stored
+    ]
+    assert {tuple(map(type, each)) for each in found} == {(int, str, int, str, bytes)}
+
+
+def test_the_same_history_has_the_same_root_on_both_stores(tmp_path, database):
+    roots, rows = [], []
+    for url in (f"sqlite:///{tmp_path}/events.sqlite", database.fresh()):
+        with closing(open_log(url)) as log:
+            story = Story(log.recorder)
+            story.ledger.begin(OPERATOR)
+            for _ in range(5):
+                story.complete(story.create())
+                story.clock.pass_by(seconds=60)
+        with open_events(url) as events:
+            opened = Log(events)
+        roots.append((opened.count, opened.leaves.root(), opened.lineage.current))
+        rows.append(read_from(url))
+    assert roots[0] == roots[1]
+    assert rows[0] == rows[1]
+    assert roots[0][0] > 10
+
+
+def test_numbers_that_conflicts_spent_are_no_ranks(any_story, events_url):
+    alter_numbers = "UPDATE stored_events SET rowid = rowid * 10"
+    any_story.create()
+    alter(events_url, alter_numbers)
+    any_story.clock.pass_by(seconds=1)
+    first, second = read_from(events_url)
+    assert (first[0], second[0]) == (10, 20)
+    with open_events(events_url) as events:
+        assert (events.at(0), events.at(1), events.at(2)) == (first, second, None)
+        assert events.count() == 2
+
+
+def test_the_vault_is_read_with_the_events_and_none_is_no_error(any_story, events_url):
+    any_story.create()
+    with open_events(events_url) as events:
+        assert events.beside("people") == []
+        assert events.count() == 2
+    with closing(open_log(events_url)) as log:
+        vault = Vault(log, SECRET_KEY)
+        vault.claim_name("b" * 32, "Ben")
+        vault.claim_name("a" * 32, "Ann")
+        with open_events(events_url) as events:
+            rows = events.beside("people")
+            vault.forget("b" * 32)
+            assert events.beside("people") == rows
+    assert [each[0] for each in rows] == ["a" * 32, "b" * 32]
+    assert {tuple(map(type, each)) for each in rows} == {(str, bytes, bytes, bytes)}
+
+
+def test_what_comes_meanwhile_is_of_another_moment_in_any_store(any_story, events_url):
+    any_story.create()
+    with open_events(events_url) as events:
+        before = events.count()
+        any_story.create()
+        assert events.count() == sum(map(len, events.pages())) == before
+    assert len(read_from(events_url)) > before
+
+
+# In a database
+
+
+@pytest.fixture
+def url(database):
+    return database.fresh()
+
+
+def test_a_database_without_events_says_so_and_nothing_is_made_in_it(url):
+    with pytest.raises(NothingStored, match="no event store"):
+        read_from(url)
+    with pytest.raises(NothingStored):
+        read_from(url)
+
+
+def test_in_a_database_nothing_can_be_written(url):
+    with closing(open_log(url)):
+        pass
+    with open_events(url) as events, pytest.raises(ReadOnlySqlTransaction):
+        events._connection.execute("DELETE FROM stored_events")
+
+
+def test_more_than_a_page_is_read_from_a_database_and_damage_tells_of_streams(url):
+    with closing(open_log(url)):
+        pass
+    add = (
+        "INSERT INTO stored_events (originator_id, originator_version, topic, state) SELECT "
+        f"'{STREAM}'::uuid, number, 't', ''::bytea FROM generate_series(1, {2 * PAGE + 1}) number"
+    )
+    alter(url, add, f"DELETE FROM stored_events WHERE originator_version = {PAGE}")
+    with open_events(url) as events:
+        pages = list(events.pages())
+        assert [len(page) for page in pages] == [PAGE, PAGE]
+        assert events.gaps(5) == [(STREAM, 2 * PAGE + 1)]
+        assert events.first(STREAM)[2] == 1
+        assert events.last(STREAM)[2] == 2 * PAGE + 1
+        assert events.first("no stream") is None
+        assert events.last(None) is None
+        assert events.at(-1) is None, "what cannot be asked is not there"
+        assert events.count() == 2 * PAGE, "and the moment is not lost"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:geheim@127.0.0.1:1/log",
+        "postgresql://ann:gehe%zzim@127.0.0.1/log",
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(url):
+    with pytest.raises(CannotRead) as refused, open_events(url):
+        pass
+    assert "ann" in str(refused.value)
+    assert "gehe" not in str(refused.value)
+
+
+def test_a_table_of_another_kind_cannot_be_read(url):
+    alter(url, "CREATE TABLE stored_events (x int)")
+    with pytest.raises(CannotRead):
+        read_from(url)
+    with open_events(url) as events:
+        assert (events.at(0), events.gaps(1), events.first(STREAM)) == (None, [], None)
+
+
+# In a file
 
 
 def test_all_pages_are_read_and_none_twice(story, path):

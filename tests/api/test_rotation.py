@@ -143,23 +143,24 @@ def test_a_transaction_that_is_cut_off_leaves_all_as_it_was(settings, filled, mo
     check(settings, filled)
 
 
-def test_a_key_that_a_setting_gives_is_followed_by_one_in_a_file(tmp_path):
-    given = Settings.read({}, home=tmp_path, secret_key=OTHER_KEY)
+def test_a_key_that_a_setting_gives_is_followed_by_one_in_a_file(tmp_path, events_url):
+    places = {"home": tmp_path, "events": events_url}
+    given = Settings.read({}, secret_key=OTHER_KEY, **places)
     with Parts(given) as parts:
         parts.register.add_project("p1", "p1", "0", None, OPERATOR)
         ann = parts.people.add_user("Ann", "p1", True, None, PASSWORD, OPERATOR)
         filled = ann, parts.people.vault.seal_address(ann.user_id, ADDRESS)
     file = rotate(given)
     assert rotate(given) == file == tmp_path / "secret.key.next"
-    following = Settings.read({"EXPORT_TASKS_SECRET_KEY_FILE": str(file)}, home=tmp_path)
+    following = Settings.read({"EXPORT_TASKS_SECRET_KEY_FILE": str(file)}, **places)
     check(following, filled)
     with pytest.raises(WrongSecretKey):
         check(given, filled)
     with pytest.raises(KeyInTheWay, match="move it elsewhere first"):
         rotate(following)
     moved = file.rename(tmp_path / "kept")
-    last = Settings.read({"EXPORT_TASKS_SECRET_KEY_FILE": str(moved)}, home=tmp_path)
-    check(Settings.read({}, home=tmp_path, secret_key=rotate(last).read_text()), filled)
+    last = Settings.read({"EXPORT_TASKS_SECRET_KEY_FILE": str(moved)}, **places)
+    check(Settings.read({}, secret_key=rotate(last).read_text(), **places), filled)
 
 
 def test_an_installation_without_anybody_gets_another_key_all_the_same(settings):

@@ -143,8 +143,8 @@ def test_words_and_lists(tmp_path):
     assert settings.instances == ("a", "b", "c")
     assert settings.instance_required
     assert settings.download == "zip"
-    sinks = read(tmp_path, AUDIT_SINKS="file:///mnt/a%20b, syslog:///dev/log").audit_sinks
-    assert sinks == ("file:///mnt/a%20b", "syslog:///dev/log")
+    sinks = read(tmp_path, AUDIT_SINKS="file:///a%20b, s3://a/b, syslog:///dev/log").audit_sinks
+    assert sinks == ("file:///a%20b", "s3://a/b", "syslog:///dev/log")
     proxies = read(tmp_path, FORWARDED_ALLOW_IPS="10.0.0.0/8, ::1").forwarded_allow_ips
     assert proxies == ("10.0.0.0/8", "::1/128")
 
@@ -234,3 +234,19 @@ def test_a_home_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match=r"^EXPORT_TASKS_SECRET_KEY: .*cannot be used"):
         read(Path(tmp_path) / "file").secret_key()
+
+
+def test_where_machines_may_share_an_event_store_the_secret_key_must_be_given(tmp_path):
+    shared = {"home": tmp_path, "events": "postgresql://db/log"}
+    with pytest.raises(SettingsError, match="SECRET_KEY must be given, the same on all machines"):
+        Settings.read({}, **shared).secret_key()
+    assert list(tmp_path.iterdir()) == []
+    given = {"EXPORT_TASKS_SECRET_KEY": "k" * 32}
+    assert Settings.read(given, **shared).secret_key() == b"k" * 32
+    assert len(Settings.read({}, home=tmp_path).secret_key()) >= 32
+
+
+def test_a_key_that_lies_in_the_home_is_not_given(tmp_path):
+    (tmp_path / "secret.key").write_text("k" * 32)
+    with pytest.raises(SettingsError, match="must be given"):
+        Settings.read({}, home=tmp_path, events="postgresql://db/log").secret_key()

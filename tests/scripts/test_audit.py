@@ -11,11 +11,21 @@ from contextlib import closing
 import pytest
 
 from api.parts import Parts
+from projections.stores.sqlite import event_file
+from tests.meddling import alter, run
 from tests.sealed import KEY, OTHER, seal
 
 
+@pytest.fixture(autouse=True)
+def url(home, events_url, monkeypatch):
+    """The event store, of each kind, and the key that has to be given where it may be shared."""
+    monkeypatch.setenv("EXPORT_TASKS_EVENTS", events_url)
+    monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", "k" * 32)
+    return events_url
+
+
 @pytest.fixture
-def sealed(command, begun, home, create_task):
+def sealed(url, command, begun, home, create_task):
     """A home in which an export was made and then sealed; the task's id."""
     batch = command.json("batch", "generate", "--project", "plant-1", "--rows", "5")["task_id"]
     task = create_task(batch)
@@ -23,17 +33,22 @@ def sealed(command, begun, home, create_task):
         parts.claim_results()
         assert parts.exporter().step()
     command("limits", "set", "--kept", "48")
-    seal(home / "events.sqlite", home / "audit")
+    seal(url, home / "audit")
     return task
 
 
-def edit_one_byte(events, old: bytes, new: bytes) -> None:
+def edit_one_byte(url: str, old: bytes, new: bytes) -> None:
     """As somebody with an editor does it: SQLite is not asked."""
+    if not url.startswith("sqlite:"):
+        replaced = f"CAST(replace(state, '{old.decode()}', '{new.decode()}') AS BLOB)"
+        return alter(url, f"UPDATE stored_events SET state = {replaced}")
+    events = event_file(url)
     with closing(sqlite3.connect(events)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = events.read_bytes()
     assert (content.count(old), len(old)) == (1, len(new))
     events.write_bytes(content.replace(old, new))
+    return None
 
 
 def test_a_real_home_is_sound(command, sealed):
@@ -45,15 +60,11 @@ def test_a_real_home_is_sound(command, sealed):
     assert (found["not_sealed"], found["key"]) == (0, KEY.name)
 
 
-def test_one_byte_of_one_event_is_found_and_named(command, sealed, home):
-    edit_one_byte(
-        home / "events.sqlite", b'"rows":5,"total":5,"sheets"', b'"rows":6,"total":5,"sheets"'
-    )
+def test_one_byte_of_one_event_is_found_and_named(command, sealed, url):
+    edit_one_byte(url, b'"rows":5,"total":5,"sheets"', b'"rows":6,"total":5,"sheets"')
     told = command("audit", "verify", exit_code=3)
     found = json.loads(command("audit", "verify", "--json", exit_code=3).stdout)
-    with closing(sqlite3.connect(home / "events.sqlite")) as database:
-        place = "SELECT rowid FROM stored_events WHERE topic = 'task.completed'"
-        (position,) = database.execute(place).fetchone()
+    ((position,),) = run(url, "SELECT rowid FROM stored_events WHERE topic = 'task.completed'")
     assert (found["verdict"], found["damage"], found["task"]) == ("changed", "edited", sealed)
     assert (found["position"], found["rank"]) == (position, position - 1)
     assert found["topic"] == "task.completed"
@@ -104,9 +115,9 @@ def test_a_file_that_is_no_note_is_told_and_the_others_judge(command, sealed, ho
     assert "nonsense" in command("audit", "verify").stderr
 
 
-def test_the_newest_checkpoint_is_printed_as_it_was_signed(command, sealed, home):
+def test_the_newest_checkpoint_is_printed_as_it_was_signed(command, sealed, home, url):
     command("limits", "set", "--kept", "49")
-    note = seal(home / "events.sqlite", home / "audit").read_text()
+    note = seal(url, home / "audit").read_text()
     assert command("audit", "checkpoint").stdout == note
     told = command.json("audit", "checkpoint")
     assert (told["note"], told["size"], told["key"]) == (note, int(note.split("\n")[1]), KEY.name)
@@ -155,8 +166,8 @@ def test_a_receipt_of_what_is_not_sealed_yet_is_for_later(command, sealed, creat
     assert (told.stdout, "in at most a minute" in told.stderr) == ("", True)
 
 
-def test_a_changed_log_gives_no_receipt(command, sealed, home):
-    edit_one_byte(home / "events.sqlite", b'"sheets":1,', b'"sheets":2,')
+def test_a_changed_log_gives_no_receipt(command, sealed, url):
+    edit_one_byte(url, b'"sheets":1,', b'"sheets":2,')
     assert "audit verify" in command("audit", "receipt", sealed, exit_code=3).stderr
 
 
@@ -170,11 +181,9 @@ def test_a_checkpoint_is_signed_at_once_where_that_is_asked_for(command, sealed)
     assert command.json("audit", "checkpoint", "--now")["size"] == now["size"], "nothing is new"
 
 
-def test_an_altered_log_is_not_signed_however_it_is_asked_for(command, sealed, home):
+def test_an_altered_log_is_not_signed_however_it_is_asked_for(command, sealed, url):
     command("audit", "checkpoint", "--now")
-    edit_one_byte(
-        home / "events.sqlite", b'"rows":5,"total":5,"sheets"', b'"rows":6,"total":5,"sheets"'
-    )
+    edit_one_byte(url, b'"rows":5,"total":5,"sheets"', b'"rows":6,"total":5,"sheets"')
     told = command("audit", "checkpoint", "--now", exit_code=3)
     assert told.stdout == ""
     assert "Nothing is signed" in told.stderr
