@@ -26,7 +26,8 @@ that hangs, with what is done to clean up after it, after three times that.
 """
 
 LONGEST_PAUSE = 2.0
-RETRIES_MOST = 10
+PAUSES_GROW = 3
+RETRIES_MOST = 30
 WHOLE_REQUEST = timedelta(days=1)
 """A download takes as long as its client likes, so long as bytes come when they are asked for."""
 
@@ -62,7 +63,7 @@ def opened(bucket: str, prefix: str | None) -> Any:
     retry: RetryConfig = {
         "max_retries": RETRIES_MOST,
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),
-        "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE)},
+        "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE), "base": PAUSES_GROW},
     }
     try:
         return S3Store(
