@@ -161,7 +161,7 @@ class ClusterTorture:
         self.wrongs += hung(self.chaos.struck, exchanges, self.ports)
         self.wrongs += disagreements(self.scene.nodes, story, stored)
         self.wrongs += self._stopped_wrong()
-        return ClusterReport.of(self, story)
+        return ClusterReport.of(self, story, stored)
 
     def _foreseen(self) -> set[str]:
         """What may be away for longer than eight tries last."""
