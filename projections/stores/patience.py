@@ -34,6 +34,8 @@ class PatientConnection(psycopg.Connection[DictRow]):
     """
 
     patience: float | None = AT_FIRST
+    given_up = False
+    """Whether the server stood still for too long."""
 
     def learn(self) -> None:
         """Asks the server for its time-out.
@@ -66,5 +68,6 @@ class PatientConnection(psycopg.Connection[DictRow]):
             return super().wait(gen, interval, timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.given_up = True
                 self.pgconn.finish()
             raise

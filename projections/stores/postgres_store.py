@@ -88,6 +88,8 @@ class PostgresStore(PostgresDatastore):
             try:
                 yield connection
             except psycopg.OperationalError as error:
+                if connection.given_up:
+                    self._note_failure(error)
                 if idle and connection.closed:
                     raise Stale(error) from error
                 raise
@@ -100,22 +102,17 @@ class PostgresStore(PostgresDatastore):
         Raises:
             OperationalError: the server cannot be reached now, or could not a moment ago.
         """
-        with self._connecting:
+        if not self._connecting.acquire(blocking=not self._pause):
+            raise OperationalError(self._failure)  # one asks for all
+        try:
             if monotonic() < self._not_before:
                 raise OperationalError(self._failure)
-            try:
-                connection = PatientConnection.connect(
-                    **self._parameters, autocommit=True, row_factory=dict_row
-                )
-                connection.execute(_DURABLE)
-                connection.learn()
-            except psycopg.Error as error:
-                self._pause = min(PAUSE_MOST, max(PAUSE_LEAST, 2 * self._pause))
-                self._not_before = monotonic() + self._pause * (0.5 + random())  # noqa: S311
-                self._failure = str(error)
-                raise OperationalError(self._failure) from error
-            self._pause = 0.0
-            return connection
+            return self._connected()
+        except psycopg.Error as error:
+            self._note_failure(error)
+            raise OperationalError(self._failure) from error
+        finally:
+            self._connecting.release()
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
@@ -130,6 +127,20 @@ class PostgresStore(PostgresDatastore):
             yield
         finally:
             self._slots.release()
+
+    def _connected(self) -> PatientConnection:
+        connection = PatientConnection.connect(
+            **self._parameters, autocommit=True, row_factory=dict_row
+        )
+        connection.execute(_DURABLE)
+        connection.learn()
+        self._pause = 0.0
+        return connection
+
+    def _note_failure(self, error: psycopg.Error) -> None:
+        self._pause = min(PAUSE_MOST, max(PAUSE_LEAST, 2 * self._pause))
+        self._not_before = monotonic() + self._pause * (0.5 + random())  # noqa: S311
+        self._failure = str(error)
 
     def _reuse(self) -> PatientConnection | None:
         """The one used last, so that those that are not needed grow old."""

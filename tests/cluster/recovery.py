@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SUCCESS = (200, 201, 204, 206)
 OF_FILES = ("download", "resume", "head")
+STANDING = ("stop node", "stop api", "stop exporter", "kill node", "restart node")
+"""After which requests may wait longer: a node that starts listens before it answers."""
+
 SLACK = 0.5
 
 
@@ -45,7 +48,7 @@ def hung(
     stops = [
         (ports[int(each.fault.target)], each.began, each.ended)
         for each in struck
-        if each.fault.kind.startswith("stop")
+        if each.fault.kind in STANDING
     ]
     for each in exchanges:
         if each.status is None and each.received - each.sent >= PATIENCE - SLACK:

@@ -81,7 +81,7 @@ class ClusterTorture:
         faults = planned(self.options, self.options.seconds)
         self.say(f"{self.options.seconds:g} s of load, {len(faults)} faults")
         clients = self.load.run(self.options.clients)
-        self.chaos = Chaos(self.scene)
+        self.chaos = Chaos(self.scene, self.say)
         self._open.callback(self.chaos.end)
         running_on = Thread(target=self._run_on, daemon=True)
         running_on.start()

@@ -7,13 +7,15 @@ from threading import Timer
 
 import psycopg
 import pytest
+from eventsourcing.persistence import OperationalError
 
 from domain.refusals import Unavailable
+from projections.stores import postgres_store
 from projections.stores.patience import LONGER, PatientConnection
 from tests.database import QUICK, running_database
 from tests.facts import ANN, BEN
 from tests.node import Node
-from tests.workshop import until
+from tests.workshop import Watch, until
 
 SHORT = "?options=-c%20statement_timeout%3D200ms"
 STANDS = 20.0
@@ -60,6 +62,26 @@ def test_a_server_that_stands_still_is_given_up_and_then_it_goes_on(server, node
     before = node.queries.tasks(BEN).count
     node.story.create(BEN)
     assert node.queries.tasks(BEN).count == before + 1
+
+
+def test_once_it_was_given_up_nobody_else_waits_until_the_pause_is_over(server, node, monkeypatch):
+    watch = Watch()
+    monkeypatch.setattr(postgres_store, "monotonic", watch)
+    with standing_still(server):
+        for _ in range(20):
+            with pytest.raises(OperationalError, match="wait timeout"):
+                node.log.recorder.max_notification_id()
+    watch.pass_by(postgres_store.PAUSE_MOST)
+    assert node.log.recorder.max_notification_id()
+
+
+def test_while_one_asks_a_server_that_is_away_the_others_do_not_wait_for_that(node):
+    store = node.log.recorder.datastore
+    store.close()
+    store._pause, store._failure = 0.05, "away"
+    with store._connecting, pytest.raises(OperationalError, match="away"):
+        node.log.recorder.max_notification_id()
+    assert node.log.recorder.max_notification_id()
 
 
 def answers(node):
