@@ -221,6 +221,7 @@ class Parts:
             lease=self.settings.lease,
             crashes_allowed=self.settings.attempts,
             download="zip" if self.settings.download == "zip" else "xls",
+            clock=self.journal.clock,
         )
 
     def sweeper(self) -> Sweeper:

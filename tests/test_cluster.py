@@ -18,6 +18,7 @@ from projections.seal import Seal
 from projections.seal import leaf as product_leaf
 from tests.cluster.agreement import leaf, root
 from tests.cluster.chaos import Struck
+from tests.cluster.evidence import evidence
 from tests.cluster.mirror import mirror
 from tests.cluster.options import ClusterOptions
 from tests.cluster.plan import DECK, Fault, planned
@@ -107,6 +108,15 @@ def test_the_root_is_that_of_the_product_made_otherwise(story):
         stored = story.recorder.select_notifications(1, 10_000)
         expected = Seal().grown([product_leaf(each) for each in stored]).root
         assert root([leaf(each) for each in stored]) == expected
+
+
+def test_a_finding_shows_the_events_that_it_is_about(story):
+    task, _ = story.create(), story.create()
+    stored = story.recorder.select_notifications(1, 10_000)
+    (shown,) = evidence([f"the task {task.task_id} is lost"], stored).values()
+    assert [line.split()[2] for line in shown] == ["owner.admitted", "task.created"]
+    (near,) = evidence(["event 1, limits.set: wrong"], stored).values()
+    assert [line.split()[0] for line in near] == ["1", "2", "3", "4"]
 
 
 def asked(port, sent, seconds, **answered):

@@ -37,8 +37,8 @@ class Struck:
 class Chaos:
     """Every target has a thread of its own, which lives until the end."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, scene: Scene, say: Callable[[str], object]) -> None:
+        self._scene, self._say = scene, say
         self._over = Event()
         self.struck: list[Struck] = []
         self.missed: list[Fault] = []
@@ -72,6 +72,7 @@ class Chaos:
         if next(struck, None) is None:
             self.missed.append(fault)
             return
+        self._say(f"{fault.kind} ({fault.target})")
         self._over.wait(fault.seconds)
         for _ in struck:  # undone
             pass

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SUCCESS = (200, 201, 204, 206)
 OF_FILES = ("download", "resume", "head")
+STANDING = ("stop node", "stop api", "stop exporter", "kill node", "restart node")
+"""After which requests may wait longer: a node that starts listens before it answers."""
+
 SLACK = 0.5
 
 
@@ -45,16 +48,13 @@ def hung(
     stops = [
         (ports[int(each.fault.target)], each.began, each.ended)
         for each in struck
-        if each.fault.kind.startswith("stop")
+        if each.fault.kind in STANDING
     ]
     for each in exchanges:
         if each.status is None and each.received - each.sent >= PATIENCE - SLACK:
-            stood = any(
-                port == each.port and began < each.received and ended > each.sent
-                for port, began, ended in stops
-            )
-            if not stood:
-                yield f"{each.kind} at port {each.port} had no answer for {PATIENCE:g} s"
+            met = [port for port, began, ended in stops if _during(each, began, ended)]
+            if each.port not in met:
+                yield f"{each.kind}: no answer for {PATIENCE:g} s; meanwhile {_met(each, struck)}"
 
 
 def undisturbed(
@@ -67,6 +67,20 @@ def undisturbed(
         if each.status == 503
         and not any(s.began <= each.received and each.sent <= s.ended + grace for s in struck)
     ]
+
+
+def _during(exchange: Exchange, began: float, ended: float) -> bool:
+    return began < exchange.received and ended > exchange.sent
+
+
+def _met(exchange: Exchange, struck: Sequence[Struck]) -> str:
+    met = (
+        f"{each.fault.kind} ({each.fault.target}) from {each.began - exchange.sent:+.1f}"
+        f" to {each.ended - exchange.sent:+.1f} s"
+        for each in struck
+        if _during(exchange, each.began, each.ended)
+    )
+    return ", ".join(met) or "nothing happened"
 
 
 def _seconds(struck: Struck, answered: Sequence[Exchange], ports: Sequence[int]) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from tests.cluster.evidence import evidence
 from tests.cluster.recovery import recoveries, undisturbed
 from tests.torture.report import (
     UNTOLD,
@@ -21,7 +22,10 @@ from tests.torture.report import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.cluster.run import ClusterTorture
+    from tests.torture.stored import Stored
     from tests.torture.story import Story
 
 GRACE = 5.0
@@ -33,10 +37,12 @@ class ClusterReport:
 
     document: dict[str, Any]
     wrongs: list[str]
+    evidence: dict[str, list[str]]
 
     @classmethod
-    def of(cls, run: ClusterTorture, story: Story) -> ClusterReport:
+    def of(cls, run: ClusterTorture, story: Story, stored: Sequence[Stored]) -> ClusterReport:
         """What a run, its log and its clients' records tell."""
+        wrongs = list(dict.fromkeys(run.wrongs))
         exchanges, struck = run.records.exchanges, run.chaos.struck
         lines = list(chain.from_iterable(node.running.lines() for node in run.scene.nodes))
         return cls(
@@ -60,12 +66,14 @@ class ClusterReport:
                 "log": messages(line for line in lines if line.get("level") not in UNTOLD),
                 "exceptions": exceptions(lines),
             },
-            list(dict.fromkeys(run.wrongs)),
+            wrongs,
+            evidence(wrongs, stored),
         )
 
     def whole(self) -> dict[str, Any]:
         """As one document."""
-        return {"holds": not self.wrongs, "wrongs": self.wrongs, **self.document}
+        found = {"wrongs": self.wrongs, "evidence": self.evidence}
+        return {"holds": not self.wrongs, **found, **self.document}
 
     def text(self) -> str:
         """For people."""
@@ -94,5 +102,8 @@ class ClusterReport:
         told = {"nodes", "seed", "source", "workers", "exporters"}
         flags = " ".join(f"--{k} {shlex.quote(str(v))}" for k, v in options.items() if k in told)
         again = f"scripts/cluster --torture {options['seconds']:g} {flags}"
-        shown = [f"  {wrong}" for wrong in self.wrongs[:WRONGS_SHOWN]]
+        shown = []
+        for wrong in self.wrongs[:WRONGS_SHOWN]:
+            events = (f"      {event}" for event in self.evidence.get(wrong, []))
+            shown += [f"  {wrong}", *events]
         return [f"{len(self.wrongs)} WRONGS", *shown, f"commit {self.document['commit']}: {again}"]

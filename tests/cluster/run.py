@@ -18,6 +18,7 @@ from tests.cluster.recovery import hung
 from tests.cluster.report import ClusterReport
 from tests.cluster.scene import Scene, shared
 from tests.cluster.servers import Servers
+from tests.cluster.times import times_wrong
 from tests.torture.claims import Claims
 from tests.torture.clients import Client, Load, list_tasks, show
 from tests.torture.clock import Clock
@@ -80,7 +81,7 @@ class ClusterTorture:
         faults = planned(self.options, self.options.seconds)
         self.say(f"{self.options.seconds:g} s of load, {len(faults)} faults")
         clients = self.load.run(self.options.clients)
-        self.chaos = Chaos(self.scene)
+        self.chaos = Chaos(self.scene, self.say)
         self._open.callback(self.chaos.end)
         running_on = Thread(target=self._run_on, daemon=True)
         running_on.start()
@@ -156,10 +157,11 @@ class ClusterTorture:
         self.wrongs += workbooks_wrong([each for each in contents if each], story)
         self.wrongs += workbooks_wrong(self.load.samples.values(), story)
         self.wrongs += ends_wrong(story, NOWHERE, self._foreseen())
+        self.wrongs += times_wrong(stored)
         self.wrongs += hung(self.chaos.struck, exchanges, self.ports)
         self.wrongs += disagreements(self.scene.nodes, story, stored)
         self.wrongs += self._stopped_wrong()
-        return ClusterReport.of(self, story)
+        return ClusterReport.of(self, story, stored)
 
     def _foreseen(self) -> set[str]:
         """What may be away for longer than eight tries last."""

@@ -96,12 +96,12 @@ def test_a_log_that_is_there_needs_no_right_to_make_one(database, events_url):
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        ("", ("10s", "3s", "2s", "export-tasks", "on")),
+        ("", ("5s", "3s", "2s", "export-tasks", "on")),
         (" -c statement_timeout=7s", ("7s", "3s", "2s", "export-tasks", "on")),
-        (" -c synchronous_commit=off", ("10s", "3s", "2s", "export-tasks", "on")),
+        (" -c synchronous_commit=off", ("5s", "3s", "2s", "export-tasks", "on")),
         (
             " -c synchronous_commit=remote_write",
-            ("10s", "3s", "2s", "export-tasks", "remote_write"),
+            ("5s", "3s", "2s", "export-tasks", "remote_write"),
         ),
     ],
 )
