@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from threading import Event
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from domain.commands import DeleteTask
@@ -36,6 +36,7 @@ OWNERS = 40
 
 WARM_SECONDS = 2.0
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 300.0
 
 
 def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
@@ -62,13 +63,14 @@ def _round(
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """What a round found idle, and busy."""
     exported, creators = users[:EXPORTERS], users[EXPORTERS:]
-    _until(lambda: not parts.queries.work())
+    _until(lambda: not any(parts.queries.work()))
     idle = paced(server, _schedule(creators, seconds))
+    begun = [parts.ledger.create(tasks.creating(each.owner, batch_id)) for each in exported]
+    _until(lambda: all(_claimed(parts, task.task_id) for task in begun))
     over = Event()
     with ThreadPoolExecutor(1) as keeper:
         keeping = keeper.submit(_keep_exporting, parts, exported, batch_id, over)
         try:
-            _until(lambda: keeping.done() or _running(parts, exported) == EXPORTERS)
             busy = paced(server, _schedule(creators, seconds))
         finally:
             over.set()
@@ -95,16 +97,19 @@ def _keep_exporting(parts: Parts, users: list[User], batch_id: str, over: Event)
         for owner in owners:
             if owner not in busy:
                 parts.ledger.create(tasks.creating(owner, batch_id))
-    for task in parts.queries.work():
+    for task in list(parts.queries.work()):
         if task.owner in owners:
             parts.ledger.delete(DeleteTask(task.owner, task.task_id, parts.operator()))
 
 
-def _running(parts: Parts, users: list[User]) -> int:
-    owners = {user.owner for user in users}
-    return sum(bool(task.held) and task.owner in owners for task in parts.queries.work())
+def _claimed(parts: Parts, task_id: str) -> bool:
+    task = parts.queries.any_task(task_id)
+    return task is not None and task.attempt > 0
 
 
 def _until(holds: Callable[[], object]) -> None:
+    until = monotonic() + PATIENCE_SECONDS
     while not holds():
+        if monotonic() > until:
+            raise TimeoutError(f"the exporters did nothing in {PATIENCE_SECONDS:g} s")
         sleep(LOOK_SECONDS)

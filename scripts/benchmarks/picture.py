@@ -27,6 +27,7 @@ ROW, THICK, TOP, BOTTOM = 36, 14, 92, 44
 DECADES = 2
 """As far as the chart goes to either side, at most; a bar that goes farther is cut there."""
 
+THINNEST = 2.0
 STEPS = (1, 2, 5)
 
 STYLE = """
@@ -107,14 +108,12 @@ def _grid(scale: _Scale, height: int) -> Iterator[str]:
 
 def _row(top: int, figure: Figure, margin: float, scale: _Scale) -> Iterator[str]:
     kind = "met" if margin >= 1 else "missed"
-    start, end = sorted((scale.at(1), scale.at(margin)))
+    length = max(abs(scale.at(margin) - scale.at(1)), THINNEST)
+    start = scale.at(1) if kind == "met" else scale.at(1) - length
     y, text = top + (ROW - THICK) / 2, figure.bar.text if figure.bar else ""
     yield _text(LABELS - 14, top + 15, figure.what, "", "end")
     yield _text(LABELS - 14, top + 29, f"{figure.unit}, beside {figure.peer}", "small", "end")
-    yield (
-        f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{max(end - start, 2):.1f}"'
-        f' height="{THICK}"/>'
-    )
+    yield (f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{length:.1f}" height="{THICK}"/>')
     x = LABELS + PLOT + 14
     shown = number(median(figure.ours)) if figure.peer == LIMIT else f"{figure.ratio:.3g}"
     yield _text(x, top + 15, f"{kind}: {shown}", "word")
