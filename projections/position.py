@@ -17,6 +17,7 @@ from projections.facts import fact_of
 from projections.moments import EVERY, Clock, moment
 from projections.project import project
 from projections.seal import Seal, leaf
+from projections.write_lock import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -144,7 +145,7 @@ def apply_page(recorder: ApplicationRecorder, database: Database, limit: int) ->
 @contextmanager
 def immediate(database: Database) -> Iterator[None]:
     """A transaction that has the write lock from its first moment."""
-    database.conn.execute("BEGIN IMMEDIATE")
+    begin(database.conn)
     try:
         yield
     except BaseException:

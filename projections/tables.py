@@ -15,11 +15,11 @@ from sqlite_utils import Database
 
 from projections import schema
 from projections.pointers import DRAFT, Pointers, sync
+from projections.write_lock import BUSY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BUSY_SECONDS = 5.0
 BEING_MADE_SECONDS = 3600.0
 """A file that no pointer names may be one that is just being made, unless it is older than this."""
 

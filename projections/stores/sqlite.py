@@ -23,6 +23,7 @@ from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
 from projections.stores.file_turns import Turns
 from projections.stores.marks import Mark, Marks
+from projections.write_lock import BUSY_SECONDS, begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import Notification
 
-BUSY_SECONDS = 5.0
 STREAMS_REMEMBERED = 4096
 _SCHEME = "sqlite:///"
 _EVENTS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
@@ -212,7 +212,7 @@ class SQLiteStore(SQLiteDatastore):
         try:
             with self.get_connection(commit=True) as connection, _translated():
                 cursor = connection.cursor()
-                cursor.execute("BEGIN IMMEDIATE")
+                begin(cursor.sqlite_cursor.connection, self._busy_seconds)
                 yield cursor
                 connection.commit()
         finally:

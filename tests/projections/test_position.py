@@ -128,4 +128,5 @@ def test_a_transaction_has_the_write_lock_from_its_first_moment(node):
         with immediate(database):
             pass
         database.conn.set_trace_callback(None)
-    assert statements == ["BEGIN IMMEDIATE", "COMMIT"]
+    timeouts = ["PRAGMA busy_timeout=0", "PRAGMA busy_timeout=5000"]
+    assert statements == [timeouts[0], "BEGIN IMMEDIATE", timeouts[1], "COMMIT"]

@@ -278,7 +278,7 @@ class SimConnection(sqlite3.Connection):
             self._lock()
         elif sql == "BEGIN":
             return super().execute("SELECT 1")
-        elif self._opening and sql is not READ_POSITION:
+        elif self._opening and sql is not READ_POSITION and not sql.startswith("PRAGMA"):
             self._read()
         return super().execute(sql, *parameters)
 
