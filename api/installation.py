@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from projections.past import Past
     from projections.queries import Queries
 
-REQUEST_THREADS = 2
-"""Requests that ask the stores at once; others queue. More of them only wait for each other: every
-call of a store lets another thread have the interpreter, and each change of hands costs as much."""
+REQUEST_THREADS = {"sqlite": 2, "postgresql": 4}
+"""Requests that ask the stores at once, by the kind of event store; others queue. More of them only
+wait for each other: every call of a store lets another thread have the interpreter, and each change
+of hands costs as much. A store elsewhere is waited for without it."""
 
-WRITE_THREADS = 1
+WRITE_THREADS = {"sqlite": 1, "postgresql": 4}
 """Requests that change something at once: the embedded store has one writer."""
 
 SOURCE_THREADS = 2
@@ -85,8 +86,8 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             side_log=parts.side_log,
             results=parts.results,
             listing=parts.listing,
-            requests=CapacityLimiter(REQUEST_THREADS),
-            writes=CapacityLimiter(WRITE_THREADS),
+            requests=CapacityLimiter(REQUEST_THREADS[parts.log.kind]),
+            writes=CapacityLimiter(WRITE_THREADS[parts.log.kind]),
             logins=CapacityLimiter(LOGIN_THREADS),
             sources=CapacityLimiter(SOURCE_THREADS),
             downloads=CapacityLimiter(DOWNLOAD_THREADS),

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import cached_property
 from secrets import token_hex
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from api.access.erasures import ERASURES, Erasures
 from api.access.people import People
@@ -221,6 +221,7 @@ class Parts:
             lease=self.settings.lease,
             crashes_allowed=self.settings.attempts,
             download="zip" if self.settings.download == "zip" else "xls",
+            clock=self.journal.clock,
         )
 
     def sweeper(self) -> Sweeper:
@@ -241,9 +242,10 @@ class Parts:
         """
         key = kept_key(self.settings.audit_key_file)
         place = self._opened("audit", open_place)
-        couriers = [
-            Courier(url, open_sink(url), place, key.verifier) for url in self.settings.audit_sinks
-        ]
+        couriers = self._opened(
+            "audit_sinks",
+            lambda urls: [Courier(url, open_sink(url), place, key.verifier) for url in urls],
+        )
         return Auditor(self.follower, place, key, couriers, self.settings.audit_state_file)
 
     def operator(self) -> Caller:
@@ -285,7 +287,7 @@ class Parts:
             if project.upstream_project_id
         }
 
-    def _opened(self, name: str, opener: Callable[[str], T]) -> T:
+    def _opened(self, name: str, opener: Callable[[Any], T]) -> T:
         try:
             return opener(getattr(self.settings, name))
         except ValueError as error:

@@ -26,8 +26,7 @@ OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
 KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"
-SIDE_LOG = "refused.sqlite"
-SPOOLS = "spool"
+SIDE_LOG, SPOOLS = "refused.sqlite", "spool"
 AUDIT_KEY, AUDIT_STATE = "audit.key", "audit.json"
 
 LEASE_LEAST, LEASE_MOST = 1.0, 3600.0
@@ -77,8 +76,7 @@ SETTINGS = (
             "postgresql://…", values.place("sqlite:///", "postgresql://")),
     Setting("read_dir", "{home}/read", "this node's read tables; can be deleted", values.folder),
     Setting("results", "file:///{home}/results", "result files: file:///FOLDER or "
-            "s3://bucket/prefix (its endpoint and keys: AWS_…)",
-            values.place("file:///", "s3://")),
+            "s3://bucket/prefix", values.place("file:///", "s3://")),
     Setting("source", "sqlite:///{home}/source.sqlite", "batch tasks: sqlite:///PATH, "
             "postgresql://… or iotda+https://endpoint",
             values.place("sqlite:///", "postgresql://", "iotda+https://", "iotda+http://")),
@@ -88,7 +86,7 @@ SETTINGS = (
     Setting("audit", "file:///{home}/audit", "signed checkpoints of the event log, and what proves "
             "events by them: file:///FOLDER", values.place("file:///")),
     Setting("audit_sinks", "", "who else gets every checkpoint, with commas: file:///FOLDER, "
-            "syslog:///dev/log, syslog://HOST:514", values.sinks),
+            "s3://bucket/prefix, syslog:///dev/log, syslog://HOST:514", values.sinks),
     Setting("lease", "60s", "after which a silent exporter's task is taken over",
             values.seconds(LEASE_LEAST, LEASE_MOST)),
     Setting("attempts", "3", "crashes before a task fails", values.number(1, ATTEMPTS_MOST)),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)", re.ASCII)
-_PLACE = re.compile(r"(?:file|syslog):///[^\0]+")
+_PLACE = re.compile(r"(?:file|syslog):///[^\0]+|s3://[^\0]+")
 _HOST = re.compile(r"syslog://[^/:]+:([1-9]\d{0,4})", re.ASCII)
 PORT_MOST = 65_535
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -73,13 +73,14 @@ def place(*schemes: str) -> Callable[[str], str]:
 
 
 def sinks(text: str) -> tuple[str, ...]:
-    """Addresses of folders and system logs, with commas between them; empty: none."""
+    """Addresses of folders, buckets and system logs, with commas between them; empty: none."""
     named = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
     for name in named:
         host = _HOST.fullmatch(name)
         if not (_PLACE.fullmatch(name) or (host and int(host[1]) <= PORT_MOST)):
             raise ValueError(
-                f"'{name}' is not file:///FOLDER, syslog:///dev/log or syslog://HOST:514"
+                f"'{name}' is not file:///FOLDER, s3://bucket/prefix, syslog:///dev/log or "
+                "syslog://HOST:514"
             )
     return named
 

@@ -102,7 +102,7 @@ class Attempt:
                 result = self._make()
         except Stopping:
             self._sender.hand_back(SHUTDOWN)
-        except TaskOver:
+        except (TaskOver, Unavailable):
             raise
         except FORESEEN as error:
             self._end_for(error)

@@ -1,14 +1,15 @@
-"""Bucket: a folder of an S3 bucket, opened in one way for all, its faults in words."""
+"""Bucket: a folder of an S3 bucket, and all that is ever done in one."""
 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from datetime import timedelta
+from functools import cached_property
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.disk import ResultsFailed, storing
+from exporter.s3 import failing, is_missing, opened
+from exporter.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,27 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from obstore import ObjectMeta
-    from obstore.store import ClientConfig, RetryConfig, S3Config
-
-T = TypeVar("T")
 
 SCHEME = "s3://"
-
-CONNECT_SECONDS = 5.0
-STALLED_SECONDS = 10.0
-"""How long a request may bring nothing; a part of an upload must be taken within it."""
-
-RETRY_SECONDS = 5.0
-"""No request is tried again when it began so long ago; before that, with growing pauses by chance.
-
-So a store that is gone is known after this time, one that hangs after the one above, and an upload
-that hangs, with what is done to clean up after it, after three times that.
-"""
-
-LONGEST_PAUSE = 2.0
-RETRIES_MOST = 10
-WHOLE_REQUEST = timedelta(days=1)
-"""A download takes as long as its client likes, so long as bytes come when they are asked for."""
 
 PART_BYTES = 5 * 1024 * 1024
 """The parts of an upload; the least that S3 takes. It takes 10,000: files of 48 GiB."""
@@ -45,18 +27,6 @@ PARTS_AT_ONCE = 2
 LIST_PAGE = 1000
 
 _URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
-_METADATA = "169.254.169.254"
-"""Where S3's client looks for keys that the environment does not give."""
-
-_REFUSED = {
-    "AccessDenied",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-}
 
 
 class Object(NamedTuple):
@@ -71,8 +41,9 @@ class Object(NamedTuple):
 class Bucket:
     """Objects by names below `s3://bucket/prefix`; endpoint and keys come from `AWS_…` variables.
 
-    Nothing is asked before it is used. ValueError for an address of another form. Every method
-    raises ResultsFailed where the store fails: all its faults may pass, or be mended.
+    Nothing is asked before it is used. ValueError for an address of another form, and
+    for variables that make no sense. Every method raises ResultsFailed where the store fails: all
+    its faults may pass, or be mended.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,17 +51,23 @@ class Bucket:
         if match is None:
             raise ValueError(f"{url!r} is not of the form s3://bucket/prefix")
         self.url = url.rstrip("/")
-        self._store = _opened(match[1], match[2].strip("/") or None)
+        self._bucket, self._prefix = match[1], match[2].strip("/")
+        self._store = opened(self._bucket, self._prefix or None)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """What was begun to be uploaded, and not ended."""
+        return Uploads(opened(self._bucket, None), self._prefix and f"{self._prefix}/")
 
     def find(self, name: str) -> Object | None:
         """The object; None where there is none."""
         from obstore import head
 
         try:
-            with _failing():
+            with failing():
                 return _object(head(self._store, name))
         except ResultsFailed as error:
-            if not _is_missing(error):
+            if not is_missing(error):
                 raise
         # An answer without a body does not tell whether the object is missing or the bucket.
         self.read(name)
@@ -101,10 +78,10 @@ class Bucket:
         from obstore import get
 
         try:
-            with _failing():
+            with failing():
                 return bytes(get(self._store, name).bytes())
         except ResultsFailed as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return None
             raise
 
@@ -114,7 +91,7 @@ class Bucket:
         from obstore.exceptions import AlreadyExistsError
 
         try:
-            with _failing():
+            with failing():
                 put(self._store, name, content, mode="create")
         except ResultsFailed as error:
             if isinstance(error.__cause__, AlreadyExistsError):
@@ -126,7 +103,7 @@ class Bucket:
         """Keeps a small object, in the place of whatever was there."""
         from obstore import put
 
-        with _failing():
+        with failing():
             put(self._store, name, content)
 
     def upload(self, name: str, source: Path) -> None:
@@ -140,7 +117,7 @@ class Bucket:
         with storing():
             size = source.stat().st_size
         try:
-            with _failing():
+            with failing():
                 _aside(
                     lambda: put(
                         self._store,
@@ -173,31 +150,31 @@ class Bucket:
                     raise
 
     def objects(self, folder: str | None = None) -> Iterator[Object]:
-        """Every object below a folder, or all."""
+        """Every object below a folder, or all. (Some stores list the empty folder itself.)"""
         from obstore import list as pages
 
-        with _failing():
+        with failing():
             for page in pages(self._store, folder, chunk_size=LIST_PAGE):
-                yield from map(_object, page)
+                yield from (_object(each) for each in page if each["path"] != folder)
 
     def names(self, folder: str) -> list[str]:
         """The last parts of the names right below a folder, sorted."""
         from obstore import list_with_delimiter
 
-        with _failing():
+        with failing():
             found = list_with_delimiter(self._store, folder)
         paths = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
-        return sorted(path.rsplit("/", 1)[-1] for path in paths)
+        return sorted(path.rsplit("/", 1)[-1] for path in paths if path != folder)
 
     def delete(self, name: str) -> None:
         """Removes an object; nothing happens where it is gone."""
         from obstore import delete
 
         try:
-            with _failing():
+            with failing():
                 delete(self._store, name)
         except ResultsFailed as error:
-            if not _is_missing(error):
+            if not is_missing(error):
                 raise
 
     def _stream(self, found: Object, start: int, end: int, least: int) -> Iterator[bytes]:
@@ -205,66 +182,15 @@ class Bucket:
         from obstore.exceptions import PreconditionError
 
         try:
-            with _failing():
+            with failing():
                 options: Any = {"range": (start, end), "if_match": found.etag}
                 yield from get(self._store, found.name, options=options).stream(least)
         except ResultsFailed as error:
-            if isinstance(error.__cause__, PreconditionError) or _is_missing(error):
+            if isinstance(error.__cause__, PreconditionError) or is_missing(error):
                 raise ResultsFailed(
                     "the stored result was removed while it was read", passing=False
                 ) from error
             raise
-
-
-def _opened(bucket: str, prefix: str | None) -> Any:
-    from obstore.store import S3Store
-
-    config: S3Config = {"disable_bulk_delete": True}  # not every store has it
-    client: ClientConfig = {
-        "allow_http": True,  # where the endpoint that was given says so
-        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "read_timeout": timedelta(seconds=STALLED_SECONDS),
-        "timeout": WHOLE_REQUEST,
-    }
-    retry: RetryConfig = {
-        "max_retries": RETRIES_MOST,
-        "retry_timeout": timedelta(seconds=RETRY_SECONDS),
-        "backoff": {"max_backoff": timedelta(seconds=LONGEST_PAUSE)},
-    }
-    return S3Store(bucket, prefix=prefix, config=config, client_options=client, retry_config=retry)
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    """What the store refuses inside becomes a ResultsFailed."""
-    from obstore.exceptions import BaseError
-
-    try:
-        yield
-    except (BaseError, FileNotFoundError) as error:
-        raise ResultsFailed(_in_words(error), passing=True) from error
-
-
-def _in_words(error: Exception) -> str:
-    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
-    text = str(error)
-    match = _CODE.search(text)
-    code = match[1] if match else ""
-    if code == "NoSuchBucket":
-        return "the bucket does not exist"
-    if code in _REFUSED or isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return f"the object store refuses access{code and f' ({code})'}"
-    if _METADATA in text:
-        return "no keys for the object store are given (AWS_ACCESS_KEY_ID)"
-    return f"the object store fails ({code})" if code else "the object store does not answer"
-
-
-def _is_missing(error: ResultsFailed) -> bool:
-    """Is it the object that is missing, or the bucket?"""
-    return isinstance(error.__cause__, FileNotFoundError) and "NoSuchBucket" not in str(
-        error.__cause__
-    )
 
 
 def _object(meta: ObjectMeta) -> Object:

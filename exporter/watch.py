@@ -39,9 +39,10 @@ class Watch:
         come first in `work`: the turn of an abandoned one's owner was lost. What was looked for
         to the end, and is not in `work`, is forgotten.
         """
-        now = self._clock()
         seen: dict[str, _Sight] = {}
         for row in work:
+            # Not before the row was read: what it tells may be of a moment ago.
+            now = self._clock()
             sight = self._sight(row, now)
             if now - sight.since >= _patience(row):
                 self._remember(seen, row)

@@ -83,6 +83,33 @@ def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> st
     return f"s3://results/tests/{token_hex(8)}"
 
 
+@pytest.fixture(scope="session")
+def _fragile_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with ObjectStore(tmp_path_factory.mktemp("fragile-store")) as store:
+        store.make_bucket("results")
+        yield store
+
+
+@pytest.fixture
+def own_store(
+    _fragile_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ObjectStore]:
+    """An S3 server that the test may pause and kill, and the environment that leads there."""
+    for name, value in _fragile_store.environment().items():
+        monkeypatch.setenv(name, value)
+    yield _fragile_store
+    if _fragile_store.pid:
+        _fragile_store.resume()
+    else:
+        _fragile_store.start()
+
+
+@pytest.fixture
+def own_url(own_store: ObjectStore) -> str:
+    """A folder of its own in it."""
+    return f"s3://results/tests/{token_hex(8)}"
+
+
 @pytest.fixture(params=["folder", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A place of results of each kind, with nothing in it."""

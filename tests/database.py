@@ -81,6 +81,18 @@ class Database:
         """Ends a pause."""
         self._signal(signal.SIGCONT)
 
+    def freeze(self) -> None:
+        """Stops it with all its sessions, as on a machine whose disk hangs."""
+        self._signal(signal.SIGSTOP)
+        for session in self._sessions():
+            os.kill(session, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Ends a freeze."""
+        for session in self._sessions():
+            os.kill(session, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
     def url(self, database: str = "postgres") -> str:
         """Its address, for a superuser."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -128,6 +140,7 @@ class Database:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C is for whoever started it, who ends it in turn
             preexec_fn=_end_with_parent,
         )
 
@@ -148,6 +161,11 @@ class Database:
     def _signal(self, number: int) -> None:
         assert self._process
         self._process.send_signal(number)
+
+    def _sessions(self) -> list[int]:
+        assert self._process
+        pid = self._process.pid
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def _end(self, number: int) -> None:
         if self._process and self._process.poll() is None:

@@ -167,6 +167,8 @@ class ObjectStore:
         until = monotonic() + UP_SECONDS
         while True:
             with suppress(OSError, http.client.HTTPException):
+                # What was kept before is found again later than something new is taken.
+                self._signed("GET", _PROBE, "object", (200, 404))
                 self.make_bucket(_PROBE)
                 self._signed("PUT", _PROBE, "object", (200,))
                 return
@@ -183,7 +185,7 @@ class ObjectStore:
         url = sign(store, method, key, timedelta(minutes=1))
         connection = http.client.HTTPConnection(url.split("/")[2], timeout=5)
         try:
-            connection.request(method, "/" + url.split("/", 3)[3])
+            connection.request(method, "/" + url.split("/", 3)[3], b"probe" if key else None)
             status = connection.getresponse().status
         finally:
             connection.close()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import ServerResponseException
 from huaweicloudsdkiotda.v5 import (
     AddExportTask,
     CreateExportTaskRequest,
@@ -15,9 +19,12 @@ from huaweicloudsdkiotda.v5 import (
     ShowExportTaskRequest,
 )
 
+from tests.database import QUICK, running_database
 from tests.service import Home, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+
+SECRET_KEY = "the secret key of all the machines"
 
 
 def client(home, service):
@@ -76,3 +83,43 @@ def test_kill_9_of_an_exporter_in_mid_export_costs_an_attempt(home):
     told = home.run("event", "list", "--task", task.export_task_id, "--json")
     assert '"attempt":2' in told.splitlines()[-1].replace(" ", "")
     assert service.stop() == 0
+
+
+def test_a_database_that_dies_is_told_with_503_and_then_the_service_goes_on_by_itself(tmp_path):
+    with running_database(**QUICK) as database, closing(Home(tmp_path, **over(database))) as home:
+        batch = home.batch(2_000)
+        service = home.serve("--workers", "2", "--exporters", "1")
+        tasks = [create(home, service, batch)]
+        database.kill()
+        for ask in (lambda: create(home, service, batch), lambda: listed(home, service)):
+            with pytest.raises(ServerResponseException) as refused:
+                ask()
+            assert (refused.value.status_code, refused.value.error_code) == (503, "IOTDA.000007")
+        assert (status(f"{service.endpoint}/readyz"), status(f"{service.endpoint}/livez")) == (
+            (503, "5"),
+            (200, None),
+        )
+        database.start()
+        eventually(lambda: status(f"{service.endpoint}/readyz")[0] == 200)
+        tasks.append(create(home, service, batch))
+        found = eventually(lambda: all_done(listed(home, service)))
+        assert {each.export_task_id for each in tasks} == {each.export_task_id for each in found}
+        assert service.stop() == 0
+
+
+def over(database):
+    """The settings of a service over a database."""
+    return {"lease": "2s", "events": database.url(), "secret_key": SECRET_KEY}
+
+
+def all_done(tasks):
+    return tasks if all(task.status == "Success" for task in tasks) else None
+
+
+def status(url):
+    try:
+        with urlopen(url) as answer:
+            return answer.status, answer.headers["retry-after"]
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.headers["retry-after"]

@@ -19,6 +19,7 @@ from tests.torture.chaos import DECK, Chaos
 from tests.torture.claims import Claims
 from tests.torture.clock import Clock, stepping
 from tests.torture.disk import Disk
+from tests.torture.kept import KeptInFolder
 from tests.torture.leaks import leaks
 from tests.torture.options import Options
 from tests.torture.people import Owner
@@ -206,12 +207,13 @@ def test_files_that_are_missing_changed_or_left_over_are_found(story, tmp_path):
     task = story.create()
     file = story.complete(task)
     told = Told(story.recorder.select_notifications(1, 10_000))
-    assert "is missing" in next(files_wrong(tmp_path, told))
+    kept = KeptInFolder(tmp_path)
+    assert "is missing" in next(files_wrong(kept, told))
     (tmp_path / file.key.replace("/", "-")).write_bytes(b"other")
-    assert "not (5632" in next(files_wrong(tmp_path, told))
-    assert unswept(tmp_path, told) == []
+    assert "not (5632" in next(files_wrong(kept, told))
+    assert unswept(kept, told) == []
     (tmp_path / "left").touch()
-    assert unswept(tmp_path, told) == ["left"]
+    assert unswept(kept, told) == ["left"]
 
 
 def test_a_task_that_has_not_ended_and_one_that_failed_for_nothing_are_found(story):

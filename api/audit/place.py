@@ -17,7 +17,8 @@ from urllib.parse import unquote
 from api.audit.given import CHECKPOINTS, KEYS, TILES, tile_name
 from api.audit.leaves import TILE
 from domain.refusals import Refusal
-from exporter.disk import create_once, names
+from exporter.bucket import SCHEME, Bucket
+from exporter.disk import ResultsFailed, create_once, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,9 +111,7 @@ class LocalPlace:
             self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        if not all(_PART.fullmatch(part) for part in name.split("/")):
-            raise PlaceFailed(f"{name!r} is no name of anything in {self.folder}.")
-        return self.folder / name
+        return self.folder / _checked(name)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -122,12 +121,55 @@ class LocalPlace:
             raise PlaceFailed(f"{self.folder} cannot be used: {error}.") from error
 
 
+class BucketPlace:
+    """A folder of a bucket. Nothing is ever replaced, so that the bucket may forbid it too."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def put(self, name: str, content: bytes) -> None:
+        with self._failing():
+            if not self._bucket.create(_checked(name), content) and self.get(name) != content:
+                where = f"{self._bucket.url}/{name}"
+                raise Taken(f"{where} is there already, and is not what was to be kept.")
+
+    def get(self, name: str) -> bytes | None:
+        with self._failing():
+            return self._bucket.read(_checked(name))
+
+    def list(self, folder: str) -> list[str]:
+        with self._failing():
+            return self._bucket.names(_checked(folder))
+
+    def remove(self, name: str) -> None:
+        with self._failing():
+            self._bucket.delete(_checked(name))
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except ResultsFailed as error:
+            raise PlaceFailed(f"{self._bucket.url} cannot be used: {error}.") from error
+
+
 def open_place(url: str) -> Place:
-    """The place at `file:///absolute/folder`; ValueError for any other address."""
+    """The place at `file:///absolute/folder` or `s3://bucket/prefix`.
+
+    ValueError for any other address.
+    """
+    if url.startswith(SCHEME):
+        return BucketPlace(Bucket(url))
     path = unquote(url.removeprefix(_FILE))
     if not url.startswith(_FILE) or not path.startswith("/") or "\0" in path:
-        raise ValueError(f"nothing can be kept at {url!r}: give file:///absolute/folder")
+        raise ValueError(f"nothing can be kept at {url!r}: give file:///FOLDER or s3://…")
     return LocalPlace(Path(path))
+
+
+def _checked(name: str) -> str:
+    if not all(_PART.fullmatch(part) for part in name.split("/")):
+        raise PlaceFailed(f"{name!r} is no name of anything that is kept.")
+    return name
 
 
 def key_name(key: str) -> str:

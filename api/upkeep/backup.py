@@ -140,7 +140,7 @@ def _copy_source(settings: Settings, target: Path, tell: Tell) -> None:
     """After the log: what its tasks export was there before they were asked for."""
     path = _embedded(settings.source)
     if path is None:
-        tell(f"no batch tasks of export-tasks' own at {settings.source}: none are copied")
+        tell(f"no batch tasks of export-tasks' own at {shown(settings.source)}: none are copied")
     else:
         tell("copying the batch tasks")
         copy_database(path, target)

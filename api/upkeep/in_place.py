@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +17,7 @@ from domain.ledger import Ledger
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from domain.log import Log
     from projections.log import Cursor, OpenLog
+    from projections.stores.postgres import QuestionMarks
 
     Tell = Callable[[str], object]
 
@@ -94,20 +96,23 @@ def _judged(settings: Settings) -> Verdict:
 
 def _begin(parts: Parts) -> tuple[int, Log]:
     """Counts the events and writes the next one: nobody comes in between."""
-    with parts.log.writing() as cursor:
-        _stop_writers(parts.log, cursor)
+    with parts.log.writing() as cursor, _without_writers(parts.log, cursor):
         cursor.execute("SELECT count(*) AS number FROM stored_events")
         count = int(cursor.fetchone()["number"])
         journal = Journal(_within(parts.log, cursor), clock=parts.log.clock)
         return count, Ledger(journal).begin_anew(count, parts.operator())
 
 
-def _stop_writers(log: OpenLog, cursor: Cursor) -> None:
-    if log.kind == "postgresql":
-        from projections.stores.postgres_recorder import LOCK
+@contextmanager
+def _without_writers(log: OpenLog, cursor: Cursor) -> Iterator[None]:
+    if log.kind != "postgresql":
+        yield
+        return
+    from projections.stores.postgres_recorder import LOCK
 
-        cursor.execute("SET LOCAL statement_timeout = 0")
+    with cast("QuestionMarks", cursor).taking_time():
         cursor.execute(LOCK)
+        yield
 
 
 def _within(log: OpenLog, cursor: Cursor) -> ApplicationRecorder:

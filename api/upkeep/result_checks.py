@@ -10,6 +10,7 @@ from api.upkeep.copies import Measure, measure_chunks, result_chunks
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from domain.task import task_stream
+from exporter.bucket import SCHEME
 from exporter.results import ResultMissing, ResultsFailed, open_results, parse_key
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def _find_orphans(results: Results, listed: list[Listed], replay: Replay, report
         if task_id not in tasks and not _ever_was(task_id, replay):
             where = results.where(each.key, spool=each.spool)
             report.find(
-                "orphan_file", f"{where} is of a task that is not in the log.", f"rm {quote(where)}"
+                "orphan_file",
+                f"{where} is of a task that is not in the log.",
+                f"{_tool(where)}rm {quote(where)}",
             )
         elif each.key not in known and tasks.get(task_id, {}).get("status") != "Processing":
             dead += 1
@@ -79,8 +82,8 @@ def _find_missing(results: Results, replay: Replay, report: Report, *, deep: boo
         report.find(
             "missing_result",
             f"{where}, the file of task {current[key]['task_id']}, {wrong[key]}.",
-            f"cp BACKUP/results/{key.replace('/', '-')} {quote(where)} (or the user exports the "
-            "same again: the new file replaces it)",
+            f"{_tool(where)}cp BACKUP/results/{key.replace('/', '-')} {quote(where)} (or the user "
+            "exports the same again: the new file replaces it)",
         )
 
 
@@ -95,6 +98,11 @@ def _fault(results: Results, key: str, row: Row, deep: bool) -> str | None:
     except ResultMissing:
         return "is not there"
     return None if same else "is another file than was made"
+
+
+def _tool(where: str) -> str:
+    """With which program files are handled there."""
+    return "aws s3 " if where.startswith(SCHEME) else ""
 
 
 def _ever_was(task_id: str, replay: Replay) -> bool:

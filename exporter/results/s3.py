@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.bucket import Bucket, Object
+    from exporter.uploads import Upload
 
 
 class S3Results:
-    """Results in a bucket that is there; spools in a folder of this machine.
+    """Results in a bucket that is there; spools in a folder of this machine, and as uploads that
+    were not ended, of any.
 
     A key is looked for before it is put. Two puts of one key at the same time could both succeed,
     but no two attempts have one key: it holds a nonce.
@@ -38,6 +40,7 @@ class S3Results:
     def __init__(self, bucket: Bucket, spools: Path) -> None:
         self.bucket, self.spools = bucket, Spools(spools)
         self._hold = BucketHold(bucket, HOLD)
+        self._unfinished: list[Upload] = []
 
     def put(self, key: str, source: Path) -> None:
         check_key(key)
@@ -62,15 +65,25 @@ class S3Results:
             if parse_key(each.name):
                 yield Listed(each.name, each.size, each.modified, spool=False)
         yield from self.spools.list()
+        self._unfinished = [each for each in self.bucket.uploads.list() if parse_key(each.name)]
+        for upload in self._unfinished:
+            yield Listed(upload.name, 0, upload.begun, spool=True)
 
     def delete(self, key: str, *, spool: bool = False) -> None:
         check_key(key)
         if spool:
-            self.spools.delete(key)
+            self._delete_spools(key)
         elif self._hold.is_held():
             raise ResultsHeld(key)
         else:
             self.bucket.delete(key)
+
+    def _delete_spools(self, key: str) -> None:
+        """Those of this machine, and what was listed of uploads."""
+        self.spools.delete(key)
+        for upload in self._unfinished:
+            if upload.name == key:
+                self.bucket.uploads.abort(upload)
 
     def hold(self) -> AbstractContextManager[None]:
         return self._hold.held()

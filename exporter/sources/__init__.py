@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
+from projections.shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -116,7 +118,7 @@ def open_source(url: str, remote: Remote = Remote()) -> Source:
     scheme = url.partition("://")[0]
     if scheme not in _OPENERS:
         known = ", ".join(f"{name}://" for name in _OPENERS)
-        raise ValueError(f"The source '{url}' is of no known kind; these work: {known}.")
+        raise ValueError(f"The source '{shown(url)}' is of no known kind; these work: {known}.")
     return _OPENERS[scheme](url, remote)
 
 
@@ -131,6 +133,12 @@ def _sqlite(url: str, _: Remote) -> Source:
     return SqlSource(sqlite_path(url))
 
 
+def _postgres(url: str, _: Remote) -> Source:
+    from exporter.sources.postgres import PostgresSource
+
+    return PostgresSource(url)
+
+
 def _iotda(url: str, remote: Remote) -> Source:
     from exporter.sources.iotda import open_iotda
 
@@ -139,6 +147,7 @@ def _iotda(url: str, remote: Remote) -> Source:
 
 _OPENERS: dict[str, Callable[[str, Remote], Source]] = {
     "sqlite": _sqlite,
+    "postgresql": _postgres,
     "iotda+https": _iotda,
     "iotda+http": _iotda,
 }

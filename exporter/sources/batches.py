@@ -18,7 +18,7 @@ from exporter.sources import (
     told_at_end,
     utc_text,
 )
-from exporter.sources.embedded import Embedded, refusing
+from exporter.sources.embedded import Embedded, Foreign, refusing
 from exporter.sources.fields import MAX_NAME, BatchLine, Place, checked
 from exporter.sources.generate import made_up, task_type_of
 from exporter.sources.lines import batch_line, details, numbered
@@ -65,7 +65,7 @@ class BatchReport:
 
 
 class Batches:
-    """The batch tasks of an embedded SQLite file, which is made where it is missing.
+    """The batch tasks of an embedded SQLite file, which is made where it is missing, or of tables.
 
     Every change is one transaction: it is on disk when the call returns, or nothing of it ever
     shows, whatever ends the process; readers go on meanwhile. Everything raises BatchRefused.
@@ -79,11 +79,9 @@ class Batches:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
-        path = sqlite_path(url)
         self._now = now
         self._new_id = new_id
-        self._file = Embedded(path)
-        self._source = SqlSource(path)
+        self._file, self._source = _opened(url)
 
     def __enter__(self) -> Batches:
         return self
@@ -231,6 +229,15 @@ class Batches:
             _add_details(database, task.task_id, rows, progress)
             status = status_of(_by_status(database, task.task_id))
             database.execute(_SET_STATUS, (status, task.task_id))
+
+
+def _opened(url: str) -> tuple[Embedded | Foreign, SqlSource]:
+    if url.startswith("postgresql://"):
+        from exporter.sources.postgres import PostgresSource
+
+        return Foreign(), PostgresSource(url)
+    path = sqlite_path(url)
+    return Embedded(path), SqlSource(path)
 
 
 def _name_of(lines: Lines) -> str:

@@ -10,6 +10,7 @@ from exporter.sources import BATCH_STATUSES, BatchRefused, SourceFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 BUSY_SECONDS = 30.0
@@ -46,6 +47,23 @@ SCHEMA = (
     """,
     "CREATE INDEX batch_task_details_in_order ON batch_task_details (task_id, seq)",
 )
+
+
+_NOT_OURS = (
+    "The source is a database of your own: it is read and never changed; "
+    "change it with the program it belongs to."
+)
+
+
+class Foreign:
+    """A database of somebody's own, of another kind than ours: it takes no change."""
+
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Raises BatchRefused."""
+        raise BatchRefused(_NOT_OURS)
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
 class Embedded:
@@ -105,10 +123,7 @@ class Embedded:
 
     def _require_ours(self) -> None:
         if self._number("PRAGMA application_id") != APPLICATION_ID:
-            raise BatchRefused(
-                "The source is a database of your own: it is read and never changed; "
-                "change it with the program it belongs to."
-            )
+            raise BatchRefused(_NOT_OURS)
         if self._number("PRAGMA user_version") != SCHEMA_VERSION:
             raise BatchRefused("The source was made by another version of export-tasks.")
 

@@ -15,6 +15,7 @@ from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed,
 from exporter.sources.pace import Pace
 from exporter.sources.upstream import Access, NotThere, Upstream
 from exporter.sources.windows import NEWEST, OFFSETS, PAGE, Page, read_all
+from projections.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ def open_iotda(
     """
     address = urlsplit(url.removeprefix("iotda+"))
     if not address.hostname or address.path.strip("/") or address.query or address.username:
-        raise ValueError(f"'{url}' is no endpoint: use iotda+https://HOST")
+        raise ValueError(f"'{shown(url)}' is no endpoint: use iotda+https://HOST")
     if address.scheme == "http" and not _is_loopback(address.hostname):
         raise ValueError("iotda+http:// is for this machine alone: use iotda+https://")
     access_key, secret_key = environment.get(ACCESS_KEY), environment.get(SECRET_KEY)

@@ -6,9 +6,10 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed, utc_text
+from projections.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,12 @@ SELECT CAST(task_id AS TEXT), CAST(project_id AS TEXT), CAST(app_id AS TEXT),
        CAST(create_time AS TEXT)
 FROM batch_tasks
 """
-FIND = TASKS + "WHERE task_id = ?1 AND project_id = ?2 AND (?3 IS NULL OR app_id = ?3) LIMIT 2"
+FIND = (
+    TASKS
+    + "WHERE task_id = ?1 AND project_id = ?2 AND (CAST(?3 AS TEXT) IS NULL OR app_id = ?3) LIMIT 2"
+)
 LIST = f"""{TASKS}
-WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR task_id = ?2)
+WHERE (CAST(?1 AS TEXT) IS NULL OR project_id = ?1) AND (CAST(?2 AS TEXT) IS NULL OR task_id = ?2)
 ORDER BY create_time DESC, task_id
 """
 COUNT = "SELECT count(*) FROM batch_task_details WHERE task_id = ?"
@@ -63,7 +67,7 @@ def sqlite_path(url: str) -> Path:
     """The file of `sqlite:///relative` or `sqlite:////absolute`; ValueError for anything else."""
     path = url.removeprefix(_SCHEME)
     if path == url or not path:
-        raise ValueError(f"The source '{url}' names no file: use sqlite:///PATH.")
+        raise ValueError(f"The source '{shown(url)}' names no file: use sqlite:///PATH.")
     return Path(path)
 
 
@@ -79,7 +83,7 @@ class SqlSource:
 
     def reading(self) -> Reading:
         """A connection to ask by; to be closed."""
-        return Reading(self._path)
+        return SqliteReading(self._path)
 
     def find(self, project_id: str, task_id: str, app_id: str | None) -> BatchTask | None:
         """The batch task, or None where there is none such in the project and app."""
@@ -125,7 +129,19 @@ class SqlSource:
         """Nothing outlives a question, so there is nothing to let go of."""
 
 
-class Reading:
+class Reading(Protocol):
+    """A connection to ask by."""
+
+    def rows(self, sql: str, *values: str | int | None) -> list[tuple[Any, ...]]:
+        """All rows of one statement; raises SourceFailed."""
+        ...
+
+    def close(self) -> None:
+        """Ends it."""
+        ...
+
+
+class SqliteReading:
     """A read-only connection that notices when its file is taken away."""
 
     def __init__(self, path: Path) -> None:

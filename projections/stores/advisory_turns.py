@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from domain.conditions import OwnerId
-    from projections.stores.postgres_store import Connection
+    from projections.stores.patience import PatientConnection
 
 SPACE = 0x6578_7470
 """The first half of the locks' keys: other users of the database have other ones."""
+
+ASK_SECONDS = 1.0
+"""How long a server that stands still is waited for: no turn is worth more."""
 
 _SHORTEST, _LONGEST = 0.002, 0.016
 _TAKE = "SELECT pg_try_advisory_lock(%s, %s) AS done"
@@ -36,9 +39,9 @@ class AdvisoryTurns:
     who has a turn waits for what another who waits for a turn has.
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], PatientConnection]) -> None:
         self._connect = connect
-        self._connection: Connection | None = None
+        self._connection: PatientConnection | None = None
         self._asking = Lock()
         self._here = [Lock() for _ in range(STRIPES)]
 
@@ -60,7 +63,7 @@ class AdvisoryTurns:
         if connection:
             connection.close()
 
-    def _take(self, stripe: int, until: float) -> Connection | None:
+    def _take(self, stripe: int, until: float) -> PatientConnection | None:
         """The connection that has the turn; None where it cannot be had in time."""
         pause = _SHORTEST
         while self._asking.acquire(timeout=max(0.0, until - monotonic())):
@@ -76,14 +79,19 @@ class AdvisoryTurns:
             pause = min(2 * pause, _LONGEST)
         return None
 
-    def _give(self, connection: Connection, stripe: int) -> None:
+    def _give(self, connection: PatientConnection, stripe: int) -> None:
         with self._asking:
             if connection is self._connection:
                 self._ask(_GIVE, stripe)
 
+    def _connected(self) -> PatientConnection:
+        connection = self._connect()
+        connection.patience = ASK_SECONDS
+        return connection
+
     def _ask(self, query: str, stripe: int) -> bool:
         try:
-            self._connection = self._connection or self._connect()
+            self._connection = self._connection or self._connected()
             row = self._connection.execute(query.encode(), (SPACE, stripe)).fetchone()
             return bool(row and row["done"])
         except (psycopg.Error, PersistenceError):  # a turn is fairness, not worth a refusal

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from projections.stores.postgres_store import Connection
+    from projections.stores.patience import PatientConnection
 
 ALONE = 0x6265_7369
 """The second half of the key under which tables beside the log are written; none of a turn's."""
@@ -107,7 +107,8 @@ def open_postgres(url: str) -> PostgresLog:
 class QuestionMarks:
     """A cursor that takes `?` for values, as those of the other stores do."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: PatientConnection) -> None:
+        self.taking_time = connection.taking_time
         self._cursor = connection.cursor()
 
     @property

@@ -123,10 +123,13 @@ class PostgresRecorder(PostgresApplicationRecorder, Recorder):
 
     def topics(self) -> dict[str, int]:
         """Every topic that stands in the log, and where it does first. Reads all of it."""
-        with self.datastore.transaction() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("SELECT topic, min(notification_id) FROM stored_events GROUP BY topic")
-            return {row["topic"]: row["min"] for row in cursor.fetchall()}
+        query = "SELECT topic, min(notification_id) FROM stored_events GROUP BY topic"
+        with (
+            self.datastore.get_connection() as connection,
+            connection.transaction(),
+            connection.taking_time(),
+        ):
+            return {row["topic"]: row["min"] for row in connection.execute(query).fetchall()}
 
     def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         try:

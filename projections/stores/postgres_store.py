@@ -14,12 +14,12 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from eventsourcing.postgres import PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import dict_row
+
+from projections.stores.patience import PatientConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    Connection = psycopg.Connection[DictRow]
 
 CONNECTIONS = 8
 """Connections of a process that are in use at once; one more takes its owners' turns."""
@@ -40,7 +40,7 @@ PARAMETERS = {
 # Milliseconds. Whoever stops in the middle of a transaction is given up before the others give up
 # waiting for the lock that it holds.
 OPTIONS = (
-    "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=2000"
+    "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=2000"
 )
 _DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false)"
@@ -66,7 +66,7 @@ class PostgresStore(PostgresDatastore):
         Raises:
             psycopg.ProgrammingError: that is no URL of a database; it may tell the password.
         """
-        self._idle: deque[tuple[float, Connection]] = deque()
+        self._idle: deque[tuple[float, PatientConnection]] = deque()
         self._slots = BoundedSemaphore(CONNECTIONS)
         self._connecting = Lock()
         self._pause = self._not_before = 0.0
@@ -80,7 +80,7 @@ class PostgresStore(PostgresDatastore):
         """Does nothing: our statements need no types of their own."""
 
     @contextmanager
-    def get_connection(self) -> Iterator[Connection]:
+    def get_connection(self) -> Iterator[PatientConnection]:
         """A connection of this call's alone, which begins no transaction by itself."""
         with self._slot(), translated():
             idle = self._reuse()
@@ -88,33 +88,31 @@ class PostgresStore(PostgresDatastore):
             try:
                 yield connection
             except psycopg.OperationalError as error:
+                if connection.given_up:
+                    self._note_failure(error)
                 if idle and connection.closed:
                     raise Stale(error) from error
                 raise
             finally:
                 self._give_back(connection)
 
-    def connect(self) -> Connection:
+    def connect(self) -> PatientConnection:
         """A new connection, for the caller to close.
 
         Raises:
             OperationalError: the server cannot be reached now, or could not a moment ago.
         """
-        with self._connecting:
+        if not self._connecting.acquire(blocking=not self._pause):
+            raise OperationalError(self._failure)  # one asks for all
+        try:
             if monotonic() < self._not_before:
                 raise OperationalError(self._failure)
-            try:
-                connection = psycopg.connect(
-                    **self._parameters, autocommit=True, row_factory=dict_row
-                )
-                connection.execute(_DURABLE)
-            except psycopg.Error as error:
-                self._pause = min(PAUSE_MOST, max(PAUSE_LEAST, 2 * self._pause))
-                self._not_before = monotonic() + self._pause * (0.5 + random())  # noqa: S311
-                self._failure = str(error)
-                raise OperationalError(self._failure) from error
-            self._pause = 0.0
-            return connection
+            return self._connected()
+        except psycopg.Error as error:
+            self._note_failure(error)
+            raise OperationalError(self._failure) from error
+        finally:
+            self._connecting.release()
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
@@ -130,14 +128,28 @@ class PostgresStore(PostgresDatastore):
         finally:
             self._slots.release()
 
-    def _reuse(self) -> Connection | None:
+    def _connected(self) -> PatientConnection:
+        connection = PatientConnection.connect(
+            **self._parameters, autocommit=True, row_factory=dict_row
+        )
+        connection.execute(_DURABLE)
+        connection.learn()
+        self._pause = 0.0
+        return connection
+
+    def _note_failure(self, error: psycopg.Error) -> None:
+        self._pause = min(PAUSE_MOST, max(PAUSE_LEAST, 2 * self._pause))
+        self._not_before = monotonic() + self._pause * (0.5 + random())  # noqa: S311
+        self._failure = str(error)
+
+    def _reuse(self) -> PatientConnection | None:
         """The one used last, so that those that are not needed grow old."""
         try:
             return self._idle.pop()[1]
         except IndexError:
             return None
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: PatientConnection) -> None:
         if connection.closed:
             self.close()  # what one has lost, the others have too
         elif connection.info.transaction_status != TransactionStatus.IDLE:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
 from scripts.benchmarks import (
     access,
+    calm,
     contest,
     creates,
     downloads,
     exports,
+    growth,
     memory,
     pair,
     rebuilding,
@@ -24,6 +27,7 @@ from scripts.benchmarks import (
     verify,
     workbooks,
 )
+from scripts.benchmarks.page import draw, write_page
 from scripts.benchmarks.report import document, print_table, verdict
 from scripts.benchmarks.sizes import FULL, QUICK
 from scripts.talk import say
@@ -54,8 +58,11 @@ SUBJECTS: dict[str, Measure] = {
     "workbooks": workbooks.measure,
     "lists": service.lists,
     "shows": service.shows,
+    "growth": growth.measure,
+    "queue": growth.queue,
     "access": access.measure,
     "downloads": downloads.measure,
+    "calm": calm.measure,
     "memory": memory.measure,
 }
 
@@ -75,7 +82,19 @@ SUBJECTS: dict[str, Measure] = {
     "--json",
     "to",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write every round to this file.",
+    help="Also write every round to this file, after each subject.",
+)
+@click.option(
+    "--svg",
+    "pictures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also draw the bars into this folder.",
+)
+@click.option(
+    "--page",
+    "told",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Measure nothing: write docs/performance.md and its picture from this JSON.",
 )
 @click.option(
     "--folder",
@@ -88,25 +107,31 @@ def bench(
     only: tuple[str, ...],
     runs: int,
     to: Path | None,
+    pictures: Path | None,
+    told: Path | None,
     folder: Path | None,
 ) -> None:
     """Measure this program, each figure beside a peer in the same run; on Linux."""
     if not Path("/proc/self/status").exists():
         raise click.ClickException("CPU time and memory are read from /proc, which is not here.")
+    if told:
+        return write_page(json.loads(told.read_text()))
     if everything and only:
         raise click.UsageError("--all and --only exclude each other.")
-    sizes = QUICK if quick else FULL
+    sizes, began = QUICK if quick else FULL, monotonic()
     figures: list[Figure] = []
-    with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
-        for name in only or SUBJECTS:
-            say(f"measuring {name}")
-            own = Path(place) / name
-            own.mkdir()
-            figures += SUBJECTS[name](sizes, runs, own)
+    for name in only or SUBJECTS:
+        say(f"{monotonic() - began:5.0f} s: measuring {name}")
+        with TemporaryDirectory(prefix="export-tasks-bench-", dir=folder) as place:
+            figures += SUBJECTS[name](sizes, runs, Path(place))
+        if to:
+            found = document(figures, runs, quick, monotonic() - began)
+            to.write_text(json.dumps(found, indent=2) + "\n")
     print_table(figures)
     click.echo(verdict(figures))
-    if to:
-        to.write_text(json.dumps(document(figures, runs, quick), indent=2) + "\n")
+    if pictures:
+        draw(figures, pictures)
+    return None
 
 
 if __name__ == "__main__":

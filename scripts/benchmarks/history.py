@@ -13,6 +13,8 @@ from domain.ledger import Ledger
 from scripts.benchmarks import tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from eventsourcing.persistence import ApplicationRecorder
 
     from domain.conditions import OwnerId
@@ -44,7 +46,7 @@ def _append(recorder: ApplicationRecorder, events: int, owners: list[OwnerId]) -
     memory = POPOApplicationRecorder()
     ledger = Ledger(Journal(memory))
     for owner in cycle(owners):
-        _live(ledger, ledger.create(tasks.creating(owner)))
+        live(ledger, ledger.create(tasks.creating(owner)))
         if (memory.max_notification_id() or 0) >= events:
             break
     stored = memory.select_notifications(None, events + EVENTS_OF_AN_OWNER)
@@ -52,8 +54,9 @@ def _append(recorder: ApplicationRecorder, events: int, owners: list[OwnerId]) -
     return len(stored)
 
 
-def _live(ledger: Ledger, task: Task) -> None:
+def live(ledger: Ledger, task: Task, percents: Iterable[int] = (30, 60)) -> None:
+    """A task is claimed, progresses and succeeds."""
     claimed = tasks.claim(ledger, task)
-    for percent in (30, 60):
+    for percent in percents:
         ledger.progress(claimed, tasks.LEASE, Progress(percent, 100, percent))
     tasks.complete(ledger, task, claimed)

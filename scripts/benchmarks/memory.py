@@ -91,7 +91,7 @@ def _exporter(number: int, home: Path) -> dict[str, Sample]:
 def _export(parts: Parts, batch_id: str, owners: list[OwnerId]) -> None:
     """A task for each, and a wait until the exporter has done them all."""
     made = [parts.ledger.create(tasks.creating(owner, batch_id)) for owner in owners]
-    while parts.queries.work():
+    while any(parts.queries.work()):
         sleep(LOOK_SECONDS)
     tasks.must_succeed(parts.ledger, made, EXPORTED_ROWS)
 

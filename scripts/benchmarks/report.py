@@ -9,12 +9,11 @@ from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from scripts.benchmarks.figures import Bar, Figure
 from scripts.talk import show_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scripts.benchmarks.figures import Figure
+    from collections.abc import Mapping, Sequence
 
 COLUMNS = ("what", "unit", "ours", "peer or limit", "its", "ratio", "from", "to", "bar", "met")
 VERDICTS = {True: "met", False: "missed", None: ""}
@@ -33,15 +32,17 @@ def verdict(figures: Sequence[Figure]) -> str:
     return f"{count}; missed: {'; '.join(missed)}" if missed else count
 
 
-def document(figures: Sequence[Figure], runs: int, quick: bool) -> dict[str, Any]:
-    """All that was measured, round by round, and on what."""
+def document(figures: Sequence[Figure], runs: int, quick: bool, seconds: float) -> dict[str, Any]:
+    """All that was measured, round by round, on what, and how long it took."""
     return {
         "machine": {
             "processors": os.cpu_count(),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
             "system": f"{platform.system()} {platform.machine()}",
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         },
+        "seconds": round(seconds),
         "runs": runs,
         "quick": quick,
         "figures": [
@@ -55,6 +56,21 @@ def document(figures: Sequence[Figure], runs: int, quick: bool) -> dict[str, Any
             for figure in figures
         ],
     }
+
+
+def figures_of(document: Mapping[str, Any]) -> list[Figure]:
+    """The figures of such a document again."""
+    return [
+        Figure(
+            each["what"],
+            each["unit"],
+            each["peer"],
+            tuple(each["ours"]),
+            tuple(each["theirs"]),
+            Bar(**each["bar"]) if each["bar"] else None,
+        )
+        for each in document["figures"]
+    ]
 
 
 def line(figure: Figure) -> dict[str, str]:

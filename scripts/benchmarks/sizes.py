@@ -25,6 +25,12 @@ class Sizes(NamedTuple):
     file_bytes: int
     requests: int
     small_exports: int
+    started: tuple[int, int]
+    growth: tuple[tuple[int, int], ...]
+    waiting: int
+    queue_shows: int
+    calm_rows: int
+    calm_seconds: float
 
 
 FULL = Sizes(
@@ -45,6 +51,12 @@ FULL = Sizes(
     file_bytes=10_000_000,
     requests=100_000,
     small_exports=1_000,
+    started=(10_000, 100),
+    growth=((10, 100), (1_000, 100), (100_000, 20), (100_000, 100)),
+    waiting=1_000,
+    queue_shows=100,
+    calm_rows=1_000_000,
+    calm_seconds=20.0,
 )
 QUICK = Sizes(
     creates=20,
@@ -64,4 +76,10 @@ QUICK = Sizes(
     file_bytes=100_000,
     requests=1_000,
     small_exports=110,
+    started=(10, 20),
+    growth=((10, 20), (20, 20)),
+    waiting=20,
+    queue_shows=20,
+    calm_rows=20_000,
+    calm_seconds=1.0,
 )

@@ -8,9 +8,10 @@ from subprocess import PIPE
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from scripts.benchmarks import history, homes, tasks
+from api.settings import Settings
+from scripts.benchmarks import homes
+from scripts.benchmarks.crowd import among
 from scripts.benchmarks.figures import MILLISECONDS, SECONDS, Sample, compare, limited
-from scripts.benchmarks.replay import PATIENCE_SECONDS
 from scripts.benchmarks.service import PATH
 from scripts.benchmarks.wire import Wire, signed
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from api.settings import Settings
     from scripts.benchmarks.figures import Figure
     from scripts.benchmarks.sizes import Sizes
 
@@ -33,16 +33,10 @@ IMPORTS = {
 
 def serve(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
     """From the start of `serve` until a signed list is answered; the read tables are current."""
-    with homes.parts_of(folder) as parts:
-        (user,) = homes.settle(parts, 1)
-        parts.ledger.create(tasks.creating(user.owner))
-        parts.batches.list()
-        events = history.fill(parts.log.recorder, sizes.live)
-        with parts.follower.caught_up(PATIENCE_SECONDS):
-            pass
-        settings = parts.settings
-    rounds = [{"ours": _answered(settings, user)} for _ in range(runs)]
-    what = f"start to first answer, {events:,} events"
+    crowd = among(folder, *sizes.started)
+    settings = Settings.read({}, home=folder)
+    rounds = [{"ours": _answered(settings, crowd.user)} for _ in range(runs)]
+    what = f"start to first answer, {crowd.events:,} events"
     yield limited(what, SECONDS, rounds, ANSWERED_SECONDS, "under 1 s")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from projections.shown import shown
 from scripts.talk import as_json, example, show_all
 
 if TYPE_CHECKING:
@@ -39,16 +40,19 @@ def example_config() -> None:
 
 
 def _row(setting: Setting, settings: Settings) -> dict[str, Any]:
-    from projections.shown import shown
-
     given = settings.given[setting.name]
-    value = None if given.text is None else HIDDEN if setting.secret else shown(given.text)
     return {
         "variable": setting.variable,
-        "value": value,
+        "value": _value(setting, given.text),
         "origin": given.origin,
         "meaning": setting.meaning,
     }
+
+
+def _value(setting: Setting, text: str | None) -> str | None:
+    if text is None:
+        return None
+    return HIDDEN if setting.secret else shown(text)
 
 
 def _example(setting: Setting) -> str:

@@ -11,8 +11,15 @@ from api.audit.place import CheckpointName, LocalPlace, PlaceFailed, Taken, open
 INCARNATION = "0" * 32
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, tmp_path):
+    if request.param == "folder":
+        return LocalPlace(tmp_path / "deep" / "audit")
+    return open_place(request.getfixturevalue("bucket_url"))
+
+
 @pytest.fixture
-def place(tmp_path):
+def folder(tmp_path):
     return LocalPlace(tmp_path / "deep" / "audit")
 
 
@@ -37,35 +44,35 @@ def test_the_same_may_be_put_again_and_nothing_else(place):
     assert place.get("keys/a") == b"1"
 
 
-def test_files_and_folders_are_for_their_owner_alone(place):
-    place.put("keys/a", b"1")
-    assert (place.folder / "keys" / "a").stat().st_mode & 0o777 == 0o600
-    assert (place.folder / "keys").stat().st_mode & 0o777 == 0o700
+def test_files_and_folders_are_for_their_owner_alone(folder):
+    folder.put("keys/a", b"1")
+    assert (folder.folder / "keys" / "a").stat().st_mode & 0o777 == 0o600
+    assert (folder.folder / "keys").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_name_is_there_only_with_all_its_bytes_on_the_disk(place, monkeypatch):
+def test_a_name_is_there_only_with_all_its_bytes_on_the_disk(folder, monkeypatch):
     safe, order = os.fsync, []
     link = os.link
     monkeypatch.setattr(os, "fsync", lambda number: (order.append("sync"), safe(number)))
     monkeypatch.setattr(os, "link", lambda *names: (order.append("link"), link(*names)))
-    place.put("keys/a", b"1")
+    folder.put("keys/a", b"1")
     order.clear()
-    place.put("keys/b", b"1")
+    folder.put("keys/b", b"1")
     assert order == ["sync", "link", "sync"]
 
 
-def test_a_draft_that_a_crash_left_is_not_listed(place, monkeypatch):
+def test_a_draft_that_a_crash_left_is_not_listed(folder, monkeypatch):
     def crash(*_):
         raise KeyboardInterrupt
 
-    place.put("keys/a", b"1")
+    folder.put("keys/a", b"1")
     monkeypatch.setattr(os, "link", crash)
     monkeypatch.setattr(os, "unlink", lambda *_, **__: None)
     with pytest.raises(KeyboardInterrupt):
-        place.put("keys/b", b"2")
-    assert len(list((place.folder / "keys").iterdir())) == 2
-    assert place.list("keys") == ["a"]
-    assert place.get("keys/b") is None
+        folder.put("keys/b", b"2")
+    assert len(list((folder.folder / "keys").iterdir())) == 2
+    assert folder.list("keys") == ["a"]
+    assert folder.get("keys/b") is None
 
 
 def test_what_is_removed_is_gone(place):
@@ -81,16 +88,28 @@ def test_a_name_that_leads_elsewhere_is_refused(place, name):
             use()
 
 
-def test_a_place_that_is_no_folder_fails(place):
-    place.folder.parent.mkdir()
-    place.folder.write_text("")
+def test_a_place_that_is_no_folder_fails(folder):
+    folder.folder.parent.mkdir()
+    folder.folder.write_text("")
+    for use in (
+        lambda: folder.put("keys/a", b""),
+        lambda: folder.get("keys/a"),
+        lambda: folder.list("keys"),
+        lambda: folder.remove("keys/a"),
+    ):
+        with pytest.raises(PlaceFailed, match="deep/audit cannot be used"):
+            use()
+
+
+def test_a_place_in_a_bucket_that_is_not_there_fails(bucket_url):
+    place = open_place("s3://not-there/audit")
     for use in (
         lambda: place.put("keys/a", b""),
         lambda: place.get("keys/a"),
         lambda: place.list("keys"),
         lambda: place.remove("keys/a"),
     ):
-        with pytest.raises(PlaceFailed, match="deep/audit cannot be used"):
+        with pytest.raises(PlaceFailed, match="s3://not-there/audit cannot be used: the bucket"):
             use()
 
 
@@ -122,7 +141,7 @@ def test_an_address_is_decoded(tmp_path):
     assert open_place(f"file://{tmp_path}/a%20b").folder == tmp_path / "a b"
 
 
-@pytest.mark.parametrize("url", ["s3://bucket", "file://a", "/a", "file:///a%00b", ""])
+@pytest.mark.parametrize("url", ["gs://bucket", "file://a", "/a", "file:///a%00b", ""])
 def test_what_is_no_folders_address_is_refused(url):
     with pytest.raises(ValueError, match="file:///"):
         open_place(url)

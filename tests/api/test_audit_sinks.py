@@ -11,7 +11,7 @@ import pytest
 
 from api.audit import auditor as auditing
 from api.audit.note import NodeKey, read_note
-from api.audit.place import CheckpointName, LocalPlace
+from api.audit.place import CheckpointName, LocalPlace, open_place
 from tests.audited import Audited
 from tests.facts import OPERATOR
 from tests.service import eventually
@@ -68,6 +68,25 @@ def test_a_folder_is_given_every_checkpoint_and_the_key(audited, other):
     assert other.list("keys") == [node.key.name]
     assert node.state.sinks[url(other)].delivered == node.sealed()[-1].name
     assert node.state.sinks[url(other)].trouble is None
+
+
+def test_a_bucket_is_given_every_checkpoint_and_the_key(audited, bucket_url):
+    node, other = audited(bucket_url), open_place(bucket_url)
+    for _ in range(3):
+        signed(node)
+    assert sizes(other) == [2, 3, 4]
+    for each in node.sealed():
+        assert other.get(each.name) == node.place.get(each.name)
+    assert other.list("keys") == [node.key.name]
+    assert node.state.sinks[bucket_url].trouble is None
+
+
+def test_a_bucket_that_is_not_there_is_a_trouble_and_no_more(audited, bucket_url):
+    node = audited("s3://not-there/audit")
+    signed(node)
+    trouble = node.state.sinks["s3://not-there/audit"].trouble
+    assert trouble.why == "s3://not-there/audit cannot be used: the bucket does not exist."
+    assert node.sealed()
 
 
 def test_a_folder_that_fails_and_comes_back_is_given_what_it_missed(audited, other, caplog):

@@ -143,8 +143,8 @@ def test_words_and_lists(tmp_path):
     assert settings.instances == ("a", "b", "c")
     assert settings.instance_required
     assert settings.download == "zip"
-    sinks = read(tmp_path, AUDIT_SINKS="file:///mnt/a%20b, syslog:///dev/log").audit_sinks
-    assert sinks == ("file:///mnt/a%20b", "syslog:///dev/log")
+    sinks = read(tmp_path, AUDIT_SINKS="file:///a%20b, s3://a/b, syslog:///dev/log").audit_sinks
+    assert sinks == ("file:///a%20b", "s3://a/b", "syslog:///dev/log")
     proxies = read(tmp_path, FORWARDED_ALLOW_IPS="10.0.0.0/8, ::1").forwarded_allow_ips
     assert proxies == ("10.0.0.0/8", "::1/128")
 

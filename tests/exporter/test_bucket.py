@@ -21,13 +21,13 @@ from exporter.results import (
     open_results,
     result_key,
 )
-from tests.object_store import ObjectStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from exporter.results import Results
+    from tests.object_store import ObjectStore
 
 TASK = "0193a5f0c0de0123456789ab"
 KEY = result_key(TASK, 1, "abc", ".xls")
@@ -40,25 +40,9 @@ def results(bucket_url: str, tmp_path: Path) -> Results:
     return open_results(bucket_url, tmp_path / "spool")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    with ObjectStore(tmp_path_factory.mktemp("own-store")) as store:
-        store.make_bucket("results")
-        yield store
-
-
 @pytest.fixture
-def own_store(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    """A server that the test may stop."""
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
-    yield server
-    server.resume() if server.pid else server.start()
-
-
-@pytest.fixture
-def own_results(own_store: ObjectStore, tmp_path: Path) -> Results:
-    return open_results(f"s3://results/{token_hex(8)}", tmp_path / "spool")
+def own_results(own_url: str, tmp_path: Path) -> Results:
+    return open_results(own_url, tmp_path / "spool")
 
 
 def put(results: Results, content: bytes, key: str = KEY) -> None:
@@ -141,6 +125,14 @@ def test_results_of_a_bucket_have_addresses_that_an_operator_can_use(
 ) -> None:
     assert results.where(KEY) == f"{bucket_url}/{KEY}"
     assert results.where(KEY, spool=True) == str(tmp_path / "spool" / KEY.replace("/", "-"))
+
+
+def test_variables_that_make_no_sense_are_refused(
+    bucket_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(ValueError, match="variables cannot be used"):
+        Bucket(bucket_url)
 
 
 # Faults

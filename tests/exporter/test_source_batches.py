@@ -539,7 +539,7 @@ def test_a_file_that_is_no_source_and_a_folder_that_cannot_be_made_are_told(
     with pytest.raises(BatchRefused, match="folder"):
         Batches(f"sqlite:///{path}/below/source.sqlite")
     with pytest.raises(ValueError, match="sqlite:///PATH"):
-        Batches("postgresql://host/database")
+        Batches("iotda+https://host")
 
 
 def test_a_source_taken_away_is_a_refusal_to_the_one_at_the_command_line(

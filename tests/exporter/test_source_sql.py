@@ -1,4 +1,4 @@
-"""Reading batch tasks from tables or views of a SQLite file."""
+"""What is SQLite's own of a source in it, and how sources are named."""
 
 from __future__ import annotations
 
@@ -95,17 +95,6 @@ def test_the_documents_worked_example_is_a_source(path: Path) -> None:
     connection.close()
 
 
-def test_a_batch_task_is_found_in_its_project_and_app_alone(source: Source) -> None:
-    found = source.find("p", "a1", "app")
-    assert found == source.find("p", "a1", None)
-    assert found == BatchTask(
-        "a1", "p", "app", "name", "createCommands", "Success", "2026-01-31T23:59:59.000Z", 0
-    )
-    assert source.find("p", "a1", "other") is None
-    assert source.find("q", "a1", None) is None
-    assert source.find("p", "a2", None) is None
-
-
 @pytest.mark.parametrize(
     ("status", "finished"),
     [
@@ -126,51 +115,6 @@ def test_the_status_says_whether_a_batch_task_has_finished(
     found = source.find("p", "a1", None)
     assert found
     assert found.finished is finished
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "word"),
-    [
-        ("status", "success", "status"),
-        ("status", None, "status"),
-        ("create_time", "yesterday", "create_time"),
-        ("create_time", None, "create_time"),
-        ("create_time", "0001-01-01T00:00:00+14:00", "create_time"),
-    ],
-)
-def test_a_batch_task_that_cannot_be_understood_is_a_lasting_failure(
-    own: sqlite3.Connection, source: Source, column: str, value: object, word: str
-) -> None:
-    own.execute(f"UPDATE batch_tasks SET {column} = ?", (value,))
-    with pytest.raises(SourceFailed, match=f"batch_tasks.{word}") as failed:
-        source.find("p", "a1", None)
-    assert not failed.value.passing
-
-
-def test_two_batch_tasks_of_one_id_are_a_failure(own: sqlite3.Connection, source: Source) -> None:
-    own.execute("INSERT INTO batch_tasks SELECT * FROM batch_tasks")
-    with pytest.raises(SourceFailed, match="two batch tasks"):
-        source.find("p", "a1", None)
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
-def test_pages_are_full_but_for_the_last_and_lose_nothing(
-    own: sqlite3.Connection, source: Source, count: int
-) -> None:
-    put_many(own, count)
-    pages = list(source.pages("a1", 2))
-    assert [row[0] for page in pages for row in page] == [f"d{seq}" for seq in range(count)]
-    assert [len(page) for page in pages] == [2] * (count // 2) + [1] * (count % 2)
-    assert source.count("a1") == count
-
-
-def test_the_order_is_that_of_seq_whatever_its_numbers(
-    own: sqlite3.Connection, source: Source
-) -> None:
-    ends = (2**63 - 1, 7, -5, -(2**63), 0)
-    put(own, *((seq, str(seq), None, None, None) for seq in ends))
-    read = [row[0] for page in source.pages("a1", 2) for row in page]
-    assert read == [str(seq) for seq in sorted(ends)]
 
 
 def test_every_type_of_value_becomes_text(own: sqlite3.Connection, source: Source) -> None:
@@ -194,16 +138,6 @@ def test_a_seq_that_is_no_integer_is_a_failure(
 ) -> None:
     put(own, (1, "a", None, None, None), (seq, "b", None, None, None))
     assert "integer" in str(failure_of(source))
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_seq_that_occurs_twice_is_a_failure_even_across_pages(
-    own: sqlite3.Connection, source: Source, size: int
-) -> None:
-    put(own, *((seq, "a", None, None, None) for seq in (1, 2, 2, 3)))
-    with pytest.raises(SourceFailed, match="twice") as failed:
-        list(source.pages("a1", size))
-    assert not failed.value.passing
 
 
 def test_a_source_that_is_not_there_is_a_lasting_failure(path: Path) -> None:
@@ -232,25 +166,6 @@ def test_a_file_that_is_no_database_is_a_lasting_failure(path: Path) -> None:
     failure = failure_of(open_source(f"sqlite:///{path}"))
     assert "not a SQLite database" in str(failure)
     assert not failure.passing
-
-
-def test_missing_tables_and_columns_are_named(own: sqlite3.Connection, source: Source) -> None:
-    own.execute("ALTER TABLE batch_task_details DROP COLUMN error_msg")
-    assert "error_msg" in str(failure_of(source))
-    own.execute("DROP TABLE batch_task_details")
-    failure = failure_of(source)
-    assert "batch_task_details" in str(failure)
-    assert not failure.passing
-
-
-def test_a_locked_source_is_a_passing_failure(
-    own: sqlite3.Connection, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("exporter.sources.sql.BUSY_SECONDS", 0.01)
-    own.execute("BEGIN EXCLUSIVE")
-    failure = failure_of(source)
-    assert "locked" in str(failure)
-    assert failure.passing
 
 
 @contextmanager
@@ -328,14 +243,6 @@ def test_reading_writes_nothing(own: sqlite3.Connection, source: Source, path: P
     list(source.pages("a1"))
     source.close()
     assert path.read_bytes() == before
-
-
-def test_a_reading_that_is_left_half_way_lets_go(own: sqlite3.Connection, source: Source) -> None:
-    put_many(own, 3)
-    pages = source.pages("a1", 1)
-    next(pages)
-    pages.close()  # type: ignore[attr-defined]
-    own.execute("BEGIN EXCLUSIVE")
 
 
 @pytest.mark.parametrize(

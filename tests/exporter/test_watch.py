@@ -13,6 +13,9 @@ from tests import workshop
 from tests.facts import LEASE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from projections.rows import TaskRow
     from tests.workshop import Workshop
 
 
@@ -168,3 +171,21 @@ def test_held_ones_that_are_over_are_forgotten_while_others_wait(
     assert watch.first(work[1:]) == work[1]
     assert watch.first(work) == work[1]
     assert waiting.task_id == work[1].task_id
+
+
+def test_a_wait_does_not_begin_before_the_task_was_read(
+    watch: Watch, shop: Workshop, clock: workshop.Watch
+) -> None:
+    claim = shop.story.claim(shop.create())
+    assert claim
+
+    def slowly() -> Iterator[TaskRow]:
+        clock.pass_by(4)
+        shop.story.ledger.hand_back(claim, "the source is locked", wait=5.0, fault=True)
+        yield from shop.queries.work()
+
+    assert watch.first(slowly()) is None
+    clock.pass_by(4)
+    assert free(watch, shop) == []
+    clock.pass_by(1)
+    assert len(free(watch, shop)) == 1

@@ -40,6 +40,7 @@ TESTS = (
     "tests/exporter/test_takeover.py",
     "tests/exporter/test_exporter.py",
     "tests/exporter/test_results.py",
+    "tests/exporter/test_local_results.py",
     "tests/api/test_exports.py",
     "tests/api/test_downloads.py",
     "tests/api/test_ranges.py",

@@ -96,12 +96,12 @@ def test_a_log_that_is_there_needs_no_right_to_make_one(database, events_url):
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        ("", ("10s", "3s", "2s", "export-tasks", "on")),
+        ("", ("5s", "3s", "2s", "export-tasks", "on")),
         (" -c statement_timeout=7s", ("7s", "3s", "2s", "export-tasks", "on")),
-        (" -c synchronous_commit=off", ("10s", "3s", "2s", "export-tasks", "on")),
+        (" -c synchronous_commit=off", ("5s", "3s", "2s", "export-tasks", "on")),
         (
             " -c synchronous_commit=remote_write",
-            ("10s", "3s", "2s", "export-tasks", "remote_write"),
+            ("5s", "3s", "2s", "export-tasks", "remote_write"),
         ),
     ],
 )
@@ -362,6 +362,12 @@ def test_turns_of_one_process_are_not_waited_for_for_ever_either(node, monkeypat
     monkeypatch.setattr("projections.stores.advisory_turns.TURN_SECONDS", 0.02)
     with node.log.turns(ANN), node.log.turns(ANN):
         pass
+
+
+def test_turns_whose_connection_is_busy_are_not_waited_for_for_ever_either(node, monkeypatch):
+    monkeypatch.setattr("projections.stores.advisory_turns.TURN_SECONDS", 0.02)
+    with node.log.turns._asking, node.log.turns(ANN):
+        assert node.log.turns._connection is None
 
 
 def test_turns_take_no_connection_of_the_writers(node):

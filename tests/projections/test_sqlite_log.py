@@ -40,6 +40,12 @@ def test_the_file_of_a_store_is_told_without_making_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_database_is_no_file_and_its_password_is_not_told():
+    with pytest.raises(CannotOpen, match="is no file") as refused:
+        event_file("postgresql://u:secret@h/d")
+    assert "secret" not in str(refused.value)
+
+
 def test_a_read_only_store_reads_and_never_writes(node, story):
     story.create()
     store = SQLiteStore(node.log.path, read_only=True)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from exporter.sources import open_source
+from tests.own_tables import in_postgres
 
 LINES = "\n".join(
     [
@@ -93,3 +94,16 @@ def test_an_app_that_the_file_names_must_be_the_projects(command, begun):
     told = command.refused("batch", "import", "-", "--project", "plant-1", given=line % "nosuch")
     assert "The app 'nosuch' of the project does not exist." in told
     command("batch", "import", "-", "--project", "plant-1", given=line % "default")
+
+
+def test_batch_tasks_of_somebodys_own_database_are_listed_and_never_changed(
+    command, database, monkeypatch
+):
+    own = in_postgres(database)
+    own.put(1, 2)
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", own.url)
+    (listed,) = command.json("batch", "list")
+    assert (listed["task_id"], listed["total"]) == ("a1", 2)
+    assert command.json("batch", "show", "a1")["total"] == 2
+    assert "never changed" in command.refused("batch", "remove", "a1")
+    own.close()

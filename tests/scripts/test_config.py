@@ -41,6 +41,15 @@ def test_a_password_in_an_address_is_never_shown(command, monkeypatch):
     assert shown["EXPORT_TASKS_SOURCE"]["value"] == "postgresql://h/d?user=u&password=…"
 
 
+def test_a_password_is_not_told_by_whoever_cannot_reach_the_source(command, monkeypatch):
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", "postgresql://reader:secret@127.0.0.1:1/fleet")
+    assert (
+        rows(command)["EXPORT_TASKS_SOURCE"]["value"] == "postgresql://reader:…@127.0.0.1:1/fleet"
+    )
+    for code, asked in ((1, ["batch", "list"]), (3, ["doctor"]), (0, ["config", "show"])):
+        assert "secret" not in command(*asked, exit_code=code).output
+
+
 def test_showing_the_settings_makes_no_file(command, home):
     command("config", "show")
     assert not home.exists()

@@ -230,8 +230,8 @@ def test_a_place_of_results_that_fails_is_found(home, task_id, found):
 
 
 def test_a_place_of_results_of_an_unknown_kind_is_found(task_id, found, monkeypatch):
-    monkeypatch.setenv("EXPORT_TASKS_RESULTS", "s3://bucket/prefix")
-    assert "s3://bucket" in found()["results_unreachable"]
+    monkeypatch.setenv("EXPORT_TASKS_RESULTS", "s3://Bucket/prefix")
+    assert "s3://Bucket" in found()["results_unreachable"]
 
 
 # The event log and the read tables

@@ -176,6 +176,7 @@ class Client:
             gone = asking.ever(lambda kept: task_id not in kept)
             return asking.must(gone, f"{task_id} is not shown")
         asking.must(asking.ever(lambda kept: task_id in kept), f"{task_id} is shown")
+        asking.must(row.owner == self.owner, "another's task is shown")
         return asking.true_status(row)
 
     def _quota(self, asking: Asking) -> None:
@@ -374,7 +375,6 @@ class Asking:
         task = self.world.judge.tasks[row.task_id]
         statuses = between(task.statuses, self.since, self.now)
         self.must(row.status in statuses, f"{row.task_id} is shown as {row.status}: {statuses}")
-        self.must(row.owner == self.client.owner, "another's task is shown")
 
 
 class Request:

@@ -34,10 +34,10 @@ class Load:
     """What all clients share."""
 
     def __init__(
-        self, household: Household, records: Records, clock: Clock, port: int, seed: int
+        self, household: Household, records: Records, clock: Clock, ports: list[int], seed: int
     ) -> None:
         self.household, self.records, self.clock = household, records, clock
-        self.port, self.seed = port, seed
+        self.ports, self.seed = ports, seed
         self.over = Event()
         self.samples: dict[str, bytes] = {}
         self.tokens: list[str] = []
@@ -51,13 +51,13 @@ class Load:
 
 
 class Client(Thread):
-    """One of them: a request, some thinking, the next request."""
+    """One of them: a request to whichever node, some thinking, the next request."""
 
     def __init__(self, load: Load, number: int) -> None:
         super().__init__(name=f"client {number}", daemon=True)
         self.load = load
         self.random = Random(f"{load.seed} client {number}")
-        self.wire = Wire(load.port)
+        self._wires = {port: Wire(port) for port in load.ports}
 
     def run(self) -> None:
         """Asks until it is over."""
@@ -65,7 +65,12 @@ class Client(Thread):
         while not self.load.over.wait(self.random.expovariate(1 / THINKING)):
             kind = self.random.choices(kinds, weights)[0]
             KINDS[kind][0](self, self.load.household.choose(self.random))
-        self.wire.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Closes its connections."""
+        for wire in self._wires.values():
+            wire.close()
 
     def ask(
         self,
@@ -82,13 +87,11 @@ class Client(Thread):
         """A signed request and its answer, recorded."""
         content = body if isinstance(body, bytes) else b"" if body is None else _json(body)
         request = signed(owner, method, path, query, content, headers)
-        return self.send(
-            kind,
-            owner,
-            (method, request.uri, request.header_params, content, most),
-            task_id,
-            query,
-        )
+        sent = (method, request.uri, request.header_params, content, most)
+        exchange, answer = self.send(kind, owner, sent, task_id, query)
+        if kind == "create":
+            exchange.batch = body["resource_condition"]["task_id"]
+        return exchange, answer
 
     def send(
         self,
@@ -100,8 +103,9 @@ class Client(Thread):
     ) -> tuple[Exchange, Answer | None]:
         """A request as it stands and its answer, recorded."""
         off, before = self.load.clock.off, self.load.clock.now()
-        exchange = Exchange(kind, owner, monotonic(), task_id, query or {})
-        answer = self.wire.send(*request)
+        port = self.random.choice(self.load.ports)
+        exchange = Exchange(kind, owner, monotonic(), task_id, query or {}, port=port)
+        answer = self._wires[port].send(*request)
         exchange.received, after = monotonic(), self.load.clock.now()
         exchange.earliest, exchange.stepped = min(before, after), off != self.load.clock.off
         if answer is None:

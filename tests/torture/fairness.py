@@ -111,7 +111,7 @@ def _placed(load: Load, running: Running, shares: Shares) -> dict[int, list[Clie
         if all(len(each) == A_PROCESS for each in placed.values()):
             break
     for client in spare:
-        client.wire.close()
+        client.hang_up()
     shares.unplaced = dict(fell)
     return placed
 
@@ -146,4 +146,4 @@ def _create(
             path = f"{hot.tasks}/{task_id}"
             exchange, _ = client.ask("delete", hot, "DELETE", path, task_id=task_id)
             client.expect(exchange, {204: ("",), 404: ("IOTDA.014702",)})
-    client.wire.close()
+    client.hang_up()

@@ -11,7 +11,8 @@ class Options:
     """Everything that makes a run; `seconds` are those of load, the settling comes after.
 
     `lease` and `sweep_after` are the service's, `interval` is that between downloads, `clients`
-    are requests under way at once, `pause` is between two blows, `disk` is its size in MB.
+    are requests under way at once, `pause` is between two blows, `disk` is its size in MB,
+    `largest` are the most rows of a batch task.
     """
 
     seconds: float
@@ -23,6 +24,7 @@ class Options:
     lease: float = 2.0
     interval: float = 2.0
     sweep_after: float = 20.0
+    largest: int = 100_000
     pause: float = 0.9
     disk: int = 1024
     settle: float = 240.0

@@ -22,7 +22,8 @@ HOT_SHARE = 0.5
 """Of the requests, as many are the hot owner's."""
 
 SIZES = {10: 8, 300: 5, 2_500: 3, 9_000: 2, 100_000: 2}
-"""Rows of the batch tasks of each project, ascending, and how often each is exported."""
+"""Rows of the batch tasks of each project, ascending, and how often each is exported; those that
+are larger than the options say are left out."""
 
 NOWHERE = "0" * 12
 REMEMBERED = 80
@@ -77,7 +78,8 @@ class Owner:
 class Household(Home):
     """A home with projects, people, batch tasks, and limits that the seed draws."""
 
-    def __init__(self, folder: Path, options: Options, random: Random) -> None:
+    def __init__(self, folder: Path, options: Options, random: Random, **settings: str) -> None:
+        self.sizes = {rows: often for rows, often in SIZES.items() if rows <= options.largest}
         super().__init__(
             folder,
             lease=f"{options.lease}s",
@@ -86,6 +88,7 @@ class Household(Home):
             workers=str(options.workers),
             exporters=str(options.exporters),
             log_level="debug",
+            **settings,
         )
         self.home = folder / "home"
         self.kept = random.choice((8, 20, 50))
@@ -108,7 +111,7 @@ class Household(Home):
     @property
     def large(self) -> Batch:
         """The largest."""
-        return self.hot.batches[len(SIZES) - 1]
+        return self.hot.batches[len(self.sizes) - 1]
 
     def choose(self, random: Random) -> Owner:
         """Whose request is next."""
@@ -142,7 +145,7 @@ class Household(Home):
     def _project(self, project: str) -> list[Batch]:
         self.run("project", "add", project)
         self.run("app", "add", f"{project}-app", "--project", project, "--default")
-        made = [Batch(self._made(project, rows), weight) for rows, weight in SIZES.items()]
+        made = [Batch(self._made(project, rows), weight) for rows, weight in self.sizes.items()]
         app = f"{project}-app"
         limited = Batch(self._made(project, 500, "--app", app), 2, app)
         return [*made, limited, Batch(NOWHERE, 1)]

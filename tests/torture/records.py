@@ -19,7 +19,8 @@ class Exchange:
 
     `sent` and `received` are on this process's monotonic clock, `earliest` is the earliest that
     the service's clock can have shown meanwhile, `stepped` whether that clock was stepped.
-    `shown` are ids and statuses of tasks, `file` is whose bytes a download says it gives.
+    `shown` are ids and statuses of tasks, `file` is whose bytes a download says it gives, `port`
+    is the node's that was asked, `batch` what a create asked for.
     """
 
     kind: str
@@ -38,6 +39,8 @@ class Exchange:
     etag: str = ""
     sha256: str = ""
     size: int = 0
+    port: int = 0
+    batch: str = ""
 
 
 @dataclass(slots=True)

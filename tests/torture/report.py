@@ -40,11 +40,11 @@ class Report:
         lines = list(run.running.lines())
         return cls(
             {
-                "commit": _commit(),
+                "commit": commit(),
                 **run.document(),
                 "requests": run.records.counts(),
                 "answered": sum(each.status is not None for each in exchanges),
-                "slowest_seconds": _slowest(exchanges),
+                "slowest_seconds": slowest(exchanges),
                 "blows": dict(sorted(run.chaos.blows.items())),
                 "killed": dict(sorted(run.chaos.killed.items())),
                 "stop_codes": dict(Counter(map(str, run.running.stops))),
@@ -54,8 +54,8 @@ class Report:
                 "workbooks_opened": len(run.load.samples),
                 "fairness": shares.document(),
                 "backup": run.backup.document(),
-                "log": _messages(line for line in lines if line.get("level") not in UNTOLD),
-                "exceptions": _exceptions(lines),
+                "log": messages(line for line in lines if line.get("level") not in UNTOLD),
+                "exceptions": exceptions(lines),
             },
             list(dict.fromkeys(run.wrongs)),
         )
@@ -68,18 +68,18 @@ class Report:
         """For people."""
         told = self.document
         lines = [f"{told['answered']} answers, {told['downloads_verified']} downloads verified"]
-        lines += [f"slowest answers in seconds: {_words(told['slowest_seconds'])}"]
-        lines += _table("requests", {k: _words(v) for k, v in told["requests"].items()})
-        lines += _table("blows", told["blows"])
-        killed = f"{sum(told['killed'].values())} processes killed: {_words(told['killed'])}"
+        lines += [f"slowest answers in seconds: {words(told['slowest_seconds'])}"]
+        lines += table("requests", {k: words(v) for k, v in told["requests"].items()})
+        lines += table("blows", told["blows"])
+        killed = f"{sum(told['killed'].values())} processes killed: {words(told['killed'])}"
         lines += [f"{killed}; the service was started {told['starts']} times"]
-        lines += _table("events", told["events"])
-        lines += _table("situations", told["situations"])
-        lines += _table("warnings and errors in the log", told["log"])
-        lines += _table("exceptions in the log", told["exceptions"])
+        lines += table("events", told["events"])
+        lines += table("situations", told["situations"])
+        lines += table("warnings and errors in the log", told["log"])
+        lines += table("exceptions in the log", told["exceptions"])
         lines += [f"the disk: {told['disk']}; settled in {told['settled_seconds']} s"]
-        lines += [f"fairness: {_words(told['fairness'])}"]
-        lines += [f"backup: {_words(told['backup']) if told['backup'] else 'no such command'}"]
+        lines += [f"fairness: {words(told['fairness'])}"]
+        lines += [f"backup: {words(told['backup']) if told['backup'] else 'no such command'}"]
         return "\n".join([*lines, *self._verdict()])
 
     def _verdict(self) -> list[str]:
@@ -94,27 +94,27 @@ class Report:
         return [f"{len(self.wrongs)} WRONGS", *shown, again]
 
 
-def _table(name: str, rows: dict[str, Any]) -> list[str]:
+def table(name: str, rows: dict[str, Any]) -> list[str]:
     return [f"{name}:", *(f"  {key:<44} {value}" for key, value in rows.items())]
 
 
-def _words(numbers: dict[str, Any]) -> str:
+def words(numbers: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {number}" for name, number in numbers.items())
 
 
-def _messages(lines: Iterable[dict[str, Any]]) -> dict[str, int]:
+def messages(lines: Iterable[dict[str, Any]]) -> dict[str, int]:
     """How often what was said, ids and numbers aside."""
     said = Counter(f"{line['level']}: {_NAMES.sub('#', line['message'])[:160]}" for line in lines)
     return dict(said.most_common(MESSAGES_SHOWN))
 
 
-def _exceptions(lines: Iterable[dict[str, Any]]) -> dict[str, int]:
+def exceptions(lines: Iterable[dict[str, Any]]) -> dict[str, int]:
     told = (line["exception"] for line in lines if "exception" in line)
     last = (text.strip().splitlines()[-1] for text in told)
     return dict(Counter(_NAMES.sub("#", line)[:160] for line in last).most_common(MESSAGES_SHOWN))
 
 
-def _slowest(exchanges: Iterable[Exchange]) -> dict[str, float]:
+def slowest(exchanges: Iterable[Exchange]) -> dict[str, float]:
     """Of the answers with each status the slowest."""
     found: dict[str, float] = {}
     for each in exchanges:
@@ -123,7 +123,7 @@ def _slowest(exchanges: Iterable[Exchange]) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
-def _commit() -> str:
+def commit() -> str:
     command = ("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12")
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

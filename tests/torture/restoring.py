@@ -7,8 +7,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tests.torture import commands
+from tests.torture.kept import KeptInFolder
 from tests.torture.running import Running
 from tests.torture.settled import files_wrong, within
+from tests.torture.stored import events_in
 from tests.torture.story import Story
 
 if TYPE_CHECKING:
@@ -65,10 +67,10 @@ class Backup:
         if done.returncode != 0:
             yield f"restore: {done.stderr}"
             return
-        story = Story.of(home)
+        story = Story.of(events_in(home))
         self.held = story.judge.heard
         wrongs = [*story.judge.wrongs, *self._lost(exchanges, story)]
-        wrongs += files_wrong(home / "results", story)
+        wrongs += files_wrong(KeptInFolder(home / "results"), story)
         wrongs += self._goes_on(environment, home)
         yield from (f"restored: {wrong}" for wrong in wrongs)
 
@@ -87,12 +89,12 @@ class Backup:
         running = Running(environment, self.folder / "restored.log")
         running.up()
         try:
-            within(self.settle, lambda: not Story.of(home).unfinished)
+            within(self.settle, lambda: not Story.of(events_in(home)).unfinished)
         finally:
             code = running.stop()
-        story = Story.of(home)
+        story = Story.of(events_in(home))
         yield from story.judge.wrongs
-        yield from files_wrong(home / "results", story)
+        yield from files_wrong(KeptInFolder(home / "results"), story)
         yield from (f"task {each} has not ended" for each in story.unfinished)
         compared = commands.run(environment, "rebuild", "--compare")
         if code or compared.returncode:

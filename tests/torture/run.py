@@ -16,6 +16,7 @@ from tests.torture.clock import Clock
 from tests.torture.disk import Disk
 from tests.torture.downloading import download
 from tests.torture.fairness import Shares, measured
+from tests.torture.kept import KeptInFolder
 from tests.torture.leaks import KEY_FILE, leaks
 from tests.torture.people import NOWHERE, Household
 from tests.torture.records import Records
@@ -24,6 +25,7 @@ from tests.torture.restoring import Backup
 from tests.torture.running import Running
 from tests.torture.settled import ends_wrong, files_wrong, unswept, within, workbooks_wrong
 from tests.torture.started import CLOCK
+from tests.torture.stored import events_in
 from tests.torture.story import Story
 
 if TYPE_CHECKING:
@@ -65,12 +67,13 @@ class Torture:
         self.household = Household(self.disk.home, self.options, random)
         special = {CLOCK: str(self.folder / "clock"), **self.disk.environment}
         self.household.environment |= special
+        self.kept = KeptInFolder(self.household.home / "results")
         self.running = Running(self.household.environment, self.folder / "log")
         self._open.callback(self.running.kill_all)
         self.say("starting")
         self.running.up()
         household, port, seed = self.household, self.running.port, self.options.seed
-        self.load = Load(household, self.records, self.clock, port, seed)
+        self.load = Load(household, self.records, self.clock, [port], seed)
         self.hand = Client(self.load, -1)
 
     def _torment(self) -> None:
@@ -142,9 +145,8 @@ class Torture:
         self.clock.set(self.clock.off + self.options.sweep_after + 1)
         self.running.up()
         story = self._story()
-        results = self.household.home / "results"
-        within(SWEEP_WITHIN, lambda: not unswept(results, story))
-        self.wrongs += [f"not swept: {name}" for name in unswept(results, story)]
+        within(SWEEP_WITHIN, lambda: not unswept(self.kept, story))
+        self.wrongs += [f"not swept: {name}" for name in unswept(self.kept, story)]
         self.running.stop()
 
     def _judge(self, shares: Shares) -> Report:
@@ -153,7 +155,7 @@ class Torture:
         self.wrongs += self.records.wrongs
         self.wrongs += story.judge.wrongs
         self.wrongs += Claims(self.records.exchanges, story).wrongs()
-        self.wrongs += files_wrong(self.household.home / "results", story)
+        self.wrongs += files_wrong(self.kept, story)
         self.wrongs += workbooks_wrong(self.load.samples.values(), story)
         self.wrongs += ends_wrong(story, NOWHERE, self._foreseen())
         self.wrongs += shares.wrongs()
@@ -176,7 +178,7 @@ class Torture:
         commands.insist(self.household.environment, *arguments)
 
     def _story(self) -> Story:
-        return Story.of(self.household.home)
+        return Story.of(events_in(self.household.home))
 
     def document(self) -> dict[str, Any]:
         """What the report needs of the run itself."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tests.torture.started import command_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 UP_SECONDS = 90.0
 """In which a service that may start must listen; a disk may be full meanwhile."""
@@ -36,8 +36,13 @@ class DidNotStart(Exception):
 class Running:
     """`serve` on one port, started again whenever it ends."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self._environment, self.log = environment, log
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        command_line: Callable[..., list[str]] = command_line,
+    ) -> None:
+        self._environment, self.log, self._command_line = environment, log, command_line
         self.port = _free_port()
         self.lock = RLock()
         self.starts = 0
@@ -76,9 +81,14 @@ class Running:
             self.orphans.update(children)
             return met
 
+    @property
+    def runs(self) -> bool:
+        """Is there a service, whatever it does?"""
+        return self.starts > 0 and self._process.poll() is None
+
     def kill_all(self) -> None:
         """What is left of it, whatever went wrong."""
-        if self.starts and self._process.poll() is None:
+        if self.runs:
             self.kill(everything=True)
         for pid in self._orphaned():
             send(pid, signal.SIGKILL)
@@ -128,7 +138,7 @@ class Running:
 
     def _orphaned(self) -> set[int]:
         """Numbers are given again: only a worker that the torture started counts."""
-        ours = command_line()[:-1]
+        ours = self._command_line()[:-1]
         return {
             pid
             for pid, _, words in _processes()
@@ -139,7 +149,7 @@ class Running:
         with self.log.open("ab") as stderr:
             begun = stderr.tell()
             self._process = subprocess.Popen(
-                command_line("serve", "--port", str(self.port)),
+                self._command_line("serve", "--port", str(self.port)),
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,

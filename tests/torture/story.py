@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from projections.log import open_log
 from tests.judge import FileSeen, Judge, between, told
+from tests.torture.stored import stored_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
-    from pathlib import Path
     from typing import Any
 
     from tests.judge import OwnerKey, Told
 
-PAGE = 1000
 OF_FILES = ("task.completed", "task.evicted")
 
 
@@ -46,10 +43,9 @@ class Story:
         self.judge.rest()
 
     @classmethod
-    def of(cls, home: Path) -> Story:
-        """The log of a home; its service may be running."""
-        with closing(open_log(f"sqlite:///{home / 'events.sqlite'}")) as log:
-            return cls(_all(log.recorder))
+    def of(cls, url: str) -> Story:
+        """The log in an event store; services may be running."""
+        return cls(stored_events(url))
 
     @property
     def unfinished(self) -> list[str]:
@@ -88,10 +84,3 @@ class Story:
         history = self.files[task.conditions]
         if history[-1][1] != file:
             history.append((self.judge.heard, file))
-
-
-def _all(recorder: Any) -> Iterator[Any]:
-    start = 1
-    while page := recorder.select_notifications(start, PAGE):
-        yield from page
-        start = page[-1].id + 1

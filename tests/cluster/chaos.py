@@ -1,0 +1,154 @@
+"""Chaos: strikes the cluster as planned, each target by a hand of its own: faults overlap."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tests.torture.running import send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from tests.cluster.node import Node
+    from tests.cluster.plan import Fault
+    from tests.cluster.scene import Scene
+
+LATE = 3.0
+"""Seconds by which a fault may come late; where its target had not recovered, it is left out."""
+
+AHEAD = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A fault that fell: from when to when, on this process's monotonic clock."""
+
+    fault: Fault
+    began: float
+    ended: float
+
+
+class Chaos:
+    """Every target has a thread of its own, which lives until the end."""
+
+    def __init__(self, scene: Scene, say: Callable[[str], object]) -> None:
+        self._scene, self._say = scene, say
+        self._over = Event()
+        self.struck: list[Struck] = []
+        self.missed: list[Fault] = []
+        targets = range(len(scene.nodes))
+        self._hands = {str(each): ThreadPoolExecutor(1, f"node {each}") for each in targets}
+        self._hands |= {"database": scene.servers.hand, "store": ThreadPoolExecutor(1, "store")}
+
+    def strike(self, faults: Iterable[Fault]) -> list[Future[None]]:
+        """Strikes each when its time comes; returns when the last has begun, or when it is over."""
+        began, under_way = monotonic(), []
+        for fault in faults:
+            if self._over.wait(max(0.0, began + fault.at - monotonic())):
+                break
+            hand = self._hands[str(fault.target)]
+            under_way.append(hand.submit(self._strike, fault, began + fault.at))
+        return under_way
+
+    def end(self) -> None:
+        """What is under way ends at once, and everything runs again."""
+        self._over.set()
+        for name, hand in self._hands.items():
+            if name != "database":
+                hand.shutdown()
+
+    def _strike(self, fault: Fault, due: float) -> None:
+        if self._over.is_set() or monotonic() - due > LATE:
+            self.missed.append(fault)
+            return
+        what, _, whom = fault.kind.partition(" ")
+        began, struck = monotonic(), self._struck(fault, what, whom)
+        if next(struck, None) is None:
+            self.missed.append(fault)
+            return
+        self._say(f"{fault.kind} ({fault.target})")
+        self._over.wait(fault.seconds)
+        for _ in struck:  # undone
+            pass
+        self.struck.append(Struck(fault, began, monotonic()))
+
+    def _struck(self, fault: Fault, what: str, whom: str) -> Iterator[bool]:
+        """Does it, yields where there was somebody to do it to, and undoes it."""
+        if isinstance(fault.target, str):
+            return self._server(fault.kind)
+        node = self._scene.nodes[fault.target]
+        if whom == "node":
+            return {"kill": _kill, "restart": _restart, "stop": _stop}[what](node)
+        if whom == "clock":
+            return _step(node, AHEAD if fault.draw < 0.7 else -AHEAD)
+        return _process(node, whom, fault.draw, what == "stop")
+
+    def _server(self, kind: str) -> Iterator[bool]:
+        database, store = self._scene.servers.database, self._scene.servers.store
+        do, undo = {
+            "restart database": (database.stop, database.start),
+            "kill database": (database.kill, database.start),
+            "freeze database": (database.freeze, database.thaw),
+            "kill store": (store.kill, store.start),
+            "pause store": (store.pause, store.resume),
+        }[kind]
+        return _done(do, undo)
+
+
+def _done(do: Callable[[], object], undo: Callable[[], object]) -> Iterator[bool]:
+    do()
+    yield True
+    undo()
+
+
+def _kill(node: Node) -> Iterator[bool]:
+    """A power cut: all of its processes at once; then it starts again."""
+    if not node.running.runs:
+        return
+    node.running.kill(everything=True)
+    yield True
+    node.running.up()
+
+
+def _restart(node: Node) -> Iterator[bool]:
+    """In order, as for an upgrade."""
+    if not node.running.runs:
+        return
+    node.running.stop()
+    yield True
+    node.running.up()
+
+
+def _stop(node: Node) -> Iterator[bool]:
+    """All of its processes stand still, longer than a lease, and go on."""
+    pids = node.pids() if node.running.runs else []
+    yield from _halted(pids)
+
+
+def _process(node: Node, kind: str, draw: float, halt: bool) -> Iterator[bool]:
+    found = node.running.processes(kind) if node.running.runs else []
+    pid = found[int(draw * len(found))] if found else None
+    if halt:
+        yield from _halted([pid] if pid else [])
+    elif pid and send(pid, signal.SIGKILL):
+        yield True
+
+
+def _halted(pids: list[int]) -> Iterator[bool]:
+    met = [pid for pid in pids if send(pid, signal.SIGSTOP)]
+    if met:
+        yield True
+    for pid in met:
+        send(pid, signal.SIGCONT)
+
+
+def _step(node: Node, off: float) -> Iterator[bool]:
+    node.clock.set(off)
+    yield True
+    node.clock.set(0.0)
