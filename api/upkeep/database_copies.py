@@ -81,6 +81,7 @@ def _pace(done: int, total: int) -> tuple[int, float]:
 
 def _alone(connection: Connection) -> PostgresEvents:
     connection.execute(f"SET lock_timeout = '{WRITERS_MOST_SECONDS}s'".encode())
+    connection.execute("SET LOCAL synchronous_commit = on")
     connection.execute(_ALONE)
     return PostgresEvents(connection)
 
