@@ -40,7 +40,8 @@ LOGIN_THREADS = 2
 """Passwords that are checked at once: each takes 19 MiB for a moment."""
 
 DOWNLOAD_THREADS = 16
-"""Chunks of files that are read at once; a download holds no thread while it is sent."""
+"""Files that are opened and chunks that are read at once: where the store hangs, these wait alone.
+A download holds no thread while it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

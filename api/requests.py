@@ -49,8 +49,9 @@ class Call:
 
     `permission` is what a user needs in the project that the path names. `open` calls need neither
     signature nor token; `light` ones no store, and are handled on the event loop; so are `brief`
-    ones, which only ask the read tables, where those are at the log's head. `of_source` ones ask
-    the source, which may be slow, and wait for none but each other. `body`, `query` and `answer`
+    ones, which only ask the read tables, where those are at the log's head. `of_source` and
+    `of_results` ones ask the source and the result store, which may be slow, and wait for none but
+    each other. `body`, `query` and `answer`
     are `msgspec` structs, `example` is a body; `media_type` is that of a success.
     """
 
@@ -66,6 +67,7 @@ class Call:
     brief: bool = False
     login: bool = False
     of_source: bool = False
+    of_results: bool = False
     head: bool = False
     body: type | None = None
     example: Mapping[str, object] | None = None
@@ -178,6 +180,8 @@ def _limiter(call: Call, house: Installation) -> CapacityLimiter:
         return house.logins
     if call.of_source:
         return house.sources
+    if call.of_results:
+        return house.downloads
     return house.writes if call.method in ("POST", "DELETE") else house.requests
 
 

@@ -103,6 +103,7 @@ _API = (
         permission=PERMISSION + "query",
         headers=("Range", "If-Range", "If-None-Match", "If-Modified-Since"),
         head=True,
+        of_results=True,
         media_type=MEDIA_TYPE,
     ),
     Call(
@@ -188,6 +189,7 @@ _API = (
         handle=health.readyz,
         statuses=(200, 503),
         open=True,
+        of_results=True,
         query=health.ReadyQuery,
     ),
     Call(

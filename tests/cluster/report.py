@@ -99,7 +99,7 @@ class ClusterReport:
         if not self.wrongs:
             return ["nothing lost, nothing done twice, no rule broken, all nodes agree"]
         options = self.document["options"]
-        told = {"nodes", "seed", "source", "workers", "exporters"}
+        told = {"nodes", "seed", "source", "workers", "exporters", "owners", "clients"}
         flags = " ".join(f"--{k} {shlex.quote(str(v))}" for k, v in options.items() if k in told)
         again = f"scripts/cluster --torture {options['seconds']:g} {flags}"
         shown = []
