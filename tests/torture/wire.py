@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.torture.people import Owner
 
 HOST = "127.0.0.1"
-PATIENCE = 12.0
+PATIENCE = 20.0
 """Seconds that a client waits for an answer: it may be a stopped process that has to give it."""
 
 CHUNK = 32 * 1024
