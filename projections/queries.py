@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from json import loads
 from typing import TYPE_CHECKING, Any
 
@@ -110,13 +109,16 @@ class Queries:
         Read as they are asked for, so that the first cost little, however long the line.
         """
         yield from self._all(TaskRow, "tasks", status="Processing", held=1)
-        query = _LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
-        for offset in count(0, LINE_PAGE):
-            with self.follower.caught_up() as database:
-                page = all_of(TaskRow, _ask(database, query, [LINE_PAGE, offset]))
+        offset, page = 0, self._line(0)
+        while page:
             yield from page
-            if len(page) < LINE_PAGE:
-                return
+            offset += LINE_PAGE
+            page = self._line(offset) if len(page) == LINE_PAGE else []
+
+    def _line(self, offset: int) -> list[TaskRow]:
+        query = _LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
+        with self.follower.caught_up() as database:
+            return all_of(TaskRow, _ask(database, query, [LINE_PAGE, offset]))
 
     def waiting(self) -> int:
         """How many unfinished tasks no exporter works on."""
