@@ -45,9 +45,6 @@ SWEEP_SECONDS = 60.0
 COUNT_SECONDS = 5.0
 """How often it is looked whether a count of refusals has lasted its minute."""
 
-EXPORTER_NICE = 10
-"""By how much an exporter is nicer than those who answer: on a busy machine files can wait."""
-
 _STARVED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 log = logging.getLogger(__name__)
@@ -119,8 +116,7 @@ def serve_app(
 
 
 def export(settings: Settings) -> None:
-    """Makes files, and lets those go first who answer; a running one is handed back at the end."""
-    os.nice(EXPORTER_NICE)
+    """Makes files; a running one is handed back at the end."""
     stop = _stop_event(settings)
     with Parts(settings) as parts:
         _tell_ready()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,9 @@ from scripts.talk import example
 
 if TYPE_CHECKING:
     from api.settings import Settings
+
+EXPORTER_NICE = 10
+"""By how much an exporter is nicer than those who answer: on a busy machine files can wait."""
 
 
 @click.command(epilog=example("serve --port 8080 --workers 2 --exporters 2"))
@@ -55,6 +59,7 @@ def worker_api(descriptor: int) -> None:
 @worker.command("exporter")
 def worker_exporter() -> None:
     """Make files."""
+    os.nice(EXPORTER_NICE)  # before anything is imported: whoever answers starts first, too
     from scripts.worker import export
 
     export(_settings({}))
