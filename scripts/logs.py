@@ -24,11 +24,16 @@ class JsonLine(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "pid": record.process,
-            "message": record.getMessage().encode(errors="backslashreplace").decode(),
+            "message": _writable(record.getMessage()),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _writable(self.formatException(record.exc_info))
         return _ENCODER.encode(line).decode()
+
+
+def _writable(text: str) -> str:
+    """The text with lone surrogates, such as a file's name may have, spelled out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def log_to_stderr(level: str = "info") -> None:
