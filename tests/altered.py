@@ -22,7 +22,7 @@ def alter(log: OpenLog, *statements: str) -> None:
     """Changes the stored events themselves; `rowid` is their position, as SQLite names it."""
     with log.writing() as cursor:
         for statement in statements:
-            cursor.execute(statement if log.kind == "sqlite" else _in_postgres(statement))
+            cursor.execute(statement if log.kind == "sqlite" else in_postgres(statement))
 
 
 def spend(log: OpenLog, numbers: int) -> None:
@@ -33,7 +33,8 @@ def spend(log: OpenLog, numbers: int) -> None:
         alter(log, f"SELECT setval('stored_events_notification_id_seq', {newest})")
 
 
-def _in_postgres(statement: str) -> str:
+def in_postgres(statement: str) -> str:
+    """What tests say to SQLite, as PostgreSQL has it said."""
     for theirs, ours in _POSTGRES:
         statement = re.sub(theirs, ours, statement)
     return statement

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -10,15 +9,7 @@ from typing import Any
 import psycopg
 
 from projections.stores.sqlite import event_file
-
-_TEXT = r"CAST\(replace\(state, ('[^']*'), ('[^']*')\) AS BLOB\)"
-_TO_POSTGRES = (
-    (_TEXT, r"convert_to(replace(convert_from(state, 'UTF8'), \1, \2), 'UTF8')"),
-    (r"\browid\b", "notification_id"),
-    (r"\bx'([0-9a-f]*)'", r"'\\x\1'::bytea"),
-    (r"\?", "%s"),
-)
-"""What tests say to SQLite, and how PostgreSQL has it said."""
+from tests.altered import in_postgres
 
 
 def alter(url: str, *statements: str, values: tuple[Any, ...] = ()) -> None:
@@ -32,8 +23,7 @@ def run(url: str, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[An
     if url.startswith("sqlite:"):
         with closing(sqlite3.connect(event_file(url), isolation_level=None)) as database:
             return database.execute(statement, values).fetchall()
-    for words, theirs in _TO_POSTGRES:
-        statement = re.sub(words, theirs, statement)
+    statement = in_postgres(statement).replace("?", "%s")
     with closing(psycopg.connect(url, autocommit=True)) as connection:
         cursor = connection.execute(statement.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
