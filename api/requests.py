@@ -51,8 +51,8 @@ class Call:
     signature nor token; `light` ones no store, and are handled on the event loop; so are `brief`
     ones, which only ask the read tables, where those are at the log's head. `of_source` and
     `of_results` ones ask the source and the result store, which may be slow, and wait for none but
-    each other. `body`, `query` and `answer`
-    are `msgspec` structs, `example` is a body; `media_type` is that of a success.
+    each other. `body`, `query` and `answer` are `msgspec` structs, `example` is a body;
+    `media_type` is that of a success.
     """
 
     method: str
