@@ -8,16 +8,15 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
 from api.audit.log import Log
 from api.audit.stored import NothingStored, open_events
 from api.parts import Parts
 from projections.tables import ReadTables
-from scripts.cli import cli
 from tests.cut_off import calls_of, is_cut_off, restoring
 from tests.facts import Story
 from tests.installation import Installation
+from tests.invoked import invoke, refused, told
 from tests.meddling import alter
 from tests.service import Home
 
@@ -43,20 +42,6 @@ def origin(request, tmp_path, database):
     made.tasks.append(made.create(made.home.batch(5)))
     yield made
     made.home.close()
-
-
-def invoke(environment, *arguments, exit_code=0):
-    done = CliRunner(env=environment).invoke(cli, arguments, catch_exceptions=False)
-    assert done.exit_code == exit_code, done.output
-    return done
-
-
-def told(environment, *arguments):
-    return json.loads(invoke(environment, *arguments, "--json").stdout)
-
-
-def refused(environment, *arguments):
-    return invoke(environment, *arguments, exit_code=1).stderr.splitlines()[-1]
 
 
 def log_of(url):

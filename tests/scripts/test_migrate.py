@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 
 from api.access.vault_tables import COLUMNS
 from api.audit.log import Log
@@ -24,11 +23,11 @@ from api.settings import Settings
 from api.upkeep import database_copies
 from projections.log import open_log
 from projections.tables import ReadTables
-from scripts.cli import cli
 from scripts.group import command_line
 from tests.cut_off import calls_of, is_cut_off, migrating
 from tests.facts import Story
 from tests.installation import Installation
+from tests.invoked import invoke, refused, told
 from tests.meddling import alter, run
 from tests.service import Home, eventually
 
@@ -66,20 +65,6 @@ def moved(made, to, tmp_path):
         "EXPORT_TASKS_SOURCE": made.settings.source,
         "EXPORT_TASKS_SECRET_KEY_FILE": str(made.settings.secret_file),
     }
-
-
-def invoke(environment, *arguments, exit_code=0):
-    done = CliRunner(env=environment).invoke(cli, arguments, catch_exceptions=False)
-    assert done.exit_code == exit_code, done.output
-    return done
-
-
-def told(environment, *arguments):
-    return json.loads(invoke(environment, *arguments, "--json").stdout)
-
-
-def refused(environment, *arguments):
-    return invoke(environment, *arguments, exit_code=1).stderr.splitlines()[-1]
 
 
 def content(url):
