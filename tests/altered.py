@@ -14,7 +14,7 @@ _POSTGRES = (
     (r"CAST\(replace\(state, (.*)\) AS BLOB\)", r"convert_to(replace(\1), 'UTF8')"),
     (r"replace\((?=')", "replace(convert_from(state, 'UTF8'), "),
     (r"CAST\(('.*?') AS BLOB\)", r"\1"),
-    (r"\bx'", r"'\\x"),
+    (r"(?<!['\w])x'", r"'\\x"),
 )
 
 
