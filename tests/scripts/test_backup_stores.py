@@ -196,8 +196,8 @@ def test_a_log_that_was_put_back_goes_on_as_a_new_incarnation(origin):
     assert "operator must look" in refused(env, "task", "list")
     done = invoke(env, "restore", "--in-place", "--json")
     found = json.loads(done.stdout)
-    assert (found["events"], found["lost"]) == (len(rows) - 3, 3)
-    assert "3 events, at least," in done.stderr
+    assert (found["events"], found["lost"]) == (len(rows) - 3, 5)
+    assert "5 events, at least, are gone; 3 of them were signed" in done.stderr
     anew = log_of(origin.url)[0]
     assert anew[:-1] == rows[:-3]
     begun = json.loads(anew[-1][4])
