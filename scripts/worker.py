@@ -122,7 +122,6 @@ def export(settings: Settings) -> None:
     """Makes files; a running one is handed back at the end."""
     stop = _stop_event(settings)
     with Parts(settings) as parts:
-        _tell_ready()
         if _opens(parts, stop):
             parts.exporter().run(stop)
 

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from api.audit.given import CHECKPOINTS, KEYS, read_given, tiles_of
-from api.audit.place import LocalPlace, open_place
+from api.audit.read_place import read_place
 from api.audit.stored import open_events
 from api.audit.verify import verify
 from api.parts import Parts
@@ -109,12 +108,8 @@ def begin_anew(settings: Settings, erasures: list[Erasure]) -> PutBack:
 
 def _judged(settings: Settings) -> Verdict:
     """What the signed checkpoints say of the log as it is."""
-    place = open_place(settings.audit)
-    folder = cast("LocalPlace", place).folder
-    notes, keys = folder / CHECKPOINTS, folder / KEYS
-    given = read_given([notes] if notes.exists() else [], [str(keys)] if keys.exists() else [])
-    with open_events(settings.events) as events:
-        verdict = verify(events, given.sealed, lambda name: tiles_of(folder, name))
+    with read_place(settings.audit) as place, open_events(settings.events) as events:
+        verdict = verify(events, place.given().sealed, place.tiles)
     damage = verdict.damage
     if damage and damage.kind != "cut":
         raise NotPutBack(

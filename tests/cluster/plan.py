@@ -30,6 +30,8 @@ DECK: dict[str, tuple[int, tuple[float, float]]] = {
     "freeze database": (3, (1.0, 15.0)),
     "kill store": (3, (1.0, 10.0)),
     "pause store": (3, (2.0, 12.0)),
+    "slow store": (3, (3.0, 15.0)),
+    "fill disk": (3, (2.0, 10.0)),
 }
 """How often each is dealt, and for how many seconds; of one that stops, for how many leases."""
 

@@ -68,8 +68,15 @@ class ClusterTorture:
         )
         self.household = Household(self.folder, self.options, random, **settings)
         self.scene = Scene(
-            self.folder, self.servers, self.household, self.options.nodes, self.options.source
+            self.folder,
+            self.servers,
+            self.household,
+            self.options.nodes,
+            self.options.source,
+            disk=self.options.disk,
         )
+        if not all(node.disk for node in self.scene.nodes):
+            self.say("no small disks can be mounted (root can): none is filled")
         self.kept = KeptInBucket(self.servers.results, self.servers.store.environment())
         self.say(f"{self.options.nodes} nodes are starting")
         self._open.enter_context(self.scene)
@@ -166,7 +173,8 @@ class ClusterTorture:
     def _foreseen(self) -> set[str]:
         """What may be away for longer than eight tries last."""
         struck = {each.fault.target for each in self.chaos.struck}
-        stored = {"IOTDA.014710"} if "store" in struck else set()
+        full = any(each.fault.kind == "fill disk" for each in self.chaos.struck)
+        stored = {"IOTDA.014710"} if full or "store" in struck else set()
         return stored | ({"IOTDA.014706"} if "database" in struck else set())
 
     def _stopped_wrong(self) -> list[str]:

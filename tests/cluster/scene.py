@@ -33,6 +33,8 @@ class Scene:
 
     `home` is the operator's: no service runs there. With `source` embedded all nodes read its
     file, as they can since they are on one machine; with postgresql they read the database's.
+    To be struck, nodes have a disk of so many megabytes each, where one can be mounted, and reach
+    the store by a wire that may be slow.
     """
 
     def __init__(
@@ -43,15 +45,20 @@ class Scene:
         count: int,
         source: Source,
         command_line: CommandLine = started.command_line,
+        *,
+        disk: int = 0,
     ) -> None:
         self.servers, self.home, self._source = servers, home, source
-        environment = home.environment | servers.store.environment()
+        environment = home.environment | (
+            servers.by_wire() if disk else servers.store.environment()
+        )
         environment["EXPORT_TASKS_SOURCE"] = (
             servers.batches if source == "postgresql" else f"sqlite:///{self.batches}"
         )
         self.tell_batches()
         self.nodes = [
-            Node(folder, f"node-{number + 1}", environment, command_line) for number in range(count)
+            Node(folder, f"node-{number + 1}", environment, command_line, disk)
+            for number in range(count)
         ]
 
     def __enter__(self) -> Self:
@@ -64,6 +71,7 @@ class Scene:
         finally:
             for node in self.nodes:
                 node.running.kill_all()
+                node.close()
 
     @property
     def batches(self) -> Path:

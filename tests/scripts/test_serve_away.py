@@ -176,6 +176,7 @@ def test_processes_that_start_while_the_database_is_away_wait_for_it(home, serve
     assert service.stop() == 0
     assert service.text().count("cannot open the event store") == 3
     assert service.text().count("can open the event store again") == 3
+    assert "ready" not in service.text().splitlines()
 
 
 def test_a_node_without_read_tables_has_them_made_when_the_database_is_back(
