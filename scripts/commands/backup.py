@@ -35,9 +35,10 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     """
     from api.parts import Parts
     from api.upkeep.backup import back_up
+    from scripts.pace import pace
 
-    with Parts() as parts:
-        made = back_up(parts, to, with_secret_key=with_secret_key, tell=say)
+    with Parts() as parts, pace("copying") as advance:
+        made = back_up(parts, to, with_secret_key=with_secret_key, tell=say, advance=advance)
     if not with_secret_key:
         say("The secret key is not in it: keep it elsewhere; a restore asks for it.")
     show({"folder": str(to), **_summary(made)}, as_json)
@@ -105,11 +106,13 @@ def _from(
     from api.upkeep.lost import Lost, by_log
     from api.upkeep.manifest import EVENTS
     from api.upkeep.restore import restore as put_back
+    from scripts.pace import pace
 
     # Before anything is put back: a log that is not the one before is refused in time.
     copy = f"sqlite:///{(folder / EVENTS).absolute()}"
     lost = by_log(replaced, copy) if replaced else Lost()
-    done = put_back(settings, folder, erasures, tell=say)
+    with pace("copying") as advance:
+        done = put_back(settings, folder, erasures, tell=say, advance=advance)
     begun = {"incarnation": done.incarnation, "previous": done.manifest.incarnation}
     _tell_absent(done.manifest)
     told = {"home": str(settings.home), **_summary(done.manifest), **begun, "erased": done.erased}

@@ -83,6 +83,16 @@ def test_a_backup_of_either_store_is_restored_into_either(origin, there, tmp_pat
     assert log_of(there["EXPORT_TASKS_EVENTS"])[0][-1][0] == rows[-1][0] + 2
 
 
+def test_what_is_copied_event_by_event_says_how_far_it_is(origin, there, tmp_path):
+    done = invoke(origin.home.environment, "backup", str(tmp_path / "b"))
+    told_of = f"copying: {len(log_of(origin.url)[0])} events, 100%"
+    assert (told_of in done.stderr) == origin.url.startswith("postgresql:")
+    assert "copying:" not in done.stdout
+    done = invoke(there, "restore", str(tmp_path / "b"))
+    copied = f"copying: {len(log_of(there['EXPORT_TASKS_EVENTS'])[0])} events, 100%"
+    assert (copied in done.stderr) == there["EXPORT_TASKS_EVENTS"].startswith("postgresql:")
+
+
 def test_results_in_a_bucket_are_backed_up_and_put_back(tmp_path, database, bucket_url):
     home = Home(tmp_path / "first", events=database.fresh(), secret_key=KEY, results=bucket_url)
     made = Installation(home)
