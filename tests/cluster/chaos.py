@@ -9,6 +9,8 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tests.cluster.plan import UPGRADE
+from tests.torture import started
 from tests.torture.running import send
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ class Chaos:
                 hand.shutdown()
 
     def _strike(self, fault: Fault, due: float) -> None:
-        if self._over.is_set() or monotonic() - due > LATE:
+        late = monotonic() - due > LATE and fault.kind != UPGRADE
+        if self._over.is_set() or late:
             self.missed.append(fault)
             return
         what, _, whom = fault.kind.partition(" ")
@@ -89,7 +92,8 @@ class Chaos:
             return self._server(fault.kind, fault.draw)
         node = self._scene.nodes[fault.target]
         if whom == "node":
-            return {"kill": _kill, "restart": _restart, "stop": _stop}[what](node)
+            do = {"kill": _kill, "restart": _restart, "stop": _stop, "upgrade": _upgrade}
+            return do[what](node)
         if whom == "disk":
             return _fill(node, FREE_BYTES[int(fault.draw * len(FREE_BYTES))])
         if whom == "clock":
@@ -132,6 +136,12 @@ def _restart(node: Node) -> Iterator[bool]:
     node.running.stop()
     yield True
     node.running.up()
+
+
+def _upgrade(node: Node) -> Iterator[bool]:
+    """From an earlier program to this one, in order."""
+    node.running.command_line = started.command_line
+    return _restart(node)
 
 
 def _stop(node: Node) -> Iterator[bool]:

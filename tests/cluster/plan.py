@@ -39,6 +39,10 @@ AFTERWARDS = 3.0
 """Seconds that a target is left alone after a fault, more or less: it is to work between them."""
 
 
+UPGRADE = "upgrade node"
+"""Of the first node, halfway, where it begins with an earlier program; never left out."""
+
+
 class Fault(NamedTuple):
     """What is done to whom, from when on (seconds from the beginning), for how long.
 
@@ -66,7 +70,9 @@ def planned(options: ClusterOptions, seconds: float) -> list[Fault]:
         if free.get(fault.target, 0.0) <= at:
             faults.append(fault)
             free[fault.target] = at + fault.seconds + AFTERWARDS
-    return faults
+    if options.beside:
+        faults.append(Fault(UPGRADE, 0, round(seconds / 2, 2), 0.0, 0.0))
+    return sorted(faults, key=lambda each: each.at)
 
 
 def _shuffled(random: Random) -> list[str]:

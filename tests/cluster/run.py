@@ -13,6 +13,7 @@ import psycopg
 
 from tests.cluster.agreement import disagreements
 from tests.cluster.chaos import Chaos
+from tests.cluster.earlier import earlier
 from tests.cluster.plan import planned
 from tests.cluster.recovery import hung
 from tests.cluster.report import ClusterReport
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.cluster.node import CommandLine
     from tests.cluster.options import ClusterOptions
 
 RUN_ON_SECONDS = 1.5
@@ -74,6 +76,7 @@ class ClusterTorture:
             self.options.nodes,
             self.options.source,
             disk=self.options.disk,
+            first=self._earlier(),
         )
         if not all(node.disk for node in self.scene.nodes):
             self.say("no small disks can be mounted (root can): none is filled")
@@ -83,6 +86,12 @@ class ClusterTorture:
         self.ports = [node.port for node in self.scene.nodes]
         clock = Clock(self.folder / "clock")  # the database's, which nobody steps
         self.load = Load(self.household, self.records, clock, self.ports, self.options.seed)
+
+    def _earlier(self) -> CommandLine | None:
+        if not self.options.beside:
+            return None
+        self.say(f"the program of {self.options.beside} is built and installed")
+        return earlier(self.options.beside, self.folder / "earlier")
 
     def _torment(self) -> None:
         faults = planned(self.options, self.options.seconds)

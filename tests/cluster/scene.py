@@ -34,7 +34,8 @@ class Scene:
     `home` is the operator's: no service runs there. With `source` embedded all nodes read its
     file, as they can since they are on one machine; with postgresql they read the database's.
     To be struck, nodes have a disk of so many megabytes each, where one can be mounted, and reach
-    the store by a wire that may be slow.
+    the store by a wire that may be slow. `first` is what the first one begins with, if it is
+    another program.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Scene:
         command_line: CommandLine = started.command_line,
         *,
         disk: int = 0,
+        first: CommandLine | None = None,
     ) -> None:
         self.servers, self.home, self._source = servers, home, source
         environment = home.environment | (
@@ -60,6 +62,8 @@ class Scene:
             Node(folder, f"node-{number + 1}", environment, command_line, disk)
             for number in range(count)
         ]
+        if first:
+            self.nodes[0].running.command_line = first
 
     def __enter__(self) -> Self:
         self.up()
