@@ -277,7 +277,7 @@ class Parts:
     def _remote(self) -> Remote:
         """A source that is asked over the network; all who export now, anywhere, share its rate."""
         region, rate = self.settings.source_region, self.settings.source_rate
-        return Remote(region, rate, self._upstream_projects, self.queries.running)
+        return Remote(region, rate, self._upstream_projects, lambda: self.queries.running())
 
     def _upstream_projects(self) -> dict[str, str]:
         return {

@@ -91,6 +91,7 @@ def _checked(settings: Settings) -> bool:
     try:
         _check_or_wait(settings)
     except Away as error:
+        _check_the_rest(settings)
         say(f"{error} It is waited for; until then every request is answered with 503.")
         return False
     return True
@@ -145,6 +146,13 @@ def _check(settings: Settings) -> None:
         with _naming(settings, "source"):
             parts.check_source()
         parts.auditor()
+
+
+def _check_the_rest(settings: Settings) -> None:
+    """What can be known to fail without a database."""
+    settings.secret_key()
+    with Parts(settings) as parts:
+        _ = parts.results, parts.source
 
 
 def _check_tls(certificate: Path | None, key: Path | None) -> None:
