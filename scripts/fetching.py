@@ -12,6 +12,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from scripts.remote import Offer, Remote
 
 CHUNK = 64 * 1024
+HASH_SHOWN = 12
 
 
 def fetch(remote: Remote, task_id: str, to: Path | None, manner: Manner) -> tuple[Offer, Path]:
@@ -68,6 +70,8 @@ def fetch_to_stdout(remote: Remote, task_id: str, manner: Manner) -> Offer:
     try:
         _transfer(remote, task_id, offer, sink, manner)
     except Replaced:
+        if not sink.tell():
+            return fetch_to_stdout(remote, task_id, manner)
         raise Refused("The file was replaced meanwhile: what was written is not whole.") from None
     sink.file.flush()
     if sink.digest.hexdigest() != offer.sha256:
@@ -115,7 +119,7 @@ def _target(to: Path | None, name: str) -> Path:
 
 
 def _to_file(remote: Remote, task_id: str, offer: Offer, target: Path, manner: Manner) -> None:
-    part = target.with_name(f"{target.name}.{offer.sha256[:12]}.part")
+    part = target.with_name(f"{target.name}.{offer.sha256[:HASH_SHOWN]}.part")
     with _alone(part) as file:
         if file.tell() > offer.size:
             file.truncate(0)
@@ -136,6 +140,13 @@ def _to_file(remote: Remote, task_id: str, offer: Offer, target: Path, manner: M
                 "give the command again."
             )
         part.replace(target)
+    _drop_parts_of(target)
+
+
+def _drop_parts_of(target: Path) -> None:
+    """What is left of earlier files that were to have this name."""
+    for part in target.parent.glob(f"{escape(target.name)}.{'[0-9a-f]' * HASH_SHOWN}.part"):
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
