@@ -77,6 +77,17 @@ def begin_anew(settings: Settings, erasures: list[Erasure], *, tell: Tell) -> Pu
     return PutBack(count, lost, verdict.incarnation, log.incarnation or "", erased)
 
 
+def rehearse(settings: Settings) -> tuple[int, int]:
+    """How many events the log has kept, and how many more there were; nothing is changed.
+
+    Raises:
+        NothingThere, NotPutBack, CannotOpen, CannotRead: as `begin_anew`.
+    """
+    event_place(settings).must_be_there()
+    verdict = _judged(settings)
+    return verdict.events, max(0, verdict.sealed - verdict.events)
+
+
 def _judged(settings: Settings) -> Verdict:
     """What the signed checkpoints say of the log as it is."""
     place = open_place(settings.audit)

@@ -46,6 +46,7 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
 @click.command(
     epilog=example(
         "restore /mnt/backups/monday --erasures /srv/export-tasks/erasures.jsonl",
+        "restore /mnt/backups/monday --dry-run",
         "restore --in-place",
     )
 )
@@ -61,8 +62,11 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     multiple=True,
     help="A list of users removed since the backup: {home}/erasures.jsonl; may be repeated.",
 )
+@click.option("--dry-run", is_flag=True, help="Verify the backup and that there is room for it.")
 @as_json
-def restore(from_: Path | None, in_place: bool, erasures: tuple[Path, ...], as_json: bool) -> None:
+def restore(
+    from_: Path | None, in_place: bool, erasures: tuple[Path, ...], dry_run: bool, as_json: bool
+) -> None:
     """Put the backup FROM back into an empty home, verified; `serve` goes on from there.
 
     What the settings name must be empty: choose the home by EXPORT_TASKS_HOME, the database by
@@ -73,8 +77,19 @@ def restore(from_: Path | None, in_place: bool, erasures: tuple[Path, ...], as_j
     if in_place == (from_ is not None):
         raise click.UsageError("Give either FROM or --in-place.")
     settings = Settings.read()
+    if dry_run:
+        return show(_rehearsed(settings, from_), as_json)
     told = _from(settings, from_, erasures) if from_ else _in_place(settings, erasures)
-    show(told, as_json)
+    return show(told, as_json)
+
+
+def _rehearsed(settings: Settings, folder: Path | None) -> dict[str, Any]:
+    from api.upkeep import in_place, restore
+
+    if folder is not None:
+        return _summary(restore.rehearse(settings, folder, tell=say))
+    events, lost = in_place.rehearse(settings)
+    return {"events": events, "lost": lost}
 
 
 def _from(settings: Settings, folder: Path, erasures: tuple[Path, ...]) -> dict[str, Any]:

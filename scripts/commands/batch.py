@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from scripts.consent import Consent, destroys
 from scripts.talk import as_json, example, progress, show, show_all
 
 _COLUMNS = ("task_id", "project_id", "app_id", "task_type", "status", "total", "create_time")
@@ -123,9 +124,12 @@ def show_batch(task_id: str, as_json: bool) -> None:
 
 @batch.command("remove", epilog=example("batch remove 6a1f0c"))
 @click.argument("task_id")
-def remove(task_id: str) -> None:
+@destroys
+def remove(task_id: str, consent: Consent) -> None:
     """Remove a batch task; exports of it keep their files."""
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.batches.remove(task_id)
+        lost = asdict(parts.batches.show(task_id).task) if consent.needed else {}
+        if consent.to(f"Remove the batch task {task_id} with its details?", lost):
+            parts.batches.remove(task_id)

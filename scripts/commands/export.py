@@ -164,8 +164,8 @@ def download(task_id: str, output: str | None, wait: bool, patience: float, as_j
 def delete(task_id: str, consent: Consent) -> None:
     """Delete an export task in any state; one that runs stops."""
     remote = _remote()
-    task = remote.show(task_id) if consent.needed else {}
-    if consent.to(f"Delete the export task {task_id}?", task):
+    lost = remote.show(task_id) if consent.needed else {}
+    if consent.to(f"Delete the export task {task_id}?", lost):
         remote.delete(task_id)
 
 

@@ -13,11 +13,13 @@ from msgspec import structs
 from domain.access.policy import LENGTH
 from domain.refusals import Invalid
 from scripts.commands.projects import project_option
+from scripts.consent import Consent, destroys, no_input
 from scripts.options import DURATION
 from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
     from api.access.people import Person
+    from api.parts import Parts
     from projections.rows import MemberRow
 
 PASSWORD_MOST = 4096
@@ -174,26 +176,38 @@ def check_policy(
     context.exit(0 if judgement.allowed else 3)
 
 
-@user.command("password", epilog=example("user password ada"))
+@user.command(
+    "password",
+    epilog=example("user password ada", "user password ada --password-stdin < password.txt"),
+)
 @click.argument("name")
 @password_stdin
-def password(name: str, password_stdin: bool) -> None:
+@no_input
+def password(name: str, password_stdin: bool, no_input: bool) -> None:
     """Give a user a password, or another one; it is asked for, hidden."""
     from api.parts import Parts
 
+    if no_input and not password_stdin:
+        raise click.UsageError("--no-input goes with --password-stdin.")
     given = _password_from_stdin() if password_stdin else _password_asked()
     with Parts() as parts:
         parts.people.set_password(name, given, parts.operator())
 
 
-@user.command("remove", epilog=example("user remove ada"))
+@user.command("remove", epilog=example("user remove ada", "user remove ada --dry-run"))
 @click.argument("name")
-def remove_user(name: str) -> None:
-    """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay."""
+@destroys
+def remove_user(name: str, consent: Consent) -> None:
+    """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay.
+
+    Who it was cannot be told afterwards. On a terminal the name is asked for once more.
+    """
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.people.remove_user(name, parts.operator())
+        lost = _of_user(parts, name) if consent.needed else {}
+        if consent.to(f"Remove the user {name}, and forget who it was?", lost, typed=name):
+            parts.people.remove_user(name, parts.operator())
 
 
 @click.group(epilog=example("key add ada"))
@@ -218,12 +232,16 @@ def add_key(name: str, expires: float | None, as_json: bool) -> None:
 
 @key.command("revoke", epilog=example("key revoke HPUAT4QG7L9K2M8XW5ZC"))
 @click.argument("access_key")
-def revoke(access_key: str) -> None:
+@destroys
+def revoke(access_key: str, consent: Consent) -> None:
     """Take an access key away, at once."""
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.people.revoke_key(access_key, parts.operator())
+        found = parts.queries.key(access_key) if consent.needed else None
+        lost = structs.asdict(found) if found else {"access_key": access_key}
+        if consent.to(f"Revoke the access key {access_key}?", lost):
+            parts.people.revoke_key(access_key, parts.operator())
 
 
 def _rights(admin: bool, policy: TextIO | None) -> tuple[bool, str | None]:
@@ -247,6 +265,17 @@ def _password_from_stdin() -> str:
 
 def _password_asked() -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _of_user(parts: Parts, name: str) -> dict[str, Any]:
+    """What goes with a user."""
+    user_id = parts.people.user_id_of(name)
+    return {
+        "user_id": user_id,
+        "projects": [each.project_id for each in parts.queries.memberships(user_id)],
+        "access_keys": len(parts.queries.keys(user_id)),
+        "export_tasks": len(parts.queries.all_tasks(user_id=user_id)),
+    }
 
 
 def _document(person: Person) -> dict[str, Any]:
