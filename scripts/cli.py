@@ -43,6 +43,8 @@ _COMMANDS = {
     "migrate": "migrate",
     "doctor": "doctor",
     "config": "config",
+    "completion": "shell",
+    "man": "shell",
     "worker": "serve",
 }
 
