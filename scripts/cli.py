@@ -27,7 +27,7 @@ _COMMANDS = {
     "project": "projects",
     "app": "projects",
     "user": "people",
-    "key": "people",
+    "key": "keys",
     "secret": "secret",
     "refusal": "refusal",
     "limits": "limits",

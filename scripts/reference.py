@@ -39,9 +39,9 @@ def _command(command: Described) -> Iterator[str]:
     yield f"{'##' if len(command.path) == 1 else '###'}# `{' '.join(command.path)}`"
     yield from ("", f"    {command.usage}", "")
     for paragraph in command.paragraphs:
-        yield from (_escaped(paragraph), "")
+        yield from (paragraph, "")
     if command.options:
-        options = {f"`{name}`": _escaped(meaning) for name, meaning in command.options}
+        options = {f"`{name}`": meaning for name, meaning in command.options}
         yield from _table("option", "", options)
     yield from ("```", *command.examples, "```", "")
 
@@ -50,12 +50,10 @@ def _table(name: str, meaning: str, rows: dict[str, str], title: str = "") -> It
     if title:
         yield from (title, "")
     yield from (f"| {name} | {meaning} |", "|---|---|")
-    yield from (f"| {key.replace('|', chr(92) + '|')} | {text} |" for key, text in rows.items())
+    for key, text in rows.items():
+        cells = (each.replace("|", "\\|") for each in (key, text))
+        yield f"| {' | '.join(cells)} |"
     yield ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "\\<").replace("*", "\\*")
 
 
 if __name__ == "__main__":

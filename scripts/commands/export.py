@@ -167,6 +167,7 @@ def delete(task_id: str, consent: Consent) -> None:
     lost = remote.show(task_id) if consent.needed else {}
     if consent.to(f"Delete the export task {task_id}?", lost):
         remote.delete(task_id)
+        say(f"The export task {task_id} is deleted.")
 
 
 @click.command(epilog=example("quota", "quota --json"))

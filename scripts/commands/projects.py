@@ -8,7 +8,7 @@ import click
 from msgspec.structs import asdict
 
 from scripts.consent import Consent, destroys
-from scripts.talk import as_json, example, show_all
+from scripts.talk import as_json, example, say, show_all
 
 if TYPE_CHECKING:
     from api.parts import Parts
@@ -36,6 +36,10 @@ def add_project(
         parts.register.add_project(
             project_id, name or project_id, enterprise_project, upstream_project, parts.operator()
         )
+    say(
+        f"The project {project_id} is there. Its first user: export-tasks user add NAME --project "
+        f"{project_id} --admin"
+    )
 
 
 @project.command("list", epilog=example("project list --json"))
@@ -60,6 +64,7 @@ def remove_project(project_id: str, consent: Consent) -> None:
         lost = _of_project(parts, project_id) if consent.needed else {}
         if consent.to(f"Remove the project {project_id}?", lost):
             parts.register.remove_project(project_id, parts.operator())
+            say(f"The project {project_id} is removed.")
 
 
 @click.group(epilog=example("app list"))
@@ -77,6 +82,7 @@ def add_app(app_id: str, project: str, default: bool) -> None:
 
     with Parts() as parts:
         parts.register.add_app(project, app_id, default, parts.operator())
+    say(f"The app {app_id} is there.")
 
 
 @app.command("list", epilog=example("app list --project plant-1"))
@@ -105,6 +111,7 @@ def remove_app(app_id: str, project: str, consent: Consent) -> None:
         lost = {"project_id": project, "app_id": app_id}
         if consent.to(f"Remove the app {app_id} from {project}?", lost):
             parts.register.remove_app(project, app_id, parts.operator())
+            say(f"The app {app_id} is removed.")
 
 
 def _of_project(parts: Parts, project_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import click
 from msgspec.structs import asdict
 
 from scripts.consent import Consent, destroys
-from scripts.talk import as_json, example, show, show_all
+from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
     from projections.rows import FileRow, QuotaRow, TaskRow
@@ -75,6 +75,10 @@ def delete_task(task_id: str, consent: Consent) -> None:
         row = parts.queries.any_task(task_id) if consent.needed else None
         if consent.to(f"Delete the task {task_id}?", _task_document(row) if row else {}):
             parts.ledger.delete(DeleteTask(found.owner, task_id, parts.operator()))
+            say(
+                f"The task {task_id} is deleted; its history: export-tasks event list --task "
+                f"{task_id}"
+            )
 
 
 def _absent(was: bool, task_id: str) -> str:

@@ -46,7 +46,8 @@ def test_a_dry_run_shows_what_would_be_lost_and_loses_nothing(command, made, lin
     lost = command.json(*destroying, "--dry-run")
     assert set(destroying) & {str(value) for value in lost.values()} or lost["access_keys"] == 1
     assert command.json(*destroying, "--dry-run") == lost
-    assert command(*destroying).output == ""
+    done = command(*destroying)
+    assert (done.stdout, len(done.stderr.splitlines())) == ("", 1)
     command.refused(*words(looked_at, made))
 
 
@@ -95,7 +96,7 @@ def test_a_user_goes_only_where_its_name_is_typed(command, made, terminal, answe
 
 def test_no_input_asks_nothing_on_a_terminal(command, made, terminal):
     asked = terminal("user", "remove", "ada", "--no-input")
-    assert (asked.end(), asked.shown) == (0, "")
+    assert (asked.end(), asked.shown.splitlines()) == (0, ["The user ada is removed."])
     assert "does not exist" in command.refused("user", "show", "ada")
 
 
