@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIX = "EXPORT_TASKS_"
-OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
+OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "SECURITY_TOKEN", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
 KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"

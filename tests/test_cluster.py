@@ -77,8 +77,8 @@ def test_the_earlier_program_is_that_of_its_commit(tmp_path):
         for line in (earlier(COMMIT, tmp_path), started.command_line)
     )
     assert "--in-place" in then.stdout
-    assert "--look" in now.stdout
-    assert "--look" not in then.stdout
+    assert "--replaced" in now.stdout
+    assert "--replaced" not in then.stdout
 
 
 def test_with_an_earlier_program_its_node_is_upgraded_halfway():

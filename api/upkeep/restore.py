@@ -101,6 +101,22 @@ def restore(
     return done
 
 
+def rehearse(settings: Settings, folder: Path, *, tell: Tell) -> Manifest:
+    """Verifies a backup, and that what the settings name is free for it; nothing is changed.
+
+    Raises:
+        NoBackup, Damaged, NotEmpty, NotOurs, NoSecretKey, OSError: as `restore`.
+    """
+    manifest = read_manifest(folder)
+    event_place(settings).must_be_free()
+    with Parts(settings) as parts:
+        _must_be_free(parts, manifest)
+    _secret(settings, folder, manifest)
+    tell("verifying the backup")
+    _verify(folder, manifest)
+    return manifest
+
+
 def erasures_of(settings: Settings, brought: Sequence[Path]) -> list[Erasure]:
     """Who was removed, by the home's own list and those that are brought.
 

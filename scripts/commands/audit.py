@@ -77,7 +77,9 @@ def verify(
     context.exit(EXITS[verdict.outcome])
 
 
-@audit.command(epilog=example("audit bundle case-17", "audit bundle a.zip --task 019a3c5e7f00a1b2"))
+@audit.command(
+    epilog=example("audit bundle case-17", "audit bundle a.zip --task 019a3c5e7f00a1b2c3d4e5f6")
+)
 @click.argument("to", type=PATH)
 @click.option("--task", help="Only events about this export task; of the others, their hashes.")
 @click.option("--user", help="Only events about this user (name or id).")

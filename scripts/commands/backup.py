@@ -50,7 +50,8 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
 @click.command(
     epilog=example(
         "restore /mnt/backups/monday --erasures /srv/export-tasks/erasures.jsonl",
-        "restore --in-place --look",
+        "restore /mnt/backups/monday --dry-run",
+        "restore --in-place --dry-run",
         "restore --in-place",
     )
 )
@@ -71,14 +72,14 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     metavar="URL",
     help="The event store before, where it can still be read: what is lost is named by it.",
 )
-@click.option("--look", is_flag=True, help="With --in-place: only name what is lost.")
+@click.option("--dry-run", is_flag=True, help="Verify the backup; or, in place, name what is lost.")
 @as_json
 def restore(
     from_: Path | None,
     in_place: bool,
     erasures: tuple[Path, ...],
     replaced: str | None,
-    look: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Put the backup FROM back into an empty home, verified; `serve` goes on from there.
@@ -90,14 +91,20 @@ def restore(
 
     if in_place == (from_ is not None):
         raise click.UsageError("Give either FROM or --in-place.")
-    if look and not in_place:
-        raise click.UsageError("--look goes with --in-place.")
     settings = Settings.read()
+    if from_ and dry_run:
+        return show(_rehearsed(settings, from_), as_json)
     if from_:
         told, lost = _from(settings, from_, erasures, replaced)
     else:
-        told, lost = _in_place(settings, erasures, replaced, look)
-    _show(told, lost, as_json)
+        told, lost = _in_place(settings, erasures, replaced, dry_run)
+    return _show(told, lost, as_json)
+
+
+def _rehearsed(settings: Settings, folder: Path) -> dict[str, Any]:
+    from api.upkeep.restore import rehearse
+
+    return _summary(rehearse(settings, folder, tell=say))
 
 
 def _from(

@@ -103,7 +103,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_log_that_was_put_back_is_compared_with_what_all_nodes_signed(origin):
-    count = told(origin.env, "restore", "--in-place", "--look")["events"]
+    count = told(origin.env, "restore", "--in-place", "--dry-run")["events"]
     other = node(origin, "other")
     invoke(other, "limits", "set", "--kept", "49")
     invoke(other, "limits", "set", "--kept", "48")

@@ -114,7 +114,7 @@ def test_people_read_it_as_lines(origin, tmp_path):
     ahead = go_on(origin)
     before = copied(origin, tmp_path / "before")
     put_back(origin)
-    lines = invoke(origin.env, "restore", "--in-place", "--look").stdout.splitlines()
+    lines = invoke(origin.env, "restore", "--in-place", "--dry-run").stdout.splitlines()
     (line,) = [each.split() for each in lines if ahead in each]
     assert line == ["task", ahead, *origin.owner, "Processing", "not", "there"]
     done = invoke(origin.env, "restore", "--in-place", "--replaced", before)
@@ -125,10 +125,10 @@ def test_people_read_it_as_lines(origin, tmp_path):
 def test_a_look_changes_nothing_and_may_be_repeated(origin):
     go_on(origin)
     put_back(origin)
-    first = told(origin.env, "restore", "--in-place", "--look")
+    first = told(origin.env, "restore", "--in-place", "--dry-run")
     assert count(origin.url) == origin.kept
     assert "operator must look" in refused(origin.env, "task", "list")
-    assert told(origin.env, "restore", "--in-place", "--look") == first
+    assert told(origin.env, "restore", "--in-place", "--dry-run") == first
     done = told(origin.env, "restore", "--in-place")
     assert done["differences"] == first["differences"] != []
     assert count(origin.url) == origin.kept + 1
@@ -138,7 +138,7 @@ def test_where_nobody_had_read_further_nothing_is_named(origin):
     invoke(origin.env, "task", "list")
     unread = origin.create(origin.home.batch(5))
     put_back(origin)
-    found = told(origin.env, "restore", "--in-place", "--look")
+    found = told(origin.env, "restore", "--in-place", "--dry-run")
     assert unread not in json.dumps(found)
     assert (found["known_by"], found["differences"], found["lost"]) == (None, [], 0)
 
@@ -148,7 +148,7 @@ def test_tables_that_are_damaged_name_nothing(origin):
     put_back(origin)
     (tables,) = (origin.settings.read_dir).glob("read-*.sqlite")
     tables.write_bytes(b"no database" * 1000)
-    assert told(origin.env, "restore", "--in-place", "--look")["known_by"] is None
+    assert told(origin.env, "restore", "--in-place", "--dry-run")["known_by"] is None
 
 
 def test_another_log_is_not_the_one_before(origin, tmp_path):
@@ -177,7 +177,3 @@ def test_a_backup_that_is_put_back_is_compared_with_the_log_before_too(origin, t
     assert tasks(found)[ahead] == ("Processing", GONE)
     assert found["lost"] == len(found["lost_events"]) > 0
     stranger.close()
-
-
-def test_a_look_is_at_a_log_that_is_in_place(origin):
-    assert "goes with" in invoke(origin.env, "restore", "/x", "--look", exit_code=2).stderr
