@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from api.envelope import Envelope
+from api.opening import Doors, Opening
 from api.routes import no_such_api, routes
-from api.waiting import Doors, Opening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
