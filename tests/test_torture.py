@@ -102,6 +102,14 @@ def test_who_lists_after_a_201_must_be_shown_the_task(story):
     assert "counts 2" in wrongs(story, answer, listed(2.0, shown, size=2))[0]
 
 
+def test_what_was_answered_with_503_may_be_done_later_than_that(story):
+    """A database that stood still does what it was sent when it goes on, though it was given up."""
+    task = story.create()
+    answer, shown = created(story, task, 1.0, status=503), (task.task_id, "Processing")
+    assert wrongs(story, answer, listed(2.0), listed(3.0, shown)) == []
+    assert "no prefix" in wrongs(story, answer, listed(0.1, shown))[0], "not asked for yet"
+
+
 def test_who_was_told_of_an_end_is_never_told_that_it_goes_on(story):
     task = story.create()
     answer = created(story, task, 1.0)

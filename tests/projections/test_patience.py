@@ -64,6 +64,24 @@ def test_a_server_that_stands_still_is_given_up_and_then_it_goes_on(server, node
     assert node.queries.tasks(BEN).count == before + 1
 
 
+def test_what_it_was_sent_may_be_done_when_it_goes_on_though_it_was_given_up(
+    server, node, monkeypatch
+):
+    recorder = node.log.recorder
+    insert = recorder.insert_events
+
+    def standing(events):
+        server.freeze()
+        return insert(events)
+
+    monkeypatch.setattr(recorder, "insert_events", standing)
+    with pytest.raises(Unavailable):
+        node.story.create(ANN)
+    monkeypatch.undo()
+    server.thaw()
+    until(lambda: answers(node) and node.queries.tasks(ANN).count == 2, "it is done")
+
+
 def test_once_it_was_given_up_nobody_else_waits_until_the_pause_is_over(server, node, monkeypatch):
     watch = Watch()
     monkeypatch.setattr(postgres_store, "monotonic", watch)

@@ -29,7 +29,9 @@ class Bounds:
         self._all = story.judge.heard
         appends = story.appends
         wrote = [each for each in exchanges if each.request_id in appends]
-        known = [(each.received, appends[each.request_id].last) for each in wrote]
+        # A 503 acknowledges nothing: a database that stood still may do later what it was sent.
+        told = [each for each in wrote if each.status != 503]
+        known = [(each.received, appends[each.request_id].last) for each in told]
         known += [(each.received, seen) for each in exchanges for seen in _seen(each, story)]
         asked = sorted(((each.sent, appends[each.request_id].first) for each in wrote), key=_when)
         known.sort(key=_when)
