@@ -23,6 +23,7 @@ from api.upkeep.copies import (
     settle,
     write,
 )
+from api.upkeep.event_copies import silent
 from api.upkeep.event_places import NotEmpty, beside, event_place
 from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
 from api.values import is_shared
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from api.access.erasures import Erasure
     from api.settings import Settings
+    from api.upkeep.event_copies import Advance
 
     Tell = Callable[[str], object]
 
@@ -54,7 +56,12 @@ class Restored:
 
 
 def restore(
-    settings: Settings, folder: Path, erasures: Sequence[Path] = (), *, tell: Tell
+    settings: Settings,
+    folder: Path,
+    erasures: Sequence[Path] = (),
+    *,
+    tell: Tell,
+    advance: Advance = silent,
 ) -> Restored:
     """Puts a backup into the empty places that the settings name.
 
@@ -90,7 +97,7 @@ def restore(
             tell(f"putting back {len(manifest.results)} result files")
             _put_results(parts, folder, manifest)
             _put_files(settings, folder, manifest)
-            events.publish(staged)
+            events.publish(staged, advance)
     return done
 
 
