@@ -17,17 +17,18 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from scripts.answers import TOO_SOON, Declined, NoAnswer, Replaced, read
 from scripts.cli import Refused
 from scripts.patience import ask
-from scripts.remote import TOO_SOON, Declined, NoAnswer, Replaced, read
 from scripts.talk import progress, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from http.client import HTTPResponse
 
+    from scripts.answers import Offer
     from scripts.options import Manner
-    from scripts.remote import Offer, Remote
+    from scripts.remote import Remote
 
 CHUNK = 64 * 1024
 HASH_SHOWN = 12

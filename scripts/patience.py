@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
-from scripts.remote import PASSING, Declined, NoAnswer
+from scripts.answers import PASSING, Declined, NoAnswer
 from scripts.talk import say
 
 if TYPE_CHECKING:

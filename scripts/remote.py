@@ -6,25 +6,22 @@ Nothing but the standard library: the official SDK takes half a second to import
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from api.access.signatures import RawRequest, sign
-from scripts.advice import LATER, with_advice
+from scripts.answers import LOST, Replaced, declined, hash_in, no_answer, offer_of, read
 from scripts.cli import Refused
-from scripts.talk import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from email.message import Message
     from http.client import HTTPResponse
 
     from scripts.account import Account
+    from scripts.answers import Offer
 
     Task = dict[str, Any]
 
@@ -34,53 +31,7 @@ CALL_SECONDS = 60.0
 PAGE = 50
 """Tasks in an answer, at most (contract, section 1 List)."""
 
-PASSING = frozenset({429, 502, 503, 504})
-"""Statuses of a service, or of a proxy before it, that may answer in a moment."""
-
 PARTIAL = 206
-TOO_SOON = "IOTDA.014704"
-_LOST = (HTTPException, OSError)
-_TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
-_NAME = re.compile(r'filename="(\w[\w.-]*)"', re.ASCII)
-
-
-class Declined(Refused):
-    """The service's own no: its status, code, and the seconds it says to wait, if it does."""
-
-    def __init__(self, told: str, status: int, code: str | None, retry_after: float | None) -> None:
-        super().__init__(told)
-        self.status = status
-        self.code = code
-        self.retry_after = retry_after
-
-
-class NoAnswer(Refused):
-    """Nothing came back: whether it was done cannot be told."""
-
-    exit_code = 4
-    retry_after: float | None = None
-
-
-class Replaced(Exception):
-    """The file is another one now (contract, rule 4)."""
-
-
-class Offer(NamedTuple):
-    """What a download gives: its bytes' size and SHA-256, whose they are, and a name for them."""
-
-    size: int
-    sha256: str
-    task_id: str
-    name: str
-
-    @property
-    def etag(self) -> str:
-        """By which a broken transfer goes on."""
-        return f'"{self.sha256}"'
-
-    def document(self) -> dict[str, Any]:
-        """What is told of it."""
-        return {"size": self.size, "sha256": self.sha256, "export_task_id": self.task_id}
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -133,7 +84,7 @@ class Remote:
     def offer(self, task_id: str) -> Offer:
         """What a download would give now; nothing is granted for it."""
         with self._sent("HEAD", self._task(task_id) + "/file") as answer:
-            return _offer(answer.headers, task_id)
+            return offer_of(answer.headers, task_id)
 
     def open(self, task_id: str, offer: Offer, start: int) -> HTTPResponse:
         """The file's bytes from `start` on, to be read by `read`.
@@ -178,9 +129,9 @@ class Remote:
             answer: HTTPResponse = self._opener.open(request, timeout=CALL_SECONDS)
         except HTTPError as error:
             with error:
-                raise _declined(error) from error
-        except _LOST as error:
-            raise NoAnswer(f"{self._account.endpoint} does not answer: {_why(error)}.") from error
+                raise declined(error) from error
+        except LOST as error:
+            raise no_answer(f"{self._account.endpoint} does not answer", error) from error
         return answer
 
     def _signed(
@@ -204,56 +155,5 @@ class Remote:
         )
 
 
-def read(answer: HTTPResponse, most: int | None = None) -> bytes:
-    """What comes next of an answer, nothing at its end. Raises NoAnswer where it breaks off."""
-    try:
-        return answer.read(most)
-    except _LOST as error:
-        raise NoAnswer(f"The answer broke off: {_why(error)}.") from error
-
-
-def hash_in(headers: Message) -> str | None:
-    """The SHA-256 that the ETag is, if it is one."""
-    tag = _TAG.fullmatch(headers["etag"] or "")
-    return tag[1] if tag else None
-
-
 def _if_given(name: str, value: str | None) -> dict[str, str]:
     return {} if value is None else {name: value}
-
-
-def _offer(headers: Message, task_id: str) -> Offer:
-    sha256, size = hash_in(headers), headers["content-length"] or ""
-    if sha256 is None or not size.isdigit():
-        raise Refused("The service does not say the file's size and SHA-256: nothing is fetched.")
-    named = _NAME.search(headers["content-disposition"] or "")
-    name = named[1] if named else f"{task_id}.xls"
-    return Offer(int(size), sha256, headers["x-export-task-id"] or task_id, name)
-
-
-def _declined(error: HTTPError) -> Declined:
-    """The answer in one line: message, code, request id, what to do next."""
-    wait = error.headers["retry-after"] or ""
-    retry_after = float(wait) if wait.isascii() and wait.isdigit() else None
-    told, code = _words(error)
-    request_id = error.headers["x-request-id"]
-    marks = ", ".join(filter(None, (code, request_id and f"request {plain(request_id)}")))
-    line = with_advice(f"{told} ({marks})" if marks else told, code)
-    if retry_after:
-        line = line.replace(LATER, f"Try again in {retry_after:g} s.")
-    return Declined(line, error.code, code, retry_after)
-
-
-def _words(error: HTTPError) -> tuple[str, str | None]:
-    """What the body says; of an answer that is not the service's, its status."""
-    try:
-        told = json.loads(error.read())
-        return plain(told["error_msg"]), plain(told["error_code"])
-    except (*_LOST, ValueError, TypeError, KeyError):
-        to = error.headers["location"]
-        elsewhere = f": it points to {plain(to)}. Check EXPORT_TASKS_ENDPOINT" if to else ""
-        return f"The service answers {error.code} {plain(error.reason)}{elsewhere}.", None
-
-
-def _why(error: Exception) -> str:
-    return plain(str(getattr(error, "reason", error)) or type(error).__name__).rstrip(".")

@@ -153,6 +153,21 @@ def test_the_page_about_replay_does_what_it_says(tmp_path):
     assert json.loads(told)["type"] == json.loads(event)["type"]
 
 
+def test_the_page_about_the_command_line_does_what_it_says(home, environment, tmp_path):
+    home.run("limits", "set", "--download-interval", "0")
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    (script,) = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    given = re.sub(r"export (\w+)=(?:…|http://127.0.0.1:8080)", r"test -n $\1", script)
+    assert given.count("test -n $") == 4
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    given = given.replace("5f433ce0c24389024365fdfa", environment["BATCH_TASK"])
+    subprocess.run(
+        ["bash", "-euc", given], env=environment | {"PATH": path}, cwd=tmp_path, check=True
+    )
+    (file,) = tmp_path.iterdir()
+    assert rows_of(file) == 1000
+
+
 # The page about the audit, for an auditor who has a bundle and a key, and for the operator
 
 

@@ -99,6 +99,7 @@ def generate(project: str, app: str | None, rows: int, seed: int, as_json: bool)
         parts.must_have(project, app)
         task_id = parts.batches.generate(project, rows, app, seed, progress=advance)
     show({"task_id": task_id}, as_json)
+    say(f"Export it: export-tasks export create {task_id}")
 
 
 @batch.command("list", epilog=example("batch list --project plant-1"))

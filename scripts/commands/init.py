@@ -31,3 +31,7 @@ def init(project: str | None, name: str, user: str, as_json: bool) -> None:
         beginning = begin(parts, project, name=name, user=user)
         say(f"The home is {parts.settings.home}. The secret key is shown this once: keep it.")
         show(asdict(beginning), as_json)
+    say(
+        "`export-tasks export` reads them from EXPORT_TASKS_PROJECT, _AK and _SK. The service: "
+        "export-tasks serve"
+    )

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import click
-from msgspec import structs
 
 from scripts.consent import Consent, destroys
 from scripts.options import DURATION
@@ -39,6 +38,8 @@ def add_key(name: str, expires: float | None, as_json: bool) -> None:
 @destroys
 def revoke(access_key: str, consent: Consent) -> None:
     """Take an access key away, at once."""
+    from msgspec import structs
+
     from api.parts import Parts
 
     with Parts() as parts:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-from msgspec import structs
 
 from domain.access.policy import LENGTH
 from domain.refusals import Invalid
@@ -80,6 +79,8 @@ def list_users(as_json: bool) -> None:
 @as_json
 def show_user(name: str, as_json: bool) -> None:
     """Show a user, its projects and its access keys."""
+    from msgspec import structs
+
     from api.parts import Parts
 
     with Parts() as parts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec.structs import asdict
 
 from scripts.consent import Consent, destroys
 from scripts.talk import as_json, example, say, show_all
@@ -46,6 +45,8 @@ def add_project(
 @as_json
 def list_projects(as_json: bool) -> None:
     """List the projects."""
+    from msgspec.structs import asdict
+
     from api.parts import Parts
 
     columns = ("project_id", "name", "enterprise_project_id", "upstream_project_id")
@@ -90,6 +91,8 @@ def add_app(app_id: str, project: str, default: bool) -> None:
 @as_json
 def list_apps(project: str | None, as_json: bool) -> None:
     """List the apps."""
+    from msgspec.structs import asdict
+
     from api.parts import Parts
 
     with Parts() as parts:

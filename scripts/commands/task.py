@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec.structs import asdict
 
 from scripts.consent import Consent, destroys
 from scripts.talk import as_json, example, say, show, show_all
@@ -111,6 +110,8 @@ def _task_document(row: TaskRow) -> dict[str, Any]:
 
 
 def _more(row: TaskRow, file: FileRow | None, quota: QuotaRow) -> dict[str, Any]:
+    from msgspec.structs import asdict
+
     return {
         "attempt": row.attempt,
         "exporter": row.exporter,

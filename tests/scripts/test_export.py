@@ -15,11 +15,12 @@ from tests.client import client_of, started
 from tests.installation import Installation
 from tests.invoked import invoke, refused, told
 from tests.service import Home, eventually
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.invoked import Environment
+    from tests.client import Given
 
 ROWS = 2_000
 NOWHERE = "0" * 24
@@ -35,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def user(home: Home) -> Environment:
+def user(home: Home) -> Given:
     return client_of(home, home.services[0].endpoint)
 
 
@@ -45,7 +46,7 @@ def batch(home: Home) -> str:
 
 
 @pytest.fixture(scope="module")
-def task(user: Environment, batch: str) -> str:
+def task(user: Given, batch: str) -> str:
     """An export task whose file is there."""
     lines = invoke(user, "export", "create", batch, "--wait", "--json").stdout.splitlines()
     return json.loads(lines[-1])["export_task_id"]
@@ -95,6 +96,20 @@ def test_watching_tells_each_change_in_a_line(user, home):
     lines = invoke(user, "export", "watch", task_id).stdout.splitlines()
     assert len(lines) == len(set(lines)) > 1
     assert lines[-1].split() == ["Success", "100", "%", "60,000", "of", "60,000", "rows"]
+
+
+def test_watching_shows_a_bar_on_a_terminal_and_lines_on_a_dumb_one(user, home):
+    for kind, moves in (("xterm", True), ("dumb", False)):
+        shown = on_a_terminal(user, kind, "export", "create", home.batch(60_000), "--wait")
+        assert ("\x1b" in shown, "Success  " in shown) == (moves, not moves)
+        assert "100" in shown
+
+
+def on_a_terminal(user: Given, kind: str, *arguments: str) -> str:
+    environment = {name: value for name, value in user.items() if value is not None}
+    terminal = Terminal(command_line(*arguments), environment | {"TERM": kind})
+    assert terminal.end() == 0, terminal.shown
+    return terminal.shown
 
 
 def test_watching_a_task_that_fails_is_exit_1_with_the_reason(user):
@@ -183,7 +198,7 @@ def test_the_quota_is_told_beside_its_limits(user, task):
 # What goes wrong
 
 
-def line_of(user: Environment, *arguments: str, exit_code: int = 1, **changed: Any) -> str:
+def line_of(user: Given, *arguments: str, exit_code: int = 1, **changed: Any) -> str:
     """The one line on stderr of a command that fails so."""
     changed = {f"EXPORT_TASKS_{name.upper()}": value for name, value in changed.items()}
     done = invoke(user | changed, *arguments, exit_code=exit_code)

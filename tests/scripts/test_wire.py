@@ -22,6 +22,8 @@ from huaweicloudsdkcore.signer.signer import Signer
 from api.parts import Parts
 from api.settings import Settings
 from scripts.group import command_line
+from tests.client import client_of
+from tests.invoked import invoke, told
 from tests.service import Home, eventually
 from tests.web_service import login
 
@@ -74,6 +76,15 @@ def test_with_a_certificate_tls_is_spoken_and_nothing_else(home, tmp_path):
         urllib.request.urlopen(f"{service.endpoint}/livez")
     with pytest.raises(OSError, match=r"."):
         urllib.request.urlopen(service.endpoint.replace("https", "http") + "/livez")
+    assert service.stop() == 0
+
+
+def test_the_client_trusts_whom_the_environment_names_and_nobody_else(home, tmp_path):
+    certificate, key = certified(tmp_path, "this")
+    service = home.serve("--tls-cert", str(certificate), "--tls-key", str(key))
+    user = client_of(home, service.endpoint)
+    assert told(user | {"SSL_CERT_FILE": str(certificate)}, "quota")["limits"]["kept"] == 50
+    assert "CERTIFICATE_VERIFY_FAILED" in invoke(user, "quota", exit_code=4).stderr
     assert service.stop() == 0
 
 
