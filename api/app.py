@@ -14,16 +14,20 @@ from api.routes import no_such_api, routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from threading import Event
 
     from api.settings import Settings
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The API as an ASGI application; nothing is opened before its lifespan begins."""
+def create_app(settings: Settings, draining: Event | None = None) -> Starlette:
+    """The API as an ASGI application; nothing is opened before its lifespan begins.
+
+    Once `draining` is set, it is not ready any more, and answers as ever.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        with open_installation(settings) as house:
+        with open_installation(settings, draining) as house:
             yield {"house": house}
 
     app = Starlette(routes=routes(), middleware=[Middleware(Envelope)], lifespan=lifespan)

@@ -19,6 +19,7 @@ from exporter.sources import SourceFailed
 from projections.shown import shown
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
+from scripts.notify import be_watched, notify
 from scripts.ready import make_tables
 from scripts.talk import say
 
@@ -42,30 +43,41 @@ class CannotServe(Refusal):
 def serve(settings: Settings) -> bool:
     """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
 
+    At SIGHUP every process but this one is replaced by a new one, at the same socket.
+
     Raises:
         CannotServe: the store is empty, another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with alone(settings.home / LOCK):
-        _check_tls(settings.tls_cert, settings.tls_key)
-        _check(settings)
+        check(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
-            return _run(settings, [*api, *_makers(settings)], news)
+            return _run(settings, [*api, *_makers(settings)], news, settings.drain)
 
 
 def export(settings: Settings) -> bool:
     """Runs exporters alone, as `serve` does with the API."""
-    _check(settings)
+    check(settings)
     return _run(settings, _makers(settings), "exporting")
 
 
-def _run(settings: Settings, children: list[Child], news: str) -> bool:
+def _run(settings: Settings, children: list[Child], news: str, drain: float = 0.0) -> bool:
     log_to_stderr(settings.log_level)
 
     async def run() -> bool:
-        return await Group(children, settings.environment()).run(lambda: say(news))
+        watched = asyncio.create_task(be_watched())
+        group = Group(
+            children,
+            settings.environment(),
+            drain=drain,
+            rehearsal=command_line("worker", "check"),
+            tell=notify,
+        )
+        clean = await group.run(lambda: say(news))
+        watched.cancel()
+        return clean
 
     return asyncio.run(run())
 
@@ -86,8 +98,15 @@ def _makers(settings: Settings) -> list[Child]:
     return [*exporters, Child("keeper", command_line("worker", "keeper"), last=True)]
 
 
-def _check(settings: Settings) -> None:
-    """Whatever of the stores can be known to fail fails here, before anybody is listened to."""
+def check(settings: Settings) -> None:
+    """Whatever can be known to fail fails here, before anybody is listened to or replaced.
+
+    Read tables of this program's form are made where there are none.
+
+    Raises:
+        CannotServe, Refusal, CannotOpen, ResultsFailed, SourceFailed: as `serve`.
+    """
+    _check_tls(settings.tls_cert, settings.tls_key)
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
             make_tables(parts)
