@@ -74,6 +74,7 @@ class Place:
         self._environment = environment
         self._processes: list[Process] = []
         self._heir: Process | None = None
+        self._renewing = False
         self._draining = False
         self._stopping = asyncio.Event()
 
@@ -87,7 +88,8 @@ class Place:
         while not self._stopping.is_set():
             began = monotonic()
             code = await self._live()
-            if self._stopping.is_set() or self._heir:
+            if self._stopping.is_set() or self._heir or self._renewing:
+                self._renewing = False
                 continue
             if not self.ready.is_set():
                 raise ChildFailed(f"{self.child.name} could not start")
@@ -103,7 +105,8 @@ class Place:
         the new one is ready; false, and nothing has changed, where that never is.
         """
         earlier = self._running()
-        if not self.child.last:  # that one `keep` starts again when it has ended
+        self._renewing = self.child.last and bool(earlier)  # `keep` starts it when that has ended
+        if not self.child.last:
             heir = await self._start()
             if not await _gets_ready(heir):
                 return False
