@@ -37,6 +37,7 @@ _LOGGER = logging.getLogger(__name__)
 def download(asked: Asked) -> Response:
     """The file, whole or in part. Judged in the contract's order: 404, no file, 304, 416, 403."""
     file = _current_file(asked)
+    asked.tell(task=task_id(asked), task_request_id=asked.house.ledger.request_of(task_id(asked)))
     validators = Validators(f'"{file.sha256}"', file.completed_at)
     headers = _headers(file, validators)
     none_match, since = asked.joined("if-none-match"), asked.joined("if-modified-since")

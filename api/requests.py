@@ -135,6 +135,10 @@ class Asked:
         request_id: str = self.request.state.request_id
         return Caller(self.user_id, request_id, key, self._sealed_address())
 
+    def tell(self, **keys: object) -> None:
+        """Adds to what the request's log line says."""
+        self.request.state.told.update(keys)
+
     @property
     def address(self) -> str | None:
         """Whence it is asked: the peer, or whom a proxy that is believed names."""

@@ -538,4 +538,5 @@ def test_a_task_with_an_event_that_nobody_can_read_lets_the_others_go_on(
     assert exporter.step()
     assert not exporter.step()
     assert shop.now(good).status == "Success"
-    assert f"task {broken.task_id} cannot be claimed" in caplog.text
+    (said,) = [each for each in caplog.records if each.message == "a task cannot be claimed"]
+    assert said.keys == {"task": broken.task_id}
