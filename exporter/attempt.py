@@ -193,7 +193,8 @@ class Attempt:
             log.warning("the attempt is handed back: %s", message, extra=self._sender.told)
             self._sender.hand_back(message, wait=wait_after(self._task.faults), fault=True)
         else:
-            log.warning("the attempt ends the task: %s %s", code, message, extra=self._sender.told)
+            # The message, which may quote the batch task, is for its owner.
+            log.warning("the attempt ends the task: %s", code, extra=self._sender.told)
             self._sender.fail(code, message)
 
     @contextmanager

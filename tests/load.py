@@ -23,8 +23,10 @@ PIECE = 64 * 1024
 class Kept:
     """A connection that is kept from one request to the next; no request is sent twice."""
 
-    def __init__(self, endpoint: str, token: str = "") -> None:
-        self._http = HTTPConnection(urlsplit(endpoint).netloc, timeout=60)
+    def __init__(self, endpoint: str, token: str = "", source: str = "") -> None:
+        self.endpoint = endpoint
+        address = (source, 0) if source else None
+        self._http = HTTPConnection(urlsplit(endpoint).netloc, timeout=60, source_address=address)
         self._headers = {"X-Auth-Token": token} if token else {}
 
     def ask(self, method: str, path: str, body: Any = None, pause: float = 0.0):
@@ -129,11 +131,11 @@ class Load:
         return download
 
 
-def token_of(endpoint: str, name: str, password: str, project: str) -> str:
-    """A token for a password."""
+def token_of(endpoint: str, name: str, password: str, project: str, source: str = "") -> str:
+    """A token for a password, asked for from an address."""
     user = {"name": name, "password": password, "domain": {"name": "default"}}
     identity = {"methods": ["password"], "password": {"user": user}}
-    kept = Kept(endpoint)
+    kept = Kept(endpoint, source=source)
     body = {"auth": {"identity": identity, "scope": {"project": {"id": project}}}}
     status, headers, answer = kept.ask("POST", "/v3/auth/tokens", body)
     kept.close()
