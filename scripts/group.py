@@ -101,19 +101,19 @@ class Group:
             self._hung_up.clear()
             self._tell("RELOADING=1")
             log.info("restarting one process after the other")
-            log.info("restarted" if await self._replace_all() else "going on as before")
+            await self._replace_all()
             self._tell("READY=1")
 
-    async def _replace_all(self) -> bool:
+    async def _replace_all(self) -> None:
         """The first that cannot start is the last that is tried: the others go on as they are."""
         if self._rehearsal and not await self._rehearse(self._rehearsal):
-            log.error("what is to be started could not serve; nothing was restarted")
-            return False
+            return log.error("what is to be started could not serve; nothing was restarted")
         for place in self._places:
-            if not self._is_leaving and not await place.replace():
-                log.error("%s could not be started anew; it goes on", place.child.name)
-                return False
-        return True
+            if self._is_leaving:
+                return None
+            if not await place.replace() and not self._is_leaving:
+                return log.error("%s could not be started anew; it goes on", place.child.name)
+        return log.info("restarted")
 
     async def _rehearse(self, command: list[str]) -> bool:
         process = await asyncio.create_subprocess_exec(*command, env=self._environment)

@@ -82,6 +82,15 @@ def worker_check() -> None:
     check(_settings({}))
 
 
+@worker.command("alive")
+@click.option("--ready", is_flag=True, help="Ask whether it is ready, too.")
+def worker_alive(ready: bool) -> None:
+    """Does the service on this machine answer? For a container's HEALTHCHECK."""
+    from scripts.alive import ask
+
+    ask(_settings({}), "/readyz" if ready else "/livez")
+
+
 def _settings(flags: dict[str, Any]) -> Settings:
     from api.settings import Settings, SettingsError
 
