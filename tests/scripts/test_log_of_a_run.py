@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scripts.cli import ROOMS
 from scripts.client import Client
 from tests.load import Kept, token_of
 from tests.service import Home, eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME, PASSWORD = "Grace-whose-name-is-not-told", "a planted password, 17 words"
 WRONG = "a wrong password that may be right elsewhere"
@@ -130,6 +130,15 @@ def test_a_key_that_measures_names_its_unit(run):
     names = {name for line in run.lines for name in line}
     assert "duration_s" in names
     assert not {name for name in names if name in ("duration", "size", "seconds", "ms", "time_ms")}
+
+
+def test_the_page_tells_of_every_key_and_of_no_other(run):
+    page = (Path(__file__).parents[2] / "docs" / "running.md").read_text()
+    (table,) = re.findall(r"\| key \|.*?\n((?:\|.*\n)+)", page)
+    cells = [line.split("|")[1] for line in table.splitlines()[1:]]
+    told = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    ours = [line for line in run.lines if line["logger"].split(".")[0] in ROOMS]
+    assert {name for line in ours for name in line} | {"exception", "cut"} == told
 
 
 @pytest.mark.parametrize(
