@@ -15,6 +15,7 @@ from api.ranges import Part, Unsatisfiable, Validators, is_unchanged, part_of
 from domain.commands import GrantDownload
 from domain.refusals import NoFile
 from exporter.results import ResultMissing
+from exporter.tracing import span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -90,7 +91,8 @@ class _Sent(StreamingResponse):
                 await send(message)
 
         try:
-            await super().__call__(scope, receive, in_time)
+            with span("download"):
+                await super().__call__(scope, receive, in_time)
         finally:
             self._opened.close()
 

@@ -14,6 +14,7 @@ from domain.journal import utc_now
 from domain.refusals import TaskOver, Unavailable
 from exporter.attempt import Attempt
 from exporter.sender import Sender
+from exporter.tracing import span
 from exporter.watch import Watch
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Exporter:
             request_id=task.request_id,
         )
         log.info("an attempt begins", extra=sender.told)
-        Attempt(
+        attempt = Attempt(
             task,
             sender,
             self._source,
@@ -151,7 +152,9 @@ class Exporter:
             nonce=self._nonce(),
             suffix=self._suffix,
             clock=self._clock,
-        ).run()
+        )
+        with span("export attempt", task.traceparent, **sender.told["keys"]):
+            attempt.run()
 
 
 def _told(row: TaskRow) -> dict[str, dict[str, str]]:

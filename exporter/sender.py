@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from contextvars import copy_context
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from domain.commands import Progress
 from domain.refusals import TaskOver, Unavailable
@@ -78,7 +79,8 @@ class Sender:
         """
         done = Event()
         name = f"heartbeat of {self.claim.task_id}"
-        heartbeat = Thread(target=self._beat, args=(done,), name=name, daemon=True)
+        beat = copy_context().run  # within whatever traces the attempt
+        heartbeat = Thread(target=beat, args=(self._beat, done), name=name, daemon=True)
         heartbeat.start()
         try:
             yield
@@ -182,7 +184,7 @@ class Sender:
                 raise
 
 
-def _keys(claim: Claim, request_id: str) -> dict[str, object]:
+def _keys(claim: Claim, request_id: str) -> dict[str, Any]:
     return {
         "task": claim.task_id,
         "attempt": claim.attempt,

@@ -29,12 +29,12 @@ class Kept:
         self._http = HTTPConnection(urlsplit(endpoint).netloc, timeout=60, source_address=address)
         self._headers = {"X-Auth-Token": token} if token else {}
 
-    def ask(self, method: str, path: str, body: Any = None, pause: float = 0.0):
+    def ask(self, method: str, path: str, body: Any = None, pause: float = 0.0, **headers: str):
         """Status, headers and body; the body is read piece by piece, with a pause after each."""
         if self._http.sock and select([self._http.sock], [], [], 0)[0]:
             self._http.close()  # as every pool of connections does
         content = None if body is None else json.dumps(body)
-        self._http.request(method, path, content, self._headers)
+        self._http.request(method, path, content, self._headers | headers)
         answer = self._http.getresponse()
         pieces = []
         while piece := answer.read(PIECE):
