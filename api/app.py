@@ -14,16 +14,18 @@ from api.routes import no_such_api, routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from threading import Event
 
     from api.settings import Settings
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, draining: Event | None = None) -> Starlette:
     """The API as an ASGI application; nothing is opened before its lifespan begins.
 
-    While the database of its events is away, everything but `/livez` is answered with 503.
+    While the database of its events is away, everything but `/livez` is answered with 503. Once
+    `draining` is set, it is not ready any more, and answers as ever.
     """
-    opening = Opening(settings)
+    opening = Opening(settings, draining)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:

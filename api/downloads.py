@@ -15,6 +15,7 @@ from api.ranges import Part, Unsatisfiable, Validators, is_unchanged, part_of
 from domain.commands import GrantDownload
 from domain.refusals import NoFile
 from exporter.results import ResultMissing
+from exporter.tracing import span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,6 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 def download(asked: Asked) -> Response:
     """The file, whole or in part. Judged in the contract's order: 404, no file, 304, 416, 403."""
     file = _current_file(asked)
+    asked.tell(task=task_id(asked), task_request_id=asked.house.ledger.request_of(task_id(asked)))
     validators = Validators(f'"{file.sha256}"', file.completed_at)
     headers = _headers(file, validators)
     none_match, since = asked.joined("if-none-match"), asked.joined("if-modified-since")
@@ -89,7 +91,8 @@ class _Sent(StreamingResponse):
                 await send(message)
 
         try:
-            await super().__call__(scope, receive, in_time)
+            with span("download"):
+                await super().__call__(scope, receive, in_time)
         finally:
             self._opened.close()
 

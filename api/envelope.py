@@ -8,15 +8,18 @@ from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
 from api.problems import INTERNAL, UNAVAILABLE, Rejected, answer, problem_of
+from exporter.tracing import is_on, span
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PATH_LOGGED = 200
+QUIET = {"/livez", "/readyz", "/metrics"}
+"""Routes that machines ask all the time: a line of these is for whoever looks for a fault."""
+
 STOPPING = "The service is stopping; try again."
 
 ALWAYS = {
@@ -47,17 +50,24 @@ class Envelope:
         """Answers a request; whatever is raised inside becomes an answer too."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        return await _Exchange(scope, receive, send).run(self._app)
+        exchange = _Exchange(scope, receive, send)
+        if not is_on():
+            return await exchange.run(self._app)
+        parent = Headers(scope=scope).get("traceparent")
+        with span("request", parent=parent, kind="SERVER") as traced:
+            await exchange.run(self._app)
+            exchange.tell(traced)
+        return None
 
 
 class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._request_id = token_hex(16)
-        state = {**scope.get("state", {}), "request_id": self._request_id}
+        self._state = {**scope.get("state", {}), "request_id": self._request_id, "told": {}}
         path = scope["raw_path"].decode("latin-1")
-        self._scope: Scope = {**scope, "path": path, "state": state}
+        self._scope: Scope = {**scope, "path": path, "state": self._state}
         self._receive, self._send = receive, send
-        self._status = 0
+        self._status = self._bytes = 0
         self._body_read = not has_body(scope)
         self._finished = False
 
@@ -69,11 +79,20 @@ class _Exchange:
             # The server stops, and has waited long enough. The task ends here in any case.
             await self._fail(Rejected(UNAVAILABLE, STOPPING))
         except ClientDisconnect:
-            _LOGGER.info("%s: the client went away", self._request_id)
+            _LOGGER.info("the client went away", extra=self._whose)
         except Exception as error:  # noqa: BLE001 (told to the client, and logged where not expected)
             await self._fail(error)
         finally:
-            self._log((monotonic() - began) * 1000)
+            self._log(monotonic() - began)
+
+    def tell(self, traced: Any) -> None:
+        """Says of a span what the request was, in the words that all services use."""
+        route = self._route or "another path"
+        traced.update_name(f"{self._scope['method']} {route}")
+        traced.set_attribute("http.request.method", self._scope["method"])
+        traced.set_attribute("http.route", route)
+        traced.set_attribute("http.response.status_code", self._status)
+        traced.set_attribute("export_tasks.request_id", self._request_id)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -84,6 +103,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._add_headers(MutableHeaders(scope=message))
+        else:
+            self._bytes += len(message.get("body", b""))
         await self._send(message)
         self._finished = message["type"] == "http.response.body" and not message.get("more_body")
 
@@ -96,22 +117,39 @@ class _Exchange:
 
     async def _fail(self, error: Exception) -> None:
         if problem_of(error) is INTERNAL or self._status:
-            _LOGGER.error("%s: failed", self._request_id, exc_info=error)
+            _LOGGER.error("the request failed", exc_info=error, extra=self._whose)
         if not self._status:
             await answer(error)(self._scope, self.receive, self.send)
 
-    def _log(self, milliseconds: float) -> None:
-        path = self._scope["path"].encode("ascii", "backslashreplace").decode()[:PATH_LOGGED]
-        broken = "" if self._finished else " (broken off)"
-        _LOGGER.info(
-            "%s %s %d %.1f ms %s%s",
-            self._scope["method"],
-            path,
-            self._status,
-            milliseconds,
-            self._request_id,
-            broken,
-        )
+    @property
+    def _route(self) -> str | None:
+        """The path as the route table writes it."""
+        return getattr(self._scope.get("endpoint"), "path", None)
+
+    @property
+    def _whose(self) -> dict[str, Any]:
+        return {"keys": {"request_id": self._request_id}}
+
+    def _log(self, seconds: float) -> None:
+        """One line; neither path, query, address nor header is in it, which may hold anything."""
+        route = self._route
+        level = logging.DEBUG if route in QUIET else logging.INFO
+        if not _LOGGER.isEnabledFor(level):
+            return
+        identity = self._state.get("identity")
+        keys = {
+            "method": self._scope["method"],
+            "route": route,
+            "status": self._status,
+            "duration_s": round(seconds, 6),
+            "bytes": self._bytes,
+            "request_id": self._request_id,
+            "by": identity.user_id if identity else None,
+            **self._state["told"],
+        }
+        if not self._finished:
+            keys["cut"] = True
+        _LOGGER.log(level, "request", extra={"keys": keys})
 
 
 def has_body(scope: Any) -> bool:

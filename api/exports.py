@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from domain.fact import Fact
     from projections.rows import TaskRow
 
-_UNTOLD = ("originator_id", "originator_version", "timestamp", "address")
+_UNTOLD = ("originator_id", "originator_version", "timestamp", "address", "traceparent")
 
 
 def create(asked: Asked) -> Response:

@@ -26,6 +26,7 @@ READY_SECONDS = 1.0
 """How far the read tables may lag: they must be at the log's head within this time."""
 
 RETRY_SECONDS = "5"
+LEAVING = "The process stops before long; it still answers."
 OK = "ok"
 AUDIT_CHECKS = {
     "log": "log_altered",
@@ -54,6 +55,8 @@ def readyz(asked: Asked) -> Response:
     With `?verbose` each check is told: `ok`, or what `doctor` calls it.
     """
     house = asked.house
+    if house.draining.is_set():
+        raise Rejected(UNAVAILABLE, LEAVING, {"retry-after": RETRY_SECONDS})
     try:
         with house.queries.follower.caught_up(READY_SECONDS):
             pass

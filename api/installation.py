@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
@@ -46,7 +47,10 @@ A download holds no thread while it is sent."""
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Open stores and those who know how to use them; all of it safe for threads."""
+    """Open stores and those who know how to use them; all of it safe for threads.
+
+    `draining` is set when the process will stop before long.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -64,10 +68,11 @@ class Installation:
     logins: CapacityLimiter
     sources: CapacityLimiter
     downloads: CapacityLimiter
+    draining: Event
 
 
 @contextmanager
-def open_installation(settings: Settings) -> Iterator[Installation]:
+def open_installation(settings: Settings, draining: Event | None = None) -> Iterator[Installation]:
     """Opens the stores, and closes them at the end.
 
     Raises:
@@ -92,4 +97,5 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             logins=CapacityLimiter(LOGIN_THREADS),
             sources=CapacityLimiter(SOURCE_THREADS),
             downloads=CapacityLimiter(DOWNLOAD_THREADS),
+            draining=draining or Event(),
         )

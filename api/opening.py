@@ -35,8 +35,8 @@ class Opening:
     A file is opened at once, or nothing is.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, draining: Event | None = None) -> None:
+        self._settings, self._draining = settings, draining
         self._open, self._over = ExitStack(), Event()
         self._waiting: Thread | None = None
         self.house: Installation | None = None
@@ -59,7 +59,7 @@ class Opening:
         self._open.close()
 
     def _try(self) -> None:
-        self.house = self._open.enter_context(open_installation(self._settings))
+        self.house = self._open.enter_context(open_installation(self._settings, self._draining))
 
     def _wait(self) -> None:
         """What is more than a database that is away ends this process: it is started again."""

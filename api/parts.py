@@ -33,6 +33,7 @@ from exporter.sources.batches import Batches
 from exporter.sources.listing import Listing
 from exporter.sources.sql import SqlSource
 from exporter.sweeper import Sweeper
+from exporter.tracing import Traced, is_on
 from projections.follower import Follower
 from projections.log import OpenLog, open_log
 from projections.past import Past
@@ -103,7 +104,8 @@ class Parts:
     @cached_property
     def journal(self) -> Journal:
         """How changes reach it."""
-        return Journal(self.log.recorder, clock=self.log.clock, turns=self.log.turns)
+        recorder: Any = Traced(self.log.recorder) if is_on() else self.log.recorder
+        return Journal(recorder, clock=self.log.clock, turns=self.log.turns)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -22,6 +22,7 @@ from domain.access.rules import PROJECT_ID
 from domain.conditions import OwnerId
 from domain.fact import Caller
 from domain.refusals import NotThere
+from exporter.tracing import traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +134,11 @@ class Asked:
         """Who asks and in which request, for the event that follows."""
         key = self.identity.access_key if self.identity else None
         request_id: str = self.request.state.request_id
-        return Caller(self.user_id, request_id, key, self._sealed_address())
+        return Caller(self.user_id, request_id, key, self._sealed_address(), traceparent())
+
+    def tell(self, **keys: object) -> None:
+        """Adds to what the request's log line says."""
+        self.request.state.told.update(keys)
 
     @property
     def address(self) -> str | None:

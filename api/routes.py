@@ -211,6 +211,7 @@ class Endpoint:
     """One path: each method its call. HEAD where a call allows it, or everybody may GET."""
 
     def __init__(self, calls: list[Call]) -> None:
+        self.path = calls[0].path
         self._calls = {call.method: call for call in calls}
         read = self._calls.get("GET")
         if read and (read.head or read.open):

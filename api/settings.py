@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from urllib.parse import quote
 
 from platformdirs import user_data_path
 
 from api import values
-from api.access.sealing import SECRET_KEY_SHORTEST
+from api.secret_files import PREFIX as PREFIX
+from api.secret_files import SettingsError as SettingsError
+from api.secret_files import kept_secret, read_secret
 from api.values import PORT_MOST
 from api.values import duration as duration
-from exporter.disk import create_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-PREFIX = "EXPORT_TASKS_"
 OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "SECURITY_TOKEN", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
@@ -34,17 +32,11 @@ ATTEMPTS_MOST = 100
 SWEEP_AFTER_MOST = 366 * 86_400.0
 WORKERS_MOST = EXPORTERS_MOST = 64
 SOURCE_RATE_MOST = 1000
-SECRET_FILE_MOST = 64 * 1024
-"""The longest file that a secret is read from, in bytes."""
+DRAIN_MOST = 600.0
 
 Origin = Literal["flag", "environment", "default"]
 
-_LOGGER = logging.getLogger(__name__)
 _APPLICATION = "export-tasks"
-
-
-class SettingsError(Exception):
-    """A variable or flag that is not known, or whose value does not parse; the text names it."""
 
 
 class Setting(NamedTuple):
@@ -112,6 +104,8 @@ SETTINGS = (
             "networks, with commas", values.networks),
     Setting("workers", "1", "API processes", values.number(1, WORKERS_MOST)),
     Setting("exporters", "1", "processes that make files", values.number(0, EXPORTERS_MOST)),
+    Setting("drain", "0", "how long after SIGTERM requests are still taken, while /readyz says 503",
+            values.seconds(0, DRAIN_MOST)),
     Setting("log_level", "info", "what is logged from: debug, info, warning, error",
             values.one_of("debug", "info", "warning", "error")),
 )  # fmt: skip
@@ -156,6 +150,7 @@ class Settings:
     forwarded_allow_ips: tuple[str, ...]
     workers: int
     exporters: int
+    drain: float
     log_level: str
     given: Mapping[str, Given] = field(repr=False)
 
@@ -229,20 +224,6 @@ class Settings:
         return theirs | ours
 
 
-def kept_secret(path: Path) -> bytes:
-    """The secret in a file, which is made where it is missing.
-
-    Raises:
-        SettingsError: the file cannot be made or read, or is too short.
-    """
-    try:
-        if not path.exists() and create_once(path, token_urlsafe(SECRET_KEY_SHORTEST).encode()):
-            _LOGGER.info("made a secret key: %s", path)
-        return values.secret(path.read_text("ascii").strip())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{PREFIX}SECRET_KEY: {path} cannot be used: {error}") from error
-
-
 def _refuse_unknown(environment: Mapping[str, str], flags: Mapping[str, object]) -> None:
     of_the_client = {PREFIX + name for name in OF_THE_CLIENT}
     for variable in sorted(environment):
@@ -269,16 +250,8 @@ def _given(setting: Setting, environment: Mapping[str, str], flags: Mapping[str,
     if text is not None and named is not None:
         raise SettingsError(f"{setting.variable} and {setting.file_variable} are both given.")
     if named is not None:
-        return Given(_read_secret(setting.file_variable, Path(named)), "environment")
+        return Given(read_secret(setting.file_variable, Path(named)), "environment")
     return Given(setting.default, "default") if text is None else Given(text, "environment")
-
-
-def _read_secret(variable: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(SECRET_FILE_MOST).decode().strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{variable}: {path} cannot be read: {error}") from error
 
 
 def _filled_in(setting: Setting, given: Given, home: Path) -> Given:

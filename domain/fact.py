@@ -32,13 +32,14 @@ class Caller:
     `by` is an opaque user id, `system` for an operator's command, `exporter` or `keeper` for what
     the service does by itself. `request_id` is unique to one command: by it a writer finds its own
     event after a lost answer. `key` is the access key used (never its secret), `address` the
-    peer's, sealed under the person's key.
+    peer's, sealed under the person's key. `traceparent` is of the trace, where there is one.
     """
 
     by: str
     request_id: str
     key: str | None = None
     address: str | None = None
+    traceparent: str | None = None
 
 
 def values_of(record: Any) -> dict[str, Any]:
@@ -47,9 +48,13 @@ def values_of(record: Any) -> dict[str, Any]:
 
 
 class Fact(AggregateEvent):
-    """Something that happened, by whom and in which request. Stored; names are for ever."""
+    """Something that happened, by whom and in which request. Stored; names are for ever.
+
+    `traceparent` is stored where it was given, and no field: most facts have none.
+    """
 
     TOPIC: ClassVar[str]
+    traceparent: ClassVar[str | None] = None
     by: str
     request_id: str
     key: str | None
@@ -99,4 +104,8 @@ class Aggregate(BaseAggregate[UUID]):
     def record(self, event: type[Fact], caller: Caller, now: datetime, **facts: Any) -> None:
         """Adds a fact, never timed before the one before it in this stream."""
         timestamp = max(now, self.modified_on)
-        self.trigger_event(event, timestamp=timestamp, **values_of(caller), **facts)
+        asked = values_of(caller)
+        traceparent = asked.pop("traceparent")
+        self.trigger_event(event, timestamp=timestamp, **asked, **facts)
+        if traceparent:
+            vars(self.pending_events[-1])["traceparent"] = traceparent

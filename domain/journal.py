@@ -15,7 +15,7 @@ from domain.refusals import Contended, Unavailable
 from domain.stored import event_mapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from uuid import UUID
 
@@ -46,10 +46,14 @@ def utc_now() -> datetime:
 
 
 class Decision(NamedTuple):
-    """What a try decided: facts to append in this order, and what to answer if they land."""
+    """What a try decided: facts to append in this order, and what to answer if they land.
+
+    `keys` are what a log line says of each fact.
+    """
 
     stored: list[StoredEvent]
     answer: Any
+    keys: Sequence[dict[str, object]] = ()
 
 
 class Journal:
@@ -74,6 +78,17 @@ class Journal:
         self._turns = turns
         self._pause = pause
         self._mapper = event_mapper()
+
+    def first(self, stream: UUID) -> Fact | None:
+        """A stream's first fact; None where there is none, or nobody can read it.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        stored = self._select(stream, lte=1)
+        with suppress(Exception):
+            return self._read(stored[0])
+        return None
 
     def history(self, stream: UUID) -> list[Fact]:
         """All facts of a stream, oldest first.
@@ -130,38 +145,52 @@ class Journal:
             Unavailable: the store does not answer; or (Contended) every try met another's change.
             Refusal: whatever `decide` refuses.
         """
+        landed = self._record(decide, owner)
+        for keys in landed.keys:
+            _LOGGER.info("event appended", extra={"keys": keys})
+        return cast("T", landed.answer)
+
+    def _record(
+        self,
+        decide: Callable[[datetime], tuple[Iterable[Aggregate], T]],
+        owner: OwnerId | None,
+    ) -> Decision:
         tries: list[Decision] = []
         for number in range(TRIES):
             with self._turns(owner) if owner else nullcontext():
                 for earlier in tries:
                     if self._landed(earlier):
-                        return cast("T", earlier.answer)
+                        return earlier
                 decision = self._decide(decide)
                 if self._append(decision):
-                    return cast("T", decision.answer)
+                    return decision
             tries.append(decision)
             self._pause(LONGEST_PAUSE * self.chance.random() * min(number + 1, 4) / 4)
         for earlier in tries:
             if self._landed(earlier):
-                return cast("T", earlier.answer)
+                return earlier
         raise Contended
 
     def _decide(self, decide: Callable[[datetime], tuple[Iterable[Aggregate], T]]) -> Decision:
         aggregates, answer = decide(self.clock())
-        facts = [fact for aggregate in aggregates for fact in aggregate.collect_events()]
-        return Decision([self._mapper.to_stored_event(fact) for fact in facts], answer)
+        facts = [(fact, each) for each in aggregates for fact in each.collect_events()]
+        stored = [self._mapper.to_stored_event(fact) for fact, _ in facts]
+        told = facts if _LOGGER.isEnabledFor(logging.INFO) else ()
+        return Decision(stored, answer, [_keys(fact, aggregate) for fact, aggregate in told])
 
     def _append(self, decision: Decision) -> bool:
         if not decision.stored:
             return True
         try:
-            self.recorder.insert_events(decision.stored)
+            positions = self.recorder.insert_events(decision.stored)
         except IntegrityError:
             return self._landed(decision)
         except PersistenceError as error:
             if self._landed_after_all(decision):
                 return True
             raise Unavailable from error
+        for keys, position in zip(decision.keys, positions or (), strict=False):
+            keys["position"] = position
         return True
 
     def _landed_after_all(self, tried: Decision) -> bool:
@@ -190,3 +219,16 @@ class Journal:
             return list(self.recorder.select_events(stream, **selection))
         except PersistenceError as error:
             raise Unavailable from error
+
+
+def _keys(fact: Any, aggregate: Aggregate) -> dict[str, object]:
+    """What a log line says of a fact: which it is, in which request, of which task if of one.
+
+    By the request that created the task one finds all that became of it.
+    """
+    keys: dict[str, object] = {"topic": fact.TOPIC, "request_id": fact.request_id}
+    if task := getattr(fact, "task_id", None) or getattr(aggregate, "task_id", None):
+        keys["task"] = task
+    if asked := getattr(aggregate, "request_id", None):
+        keys["task_request_id"] = asked
+    return keys

@@ -141,6 +141,11 @@ class Ledger:
         """Everything that happened to a task, also after its removal; empty where it never was."""
         return self.journal.history(task_stream(task_id))
 
+    def request_of(self, task_id: str) -> str | None:
+        """In which request a task was created; None where that cannot be told."""
+        created = self.journal.first(task_stream(task_id))
+        return created.request_id if created else None
+
     # Exporters
 
     def claim(

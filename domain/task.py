@@ -272,6 +272,8 @@ class Task(Aggregate):
     # Evolutions: they never refuse.
 
     task_id = ""
+    request_id = ""
+    traceparent: str | None = None
     status: Status = "Processing"
     evicted: str | None = None
     attempt = 0
@@ -288,6 +290,7 @@ class Task(Aggregate):
 
     def _created(self, event: Created) -> None:
         self.task_id, self.created_at = event.task_id, event.timestamp
+        self.request_id, self.traceparent = event.request_id, event.traceparent
         self.owner = OwnerId(event.project_id, event.user_id)
         self.conditions = ExportConditions(
             event.resource_type,

@@ -92,9 +92,9 @@ class Attempt:
             with self._sender.beating():
                 self._try()
         except TaskOver as error:
-            log.info("attempt %d of task %s stops: %s", *self._who, error)
+            log.info("the attempt stops: %s", error, extra=self._sender.told)
         except Unavailable as error:
-            log.warning("attempt %d of task %s is left to its lease: %s", *self._who, error)
+            log.warning("the attempt is left to its lease: %s", error, extra=self._sender.told)
 
     def _try(self) -> None:
         try:
@@ -107,7 +107,7 @@ class Attempt:
         except FORESEEN as error:
             self._end_for(error)
         except Exception as error:
-            log.exception("attempt %d of task %s failed", *self._who)
+            log.exception("the attempt failed", extra=self._sender.told)
             self._end_for(error)
         else:
             self._sender.complete(result)
@@ -190,10 +190,11 @@ class Attempt:
     def _end_for(self, error: Exception) -> None:
         code, message, passing = failure(error)
         if passing and self._task.faults + 1 < PASSING_FAULTS:
-            log.warning("attempt %d of task %s is handed back: %s", *self._who, message)
+            log.warning("the attempt is handed back: %s", message, extra=self._sender.told)
             self._sender.hand_back(message, wait=wait_after(self._task.faults), fault=True)
         else:
-            log.warning("attempt %d of task %s ends it: %s %s", *self._who, code, message)
+            # The message, which may quote the batch task, is for its owner.
+            log.warning("the attempt ends the task: %s", code, extra=self._sender.told)
             self._sender.fail(code, message)
 
     @contextmanager
@@ -206,14 +207,10 @@ class Attempt:
                 for suffix in dict.fromkeys((BOOK, self._suffix)):
                     self._results.delete(self._key(suffix), spool=True)
             except ResultsFailed as error:
-                log.warning("attempt %d of task %s leaves a spool: %s", *self._who, error)
+                log.warning("a spool is left: %s", error, extra=self._sender.told)
 
     def _key(self, suffix: str) -> str:
         return result_key(self._task.task_id, self._sender.claim.attempt, self._nonce, suffix)
-
-    @property
-    def _who(self) -> tuple[int, str]:
-        return self._sender.claim.attempt, self._task.task_id
 
 
 def _progress(rows: int, total: int) -> Progress:

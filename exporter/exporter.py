@@ -15,6 +15,7 @@ from domain.refusals import TaskOver, Unavailable
 from exporter.attempt import Attempt
 from exporter.outages import Outages
 from exporter.sender import Sender
+from exporter.tracing import span
 from exporter.watch import Watch
 
 if TYPE_CHECKING:
@@ -120,9 +121,9 @@ class Exporter:
         except Unavailable:
             raise
         except TaskOver as error:
-            log.debug("task %s is not claimed: %s", row.task_id, error)
+            log.debug("a task is not claimed: %s", error, extra=_told(row))
         except Exception:
-            log.exception("task %s cannot be claimed", row.task_id)
+            log.exception("a task cannot be claimed", extra=_told(row))
         self._watch.lose(row)
         return None
 
@@ -131,9 +132,8 @@ class Exporter:
             row.task_id, row.version, self._name, self._lease, self._crashes_allowed
         )
         if claim is None:
-            log.warning("task %s failed: its exporters died too often", row.task_id)
+            log.warning("a task failed: its exporters died too often", extra=_told(row))
             return None
-        log.info("attempt %d of task %s begins", claim.attempt, claim.task_id)
         return task, claim
 
     def _attempt(self, task: Task, claim: Claim, stop: Event) -> None:
@@ -144,8 +144,10 @@ class Exporter:
             stop=stop,
             clock=self._seconds,
             progress=Progress(total=task.total),
+            request_id=task.request_id,
         )
-        Attempt(
+        log.info("an attempt begins", extra=sender.told)
+        attempt = Attempt(
             task,
             sender,
             self._source,
@@ -153,4 +155,10 @@ class Exporter:
             nonce=self._nonce(),
             suffix=self._suffix,
             clock=self._clock,
-        ).run()
+        )
+        with span("export attempt", task.traceparent, **sender.told["keys"]):
+            attempt.run()
+
+
+def _told(row: TaskRow) -> dict[str, dict[str, str]]:
+    return {"keys": {"task": row.task_id}}

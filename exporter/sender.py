@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from contextvars import copy_context
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from domain.commands import Progress
 from domain.refusals import TaskOver, Unavailable
@@ -58,7 +59,10 @@ class Sender:
         stop: Event,
         clock: Callable[[], float] = monotonic,
         progress: Progress | None = None,
+        request_id: str = "",
     ) -> None:
+        """`request_id` is of the request that created the task: by it log lines are found."""
+        self.told = {"keys": _keys(claim, request_id)}
         self._ledger, self.claim, self._lease = ledger, claim, lease
         self._stop, self._clock = stop, clock
         self._saving = Lock()
@@ -75,7 +79,8 @@ class Sender:
         """
         done = Event()
         name = f"heartbeat of {self.claim.task_id}"
-        heartbeat = Thread(target=self._beat, args=(done,), name=name, daemon=True)
+        beat = copy_context().run  # within whatever traces the attempt
+        heartbeat = Thread(target=beat, args=(self._beat, done), name=name, daemon=True)
         heartbeat.start()
         try:
             yield
@@ -127,9 +132,9 @@ class Sender:
             except TaskOver:
                 return
             except Unavailable as error:
-                log.warning("task %s cannot be handed back: %s", self.claim.task_id, error)
+                log.warning("cannot hand back: %s", error, extra=self.told)
             except Exception:  # whatever it was, the next beat may succeed
-                log.exception("task %s: the lease could not be renewed", self.claim.task_id)
+                log.exception("the lease could not be renewed", extra=self.told)
 
     def _look(self) -> None:
         if self._stop.is_set():
@@ -152,7 +157,7 @@ class Sender:
                 self._over = error
                 raise
             except Unavailable as error:
-                log.warning("task %s: progress is not told: %s", self.claim.task_id, error)
+                log.warning("progress is not told: %s", error, extra=self.told)
             finally:
                 self._tried_at = self._clock()
 
@@ -162,7 +167,7 @@ class Sender:
             try:
                 return self._say_last(say)
             except Unavailable as error:
-                log.warning("task %s cannot be ended: %s", self.claim.task_id, error)
+                log.warning("cannot be ended: %s", error, extra=self.told)
                 if self._stop.wait(pause):
                     raise
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -177,3 +182,12 @@ class Sender:
             except TaskOver as error:
                 self._over = error
                 raise
+
+
+def _keys(claim: Claim, request_id: str) -> dict[str, Any]:
+    return {
+        "task": claim.task_id,
+        "attempt": claim.attempt,
+        "exporter": claim.exporter,
+        "task_request_id": request_id,
+    }

@@ -28,7 +28,7 @@ HEAD_SECONDS = 20.0
 """How long they may take to arrive, counted from the connection's beginning or their own."""
 
 LATE_SECONDS = 1.0
-"""How long a connection that comes while the server stops may take to ask."""
+"""How long a connection may take to ask while the server stops, if it came then or was idle."""
 
 CONNECTIONS_OF_ONE = 256
 """Connections that one address may have with one API process; proxies that are believed, any."""
@@ -101,6 +101,28 @@ class Bounded(HttpToolsProtocol):
         super().on_headers_complete()
         if self.draining:
             self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """The client was not told that this was the last answer: it may ask once more."""
+        super().on_response_complete()
+        if self.draining and not self.transport.is_closing():
+            self._ask_late()
+
+    def shutdown(self) -> None:
+        """The next answer is the last.
+
+        Who is between two requests may have sent the next one already: a connection that is closed
+        then fails a request that nobody has refused.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            self._ask_late()
+        elif not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def _ask_late(self) -> None:
+        if not self._begun:
+            self._head_is_over()
+            self._wait_for_head(LATE_SECONDS)
 
     def _wait_for_head(self, seconds: float | None = None) -> None:
         self._patience = self.loop.call_later(seconds or HEAD_SECONDS, self._too_slow)

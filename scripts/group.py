@@ -1,33 +1,24 @@
-"""Group: child processes started together, started again when they die, stopped together."""
+"""Group: children that start together, are replaced in turn, and stop together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-import sys
-from asyncio.subprocess import PIPE
-from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from domain.refusals import Refusal
+from scripts.child import READY as READY
+from scripts.child import Child as Child
+from scripts.child import ChildFailed as ChildFailed
+from scripts.child import Place
+from scripts.child import command_line as command_line
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping
-
-READY = b"ready\n"
-"""What a child writes to its stdout once it does its work."""
-
-SHORTEST_PAUSE = 0.1
-LONGEST_PAUSE = 10.0
-STEADY_SECONDS = 10.0
-"""A child that lived this long did not die at once: its next pause is the shortest again."""
 
 STOP_SECONDS = 40.0
 """After which a child that was asked to stop is killed."""
@@ -35,51 +26,34 @@ STOP_SECONDS = 40.0
 ONE_SIGNAL_SECONDS = 1.0
 """Signals within so long are one: `timeout` and others signal a process, and then its group."""
 
-_ROOT = str(Path(__file__).parent.parent)
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from scripts.cli import main; main()"
-
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A process of the group: its command line, and the descriptors it is given.
-
-    One that is `last` is asked to stop when all others have ended. One that `waits` is not started
-    before the group is clear.
-    """
-
-    name: str
-    command: list[str]
-    descriptors: tuple[int, ...] = ()
-    last: bool = False
-    waits: bool = False
-
-
-class ChildFailed(Refusal):
-    """A child ended before it was ready for the first time; its own words are on stderr."""
-
-
-def command_line(*arguments: str) -> list[str]:
-    """How this installation's `export-tasks` is run again, from whichever folder."""
-    return [sys.executable, "-P", "-c", _START, _ROOT, *arguments]
-
-
 class Group:
-    """Children that live and end together.
+    """Children that live and end together; signals from the terminal reach this process alone.
 
-    Each child's stdin is a pipe that ends when this process does, even by `kill -9`, and its
-    stdout tells when it is ready. Signals from the terminal reach this process alone.
+    `drain` is for how many seconds they are told that they will be asked to stop. `rehearsal` is
+    a command that must end with 0 before any of them is replaced. `tell` is told what systemd
+    calls READY, RELOADING and STOPPING.
     """
 
-    def __init__(self, children: list[Child], environment: Mapping[str, str]) -> None:
-        self._children = children
-        self._last = {child.name for child in children if child.last}
+    def __init__(
+        self,
+        children: list[Child],
+        environment: Mapping[str, str],
+        *,
+        drain: float = 0.0,
+        rehearsal: list[str] | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._places = [Place(child, environment) for child in children]
         self._environment = environment
-        self._running: dict[str, Process] = {}
+        self._drain, self._rehearsal, self._tell = drain, rehearsal, tell
         self._stopping, self._over = asyncio.Event(), Event()
         self._clear = asyncio.Event()
-        self._failed: str | None = None
+        self._hung_up = asyncio.Event()
+        self._at_terminal = os.isatty(0)
+        self._failed: ChildFailed | None = None
         self._killed = False
         self._asked = -inf
 
@@ -89,26 +63,31 @@ class Group:
         """Runs until SIGTERM or SIGINT; false where a child had to be killed.
 
         `announce` is called once, when every child is ready. A second signal, a second later or
-        more, kills at once. With `check`, which is given what is set when the group stops, the
-        group is clear when that returns, and `announce` is called before, if any child need not
-        wait for it.
+        more, kills at once. At SIGHUP every child is replaced, one after the other. With `check`,
+        which is given what is set when the group stops, the group is clear when that returns, and
+        `announce` is called before, if any child need not wait for it.
 
         Raises:
             ChildFailed: one ended before it was ready for the first time; all are stopped.
             Exception: what `check` raises; all are stopped.
         """
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
-        ready = [asyncio.Event() for _ in self._children]
-        now = [event for child, event in zip(self._children, ready, strict=True) if not child.waits]
-        first = now if check and now else ready
-        announcing = asyncio.create_task(self._announce(first, announce))
+            loop.add_signal_handler(number, self._on_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hang_up)
+        now = [place for place in self._places if not (check and place.child.waits)]
+        replacing = asyncio.create_task(self._replace_when_asked(now or self._places, announce))
         checking = asyncio.create_task(self._checked(check))
-        await asyncio.gather(*map(self._keep, self._children, ready))
-        announcing.cancel()
+        last = [asyncio.create_task(self._keep(each)) for each in self._of(last=True)]
+        await asyncio.gather(*map(self._keep, self._of(last=False)))
+        await self._stopping.wait()
+        for place in self._of(last=True):
+            place.stop()
+        await asyncio.gather(*last)
+        replacing.cancel()
         await checking
         if self._failed:
-            raise ChildFailed(f"{self._failed} could not start")
+            raise self._failed
         return not self._killed
 
     async def _checked(self, check: Callable[[Event], object] | None) -> None:
@@ -121,83 +100,94 @@ class Group:
         finally:
             self._clear.set()
 
-    async def _announce(self, ready: list[asyncio.Event], announce: Callable[[], None]) -> None:
-        for each in ready:
-            await each.wait()
-        announce()
+    def _of(self, *, last: bool) -> list[Place]:
+        return [place for place in self._places if place.child.last == last]
 
-    async def _keep(self, child: Child, ready: asyncio.Event) -> None:
-        pause = SHORTEST_PAUSE
-        if child.waits:
+    async def _keep(self, place: Place) -> None:
+        if place.child.waits:
             await self._clear.wait()
-        while not self._stopping.is_set():
-            began = monotonic()
-            code = await self._live(child, ready)
-            if self._stopping.is_set():
+        try:
+            await place.keep()
+        except ChildFailed as error:
+            self._failed = error
+            self._stop()
+
+    # Replacing
+
+    async def _replace_when_asked(self, first: list[Place], announce: Callable[[], None]) -> None:
+        for place in first:
+            await place.ready.wait()
+        announce()
+        self._tell("READY=1")
+        while await self._hung_up.wait():
+            self._hung_up.clear()
+            self._tell("RELOADING=1")
+            log.info("restarting one process after the other")
+            await self._replace_all()
+            self._tell("READY=1")
+
+    async def _replace_all(self) -> None:
+        """The first that cannot start is the last that is tried: the others go on as they are."""
+        if self._rehearsal and not await self._rehearse(self._rehearsal):
+            return log.error("what is to be started could not serve; nothing was restarted")
+        for place in self._places:
+            if self._is_leaving:
                 return None
-            if not ready.is_set():
-                self._failed = child.name
-                return self._stop()
-            pause = SHORTEST_PAUSE if monotonic() - began > STEADY_SECONDS else pause
-            log.warning("%s ended with %s; it starts again in %g s", child.name, code, pause)
-            await self._sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-        return None
+            if not await place.replace() and not self._is_leaving:
+                return log.error("%s could not be started anew; it goes on", place.child.name)
+        return log.info("restarted")
 
-    async def _live(self, child: Child, ready: asyncio.Event) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *child.command,
-            stdin=PIPE,
-            stdout=PIPE,
-            env=self._environment,
-            pass_fds=child.descriptors,
-            process_group=0,
-        )
-        self._running[child.name] = process
-        if self._stopping.is_set():
-            _signal(process, signal.SIGTERM)
-        if process.stdout and await process.stdout.readline() == READY:
-            ready.set()
-        code = await process.wait()
-        del self._running[child.name]
-        if self._stopping.is_set():
-            self._stop_last()
-        return code
+    async def _rehearse(self, command: list[str]) -> bool:
+        process = await asyncio.create_subprocess_exec(*command, env=self._environment)
+        try:
+            return await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.terminate()
 
-    async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+    # Stopping
+
+    @property
+    def _is_leaving(self) -> bool:
+        return self._asked != -inf or self._stopping.is_set()
+
+    def _on_hang_up(self) -> None:
+        """The terminal that this was started at may be gone: then nobody else would stop it."""
+        if self._at_terminal and not os.isatty(0):
+            self._on_signal()
+        else:
+            self._hung_up.set()
 
     def _on_signal(self) -> None:
-        if not self._stopping.is_set():
+        if not self._is_leaving:
             log.info("stopping")
             self._asked = monotonic()
-            self._stop()
+            self._leave()
         elif monotonic() - self._asked >= ONE_SIGNAL_SECONDS:
             self._kill()
+
+    def _leave(self) -> None:
+        self._tell("STOPPING=1")
+        if not self._drain:
+            return self._stop()
+        for place in self._places:
+            place.drain()
+        asyncio.get_running_loop().call_later(self._drain, self._stop)
+        return None
 
     def _stop(self) -> None:
         if self._stopping.is_set():
             return
         self._stopping.set()
         self._over.set()
-        for name in self._running.keys() - self._last:
-            _signal(self._running[name], signal.SIGTERM)
-        self._stop_last()
+        for place in self._of(last=False):
+            place.stop()
         asyncio.get_running_loop().call_later(STOP_SECONDS, self._kill)
 
-    def _stop_last(self) -> None:
-        if self._running.keys() <= self._last:
-            for process in self._running.values():
-                _signal(process, signal.SIGTERM)
-
     def _kill(self) -> None:
-        for name, process in self._running.items():
-            log.error("%s did not stop in time; it is killed", name)
-            self._killed = True
-            _signal(process, signal.SIGKILL)
-
-
-def _signal(process: Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        process.send_signal(number)
+        self._stop()
+        for place in self._places:
+            place.stop()
+            if place.kill():
+                log.error("%s did not stop in time; it is killed", place.child.name)
+                self._killed = True

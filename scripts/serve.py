@@ -21,6 +21,7 @@ from projections.log import CannotOpen, is_away
 from projections.shown import shown
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
+from scripts.notify import be_watched, notify
 from scripts.ready import make_tables
 from scripts.talk import say
 
@@ -52,19 +53,19 @@ class Away(Unavailable):
 def serve(settings: Settings) -> bool:
     """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
 
-    A database that is away is no such thing: API processes say 503 until it is there.
+    A database that is away is no such thing: API processes say 503 until it is there. At SIGHUP
+    every process but this one is replaced by a new one, at the same socket.
 
     Raises:
         CannotServe: the store is empty, another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with alone(settings.home / LOCK):
-        _check_tls(settings.tls_cert, settings.tls_key)
         checked = _checked(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
-            return _run(settings, [*api, *_makers(settings)], news, checked)
+            return _run(settings, [*api, *_makers(settings)], news, checked, settings.drain)
 
 
 def export(settings: Settings) -> bool:
@@ -72,16 +73,27 @@ def export(settings: Settings) -> bool:
     return _run(settings, _makers(settings), "exporting", _checked(settings))
 
 
-def _run(settings: Settings, children: list[Child], news: str, checked: bool) -> bool:
+def _run(
+    settings: Settings, children: list[Child], news: str, checked: bool, drain: float = 0.0
+) -> bool:
     """What is not `checked` yet is as soon as it can be; exporters and keeper wait for it."""
     log_to_stderr(settings.log_level)
 
-    def check(stop: Event) -> None:
+    def check_later(stop: Event) -> None:
         when_there(lambda: _check_or_wait(settings), stop)
 
     async def run() -> bool:
-        group = Group(children, settings.environment())
-        return await group.run(lambda: say(news), None if checked else check)
+        watched = asyncio.create_task(be_watched())
+        group = Group(
+            children,
+            settings.environment(),
+            drain=drain,
+            rehearsal=command_line("worker", "check"),
+            tell=notify,
+        )
+        clean = await group.run(lambda: say(news), None if checked else check_later)
+        watched.cancel()
+        return clean
 
     return asyncio.run(run())
 
@@ -104,7 +116,7 @@ def _check_or_wait(settings: Settings) -> None:
         Away: the database takes no connections; nothing else is known to be wrong.
     """
     try:
-        _check(settings)
+        check(settings)
     except (Refusal, CannotOpen) as error:
         if is_away(settings.events):
             raise Away(settings) from error
@@ -130,8 +142,15 @@ def _makers(settings: Settings) -> list[Child]:
     return [*exporters, keeper]
 
 
-def _check(settings: Settings) -> None:
-    """Whatever of the stores can be known to fail fails here, before anybody is listened to."""
+def check(settings: Settings) -> None:
+    """Whatever can be known to fail fails here, before anybody is listened to or replaced.
+
+    Read tables of this program's form are made where there are none.
+
+    Raises:
+        CannotServe, Refusal, CannotOpen, ResultsFailed, SourceFailed: as `serve`.
+    """
+    _check_tls(settings.tls_cert, settings.tls_key)
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
             make_tables(parts)
@@ -150,6 +169,7 @@ def _check(settings: Settings) -> None:
 
 def _check_the_rest(settings: Settings) -> None:
     """What can be known to fail without a database."""
+    _check_tls(settings.tls_cert, settings.tls_key)
     settings.secret_key()
     with Parts(settings) as parts:
         _ = parts.results, parts.source

@@ -84,9 +84,11 @@ def serve_api(settings: Settings, descriptor: int) -> None:
     from api.app import create_app
 
     log_to_stderr(settings.log_level)
+    draining = Event()
     serve_app(
-        create_app(settings),
+        create_app(settings, draining),
         descriptor,
+        draining=draining,
         proxies=settings.forwarded_allow_ips,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
@@ -94,7 +96,12 @@ def serve_api(settings: Settings, descriptor: int) -> None:
 
 
 def serve_app(
-    app: ASGIApp, descriptor: int, *, proxies: tuple[str, ...] = (), **settings: Any
+    app: ASGIApp,
+    descriptor: int,
+    *,
+    proxies: tuple[str, ...] = (),
+    draining: Event | None = None,
+    **settings: Any,
 ) -> None:
     """Runs any application as `serve_api` runs the API, to the last setting."""
     server = Announcing(
@@ -114,7 +121,7 @@ def serve_app(
             **settings,
         )
     )
-    _on_stop(lambda: setattr(server, "should_exit", True))
+    _on_stop(lambda: setattr(server, "should_exit", True), draining or Event())
     server.run(sockets=[socket.socket(fileno=descriptor)])
 
 
@@ -187,19 +194,21 @@ def _catch_up(follower: Follower) -> None:
 def _stop_event(settings: Settings) -> Event:
     log_to_stderr(settings.log_level)
     stop = Event()
-    _on_stop(stop.set)
+    _on_stop(stop.set, Event())
     return stop
 
 
-def _on_stop(stop: Callable[[], object]) -> None:
-    """SIGTERM stops; so does the end of stdin, which means that the parent is gone."""
+def _on_stop(stop: Callable[[], object], draining: Event) -> None:
+    """SIGTERM stops; so does the end of stdin, which means that the parent is gone. What it writes
+    there before says that this process will be asked to stop before long.
+    """
     signal.signal(signal.SIGTERM, lambda *_: stop())
-    Thread(target=_watch_parent, daemon=True).start()
+    Thread(target=_watch_parent, args=(draining,), daemon=True).start()
 
 
-def _watch_parent() -> None:
+def _watch_parent(draining: Event) -> None:
     while os.read(0, 64):
-        pass
+        draining.set()
     log.warning("the parent process is gone; stopping")
     os.kill(os.getpid(), signal.SIGTERM)
     sleep(ORPHAN_SECONDS)

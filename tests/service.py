@@ -88,6 +88,10 @@ class Service:
             )
         self.endpoint = eventually(lambda: self._said(r"listening on (http\S+)"))
 
+    def text(self) -> str:
+        """What it has said on stderr."""
+        return self._log.read_text()
+
     def stop(self) -> int:
         """Stops it as an operator does."""
         self.process.send_signal(signal.SIGTERM)
@@ -111,6 +115,6 @@ class Service:
         self.process.wait(SOON)
 
     def _said(self, pattern: str) -> str | None:
-        assert self.process.poll() is None, self._log.read_text()
-        found = re.search(pattern, self._log.read_text())
+        assert self.process.poll() is None, self.text()
+        found = re.search(pattern, self.text())
         return found[1] if found else None

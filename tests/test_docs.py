@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import click
 import pytest
@@ -20,7 +21,7 @@ from api.settings import SETTINGS
 from scripts.cli import cli
 from tests.installation import Installation
 from tests.sealed import KEY, seal
-from tests.service import Home
+from tests.service import Home, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,6 +167,24 @@ def test_the_page_about_the_command_line_does_what_it_says(home, environment, tm
     )
     (file,) = tmp_path.iterdir()
     assert rows_of(file) == 1000
+
+
+def test_the_page_about_running_does_what_it_says(tmp_path):
+    page = (ROOT / "docs" / "running.md").read_text()
+    restart, search = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    home = Home(tmp_path)
+    service = home.serve()
+    before = set(service.children())
+    run = {"env": home.environment, "cwd": tmp_path, "check": True}
+    subprocess.run(["bash", "-c", restart], **run)
+    eventually(lambda: '"restarted"' in service.text())
+    assert not before & set(service.children())
+    with urlopen(f"{service.endpoint}/docs") as answer:
+        run["env"] = {**home.environment, "REQUEST_ID": answer.headers["x-request-id"]}
+    (tmp_path / "export-tasks.log").write_text(service.text())
+    found = subprocess.run(["bash", "-c", search], **run, capture_output=True, text=True).stdout
+    assert json.loads(found)["route"] == "/docs"
+    assert service.stop() == 0
 
 
 # The page about the audit, for an auditor who has a bundle and a key, and for the operator

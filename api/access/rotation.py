@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api.access.sealing import CannotUnseal
 from api.access.vault import Vault
 from api.parts import Parts
-from api.settings import kept_secret
+from api.secret_files import kept_secret
 from domain.refusals import Refusal
 from exporter.disk import sync
 from projections.log import open_log

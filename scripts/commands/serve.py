@@ -24,9 +24,10 @@ EXPORTER_NICE = 10
 @click.option("--forwarded-allow-ips", metavar="IPS", help="Proxies that are believed.")
 @click.option("--workers", type=int, help="API processes.")
 @click.option("--exporters", type=int, help="Exporter processes.")
+@click.option("--drain", metavar="DURATION", help="Requests are taken so long after SIGTERM.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
 def serve(**flags: Any) -> None:
-    """Run the API and the exporters until SIGTERM or Ctrl-C."""
+    """Run the API and the exporters until SIGTERM or Ctrl-C; SIGHUP restarts them in turn."""
     from scripts.serve import serve as run
 
     _exit(run(_settings(flags)))
@@ -71,6 +72,23 @@ def worker_keeper() -> None:
     from scripts.worker import keep
 
     keep(_settings({}))
+
+
+@worker.command("check")
+def worker_check() -> None:
+    """Could this program serve here?"""
+    from scripts.serve import check
+
+    check(_settings({}))
+
+
+@worker.command("alive")
+@click.option("--ready", is_flag=True, help="Ask whether it is ready, too.")
+def worker_alive(ready: bool) -> None:
+    """Does the service on this machine answer? For a container's HEALTHCHECK."""
+    from scripts.alive import ask
+
+    ask(_settings({}), "/readyz" if ready else "/livez")
 
 
 def _settings(flags: dict[str, Any]) -> Settings:

@@ -121,7 +121,8 @@ def test_an_error_inside_is_told_without_a_word_from_inside(service, ann, caplog
     message = refused(answer, 500, "IOTDA.000001")
     assert "secret" not in message
     assert "a secret of the house" in caplog.text
-    assert answer.headers["x-request-id"] in caplog.text
+    (failed,) = [each for each in caplog.records if each.getMessage() == "the request failed"]
+    assert failed.keys == {"request_id": answer.headers["x-request-id"]}
 
 
 def test_a_store_that_is_away_is_a_503_and_says_when_to_come_again(service, ann):
@@ -135,13 +136,53 @@ def test_a_store_that_is_away_is_a_503_and_says_when_to_come_again(service, ann)
     assert answer.headers["retry-after"] == "1"
 
 
-def test_each_request_is_one_line_in_the_log_without_its_query(service, ann, caplog):
+def requests_told(caplog) -> list[dict]:
+    """The keys of the lines of requests."""
+    return [each.keys for each in caplog.records if each.getMessage() == "request"]
+
+
+def test_each_request_is_one_line_in_the_log_without_its_path_or_query(service, ann, caplog):
     with caplog.at_level(logging.INFO, "api"):
         answer = ann.get(query={"app_id": "someones"})
-    (line,) = [each.getMessage() for each in caplog.records if each.name == "api.envelope"]
-    assert line.startswith(f"GET {TASKS} 200 ")
-    assert line.endswith(answer.headers["x-request-id"])
-    assert "someones" not in line
+    (line,) = requests_told(caplog)
+    assert 0 < line.pop("duration_s") < 60
+    assert line == {
+        "method": "GET",
+        "route": "/v5/iot/{project_id}/export-tasks",
+        "status": 200,
+        "bytes": len(answer.content),
+        "request_id": answer.headers["x-request-id"],
+        "by": ann.user_id,
+    }
+
+
+def test_a_request_of_nobody_and_one_for_nothing_are_told_as_such(service, caplog):
+    with caplog.at_level(logging.INFO, "api"):
+        service.http.get(TASKS)
+        service.http.get("/nothing/of/the/kind")
+    told = [(line["route"], line["status"], line["by"]) for line in requests_told(caplog)]
+    assert told == [("/v5/iot/{project_id}/export-tasks", 401, None), (None, 404, None)]
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+def test_what_machines_ask_all_the_time_is_told_at_debug_alone(service, caplog, path):
+    with caplog.at_level(logging.INFO, "api"):
+        service.http.get(path)
+    assert requests_told(caplog) == []
+    with caplog.at_level(logging.DEBUG, "api"):
+        service.http.get(path)
+    assert [line["route"] for line in requests_told(caplog)] == [path]
+
+
+def test_a_download_tells_of_which_task_and_by_which_request_that_was_made(service, ann, caplog):
+    created = ann.post()
+    task = created.json()["export_task_id"]
+    service.finish(task, b"workbook")
+    with caplog.at_level(logging.INFO, "api"):
+        ann.download(task)
+    (line,) = requests_told(caplog)
+    assert (line["task"], line["bytes"]) == (task, len(b"workbook"))
+    assert line["task_request_id"] == created.headers["x-request-id"]
 
 
 def test_every_error_code_stands_in_the_table_once(service):

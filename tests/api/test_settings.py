@@ -73,6 +73,7 @@ def test_an_unknown_flag_is_refused_by_its_name():
         ("WORKERS", "1", "64", "0", "65"),
         ("EXPORTERS", "0", "64", "-1", "65"),
         ("SOURCE_RATE", "1", "1000", "0", "1001"),
+        ("DRAIN", "0", "10m", "-1", "601"),
         ("INSTANCES", "i", "i" * 36, "i,", "i" * 37),
         ("SECRET_KEY", "s" * 32, "s" * 5000, "s" * 31, ""),
         ("AUDIT_SINKS", "syslog://h:1", "syslog://h:65535", "syslog://h:0", "syslog://h:65536"),

@@ -387,6 +387,18 @@ def test_a_batch_task_that_is_removed_while_it_is_read_fails_the_task(
     assert failure(shop, task)[0] == "IOTDA.014705"
 
 
+def test_why_a_task_failed_is_told_its_owner_and_its_code_the_log(shop: Workshop, caplog) -> None:
+    task = shop.create()
+    with caplog.at_level(logging.INFO, "exporter"):
+        shop.exporter(source=Faulty(shop, SourceFailed("planted", passing=False))).step()
+    assert shop.now(task).failure == ("IOTDA.014706", "planted")
+    began, ended = [each for each in caplog.records if each.name.startswith("exporter")]
+    assert "IOTDA.014706" in ended.message
+    assert "planted" not in caplog.text
+    assert began.keys == ended.keys
+    assert began.keys["task_request_id"] == shop.facts(task)[0].request_id
+
+
 def test_a_source_that_vanishes_while_it_is_read_fails_the_task(shop: Workshop) -> None:
     path = sqlite_path(shop.source_url)
     source = shop.pages(lambda page: path.unlink() if page == 2 else None)
@@ -538,4 +550,5 @@ def test_a_task_with_an_event_that_nobody_can_read_lets_the_others_go_on(
     assert exporter.step()
     assert not exporter.step()
     assert shop.now(good).status == "Success"
-    assert f"task {broken.task_id} cannot be claimed" in caplog.text
+    (said,) = [each for each in caplog.records if each.message == "a task cannot be claimed"]
+    assert said.keys == {"task": broken.task_id}

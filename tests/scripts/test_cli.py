@@ -82,6 +82,7 @@ def test_started_processes_find_their_own_rooms_from_a_folder_with_an_api_of_its
         ("event", "list", "--at", "yesterday"),
         ("serve", "--port", "65536"),
         ("serve", "--workers", "0"),
+        ("serve", "--drain", "soon"),
         ("exporter", "--exporters", "65"),
         ("batch", "generate", "--rows", "5"),
         ("limits", "set", "--download-interval", "soon"),

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import pty
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from time import monotonic, sleep
 
 import pytest
@@ -146,3 +148,172 @@ def test_the_stdin_of_a_child_ends_with_its_parent(tmp_path):
     while not (tmp_path / "noticed").exists():
         assert monotonic() < until
         sleep(0.02)
+
+
+# Replacing
+
+LIVES = (
+    "import os, signal, sys, time; from pathlib import Path; "
+    "log = Path(sys.argv[1]).open('a', buffering=1); number = os.getpid(); "
+    "print('starts', number, file=log); time.sleep(0.1); print('ready', number, file=log); "
+    "os.write(1, b'ready\\n'); signal.sigwait({signal.SIGTERM}); "
+    "time.sleep(0.1); print('ends', number, file=log)"
+)
+
+
+def hang_up_and_then_stop(log: Path, lines: int):
+    """SIGHUP once all are ready; SIGTERM when they have said so many lines."""
+
+    def stop_then() -> None:
+        wait_for(lambda: len(log.read_text().splitlines()) >= lines)
+        stop()
+
+    def announce() -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        Thread(target=stop_then, daemon=True).start()
+
+    return announce
+
+
+def lives(log: Path) -> list[str]:
+    """What the children said, the first one called 1, the next 2 and so on."""
+    numbers: dict[str, str] = {}
+    told = [line.split() for line in log.read_text().splitlines()]
+    return [f"{word} {numbers.setdefault(pid, str(len(numbers) + 1))}" for word, pid in told]
+
+
+def test_at_a_hang_up_a_child_is_asked_to_stop_when_its_successor_is_ready(tmp_path):
+    log = tmp_path / "log"
+    assert run([child("one", LIVES, str(log))], hang_up_and_then_stop(log, 5))
+    told = ["starts 1", "ready 1", "starts 2", "ready 2", "ends 1", "ends 2"]
+    assert lives(log) == told
+
+
+def test_children_are_replaced_one_after_the_other(tmp_path):
+    log = tmp_path / "log"
+    children = [child(name, LIVES, str(log)) for name in ("one", "two")]
+    assert run(children, hang_up_and_then_stop(log, 10))
+    assert lives(log)[4:10] == ["starts 3", "ready 3", "ends 1", "starts 4", "ready 4", "ends 2"]
+
+
+def test_a_child_that_is_last_ends_before_its_successor_starts(tmp_path):
+    log = tmp_path / "log"
+    assert run([replace(child("one", LIVES, str(log)), last=True)], hang_up_and_then_stop(log, 5))
+    assert lives(log) == ["starts 1", "ready 1", "ends 1", "starts 2", "ready 2", "ends 2"]
+
+
+ONCE = (
+    "import os, signal, sys, time; from pathlib import Path; "
+    "log = Path(sys.argv[1]); first = not log.exists(); log.open('a').write('started\\n'); "
+    "first or {}; os.write(1, b'ready\\n'); signal.sigwait({{signal.SIGTERM}})"
+)
+
+
+@pytest.mark.parametrize("fault", ["sys.exit(3)", "time.sleep(60)"])
+def test_a_child_whose_successor_does_not_get_ready_goes_on(tmp_path, monkeypatch, caplog, fault):
+    monkeypatch.setattr("scripts.child.START_SECONDS", 1.0)
+    log, told = tmp_path / "log", []
+
+    class Watching(Group):
+        def _on_hang_up(self):
+            super()._on_hang_up()
+            told.append("hung up")
+
+    async def group() -> bool:
+        group = Watching([child("one", ONCE.format(fault), str(log))], os.environ, tell=words)
+        return await group.run(lambda: os.kill(os.getpid(), signal.SIGHUP))
+
+    def words(word: str) -> None:
+        told.append(word)
+        if told[-2:] == ["RELOADING=1", "READY=1"]:
+            stop()
+
+    assert asyncio.run(group())
+    assert log.read_text().splitlines() == ["started"] * 2
+    assert told == ["READY=1", "hung up", "RELOADING=1", "READY=1", "STOPPING=1"]
+    assert "one could not be started anew; it goes on" in caplog.text
+
+
+@pytest.mark.parametrize(("code", "lived"), [("0", 2), ("1", 1)])
+def test_nothing_is_replaced_where_the_rehearsal_fails(tmp_path, code, lived):
+    log, told = tmp_path / "log", []
+
+    def words(word: str) -> None:
+        told.append(word)
+        if told[-2:] == ["RELOADING=1", "READY=1"]:
+            stop()
+
+    async def group() -> bool:
+        rehearsal = [sys.executable, "-c", f"raise SystemExit({code})"]
+        children = [child("one", LIVES, str(log))]
+        group = Group(children, os.environ, rehearsal=rehearsal, tell=words)
+        return await group.run(lambda: os.kill(os.getpid(), signal.SIGHUP))
+
+    assert asyncio.run(group())
+    assert len([line for line in lives(log) if line.startswith("starts")]) == lived
+
+
+# Draining
+
+LEAVES = (
+    "import os, signal, sys; from pathlib import Path; os.write(1, b'ready\\n'); "
+    "word = os.read(0, 64); late = signal.sigtimedwait({signal.SIGTERM}, 0); "
+    "Path(sys.argv[1]).write_bytes(word if late is None else b'late'); "
+    "signal.sigwait({signal.SIGTERM})"
+)
+
+
+def drained(children: list[Child], drain: float, then: object) -> bool:
+    async def group() -> bool:
+        return await Group(children, os.environ, drain=drain).run(then)
+
+    return asyncio.run(group())
+
+
+def test_children_are_told_some_time_before_they_are_asked_to_stop(tmp_path):
+    assert drained([child("one", LEAVES, str(tmp_path / "word"))], 1.0, stop)
+    assert (tmp_path / "word").read_bytes() == b"drain\n"
+
+
+def test_a_child_that_starts_anew_meanwhile_is_told_too(tmp_path):
+    code = LEAVES.replace("word = os", "os.path.exists(sys.argv[2]) or (open(sys.argv[2], 'w'), "
+                          "os.read(0, 64), os.kill(os.getpid(), 9)); word = os")  # fmt: skip
+    arguments = (str(tmp_path / "word"), str(tmp_path / "first"))
+    assert drained([child("one", code, *arguments)], 2.0, stop)
+    assert (tmp_path / "word").read_bytes() == b"drain\n"
+
+
+def test_a_second_signal_ends_the_drain_at_once():
+    code = (
+        "import os, signal, time; os.write(1, b'ready\\n'); os.read(0, 64); "
+        f"time.sleep({ONE_SIGNAL_SECONDS}); os.kill(os.getppid(), 15); time.sleep(60)"
+    )
+    assert not drained([child("stubborn", code)], 60.0, stop)
+
+
+def test_a_terminal_that_goes_away_ends_the_group_and_any_other_hang_up_does_not(tmp_path):
+    log = tmp_path / "log"
+    program = (
+        "import asyncio, os, signal, sys\n"
+        f"sys.path.insert(0, {str(Path.cwd())!r})\n"
+        "from scripts.group import Child, Group\n"
+        f"child = Child('one', [sys.executable, '-c', {BLOCKED + LIVES!r}, {str(log)!r}])\n"
+        "async def run(): await Group([child], os.environ).run(lambda: None)\n"
+        "asyncio.run(run())\n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", program])
+    wait_for(lambda: log.exists() and "ready 1" in lives(log))
+    os.kill(pid, signal.SIGHUP)
+    wait_for(lambda: "ends 1" in lives(log))
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert lives(log)[-1] == "ends 2"
+
+
+def wait_for(holds) -> None:
+    until = monotonic() + 30
+    while not holds():
+        assert monotonic() < until, "it did not happen in time"
+        sleep(0.05)

@@ -72,7 +72,7 @@ def test_off_a_terminal_log_lines_are_json_among_the_lines():
 
 def test_on_a_terminal_every_log_line_is_seen_whole():
     master, terminal = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"}
     subprocess.run([sys.executable, "-c", WORKING], stderr=terminal, env=environment, check=True)
     os.close(terminal)
     seen = ""

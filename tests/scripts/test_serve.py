@@ -139,6 +139,18 @@ def test_a_request_that_is_under_way_when_the_signal_comes_is_answered(begun, se
     assert service.process.wait(SOON) == 0
 
 
+def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
+    service = serve("--port", "0", "--workers", "2", "--drain", "3s")
+    endpoint = service.endpoint()
+    assert answer(f"{endpoint}/readyz") == 200
+    service.process.terminate()
+    eventually(lambda: answer(f"{endpoint}/readyz") == 503)
+    for _ in range(10):
+        assert answer(f"{endpoint}/livez") == 200
+        assert answer(f"{endpoint}/v5/iot/plant-1/export-tasks") == 401
+    assert service.process.wait(SOON) == 0
+
+
 def test_an_empty_store_is_told_with_the_way_out_before_it_listens(home, serve):
     service = serve("--port", "0")
     assert service.process.wait(SOON) == 1

@@ -122,8 +122,8 @@ class Running:
         """Which process answered each request, by the ids in its log from a byte on."""
         found = {}
         for line in self.lines(start):
-            if line.get("logger") == "api.envelope" and (words := line["message"].split()):
-                found[words[-1]] = line["pid"]
+            if line["message"] == "request":
+                found[line["request_id"]] = line["pid"]
         return found
 
     def lines(self, start: int = 0) -> Iterator[dict[str, Any]]:
