@@ -274,9 +274,8 @@ def test_without_shared_workers_a_tab_that_is_seen_is_live(home, window):
 
 
 @contextmanager
-def every_page(home, window):
-    """Paths of every kind of page, with an export of every kind."""
-    page = window.sign_in("admin")
+def every_page_of(home, page):
+    """Paths of every kind of page, with an export of every kind, for who is signed in."""
     ready = created_ready(page, home.short)
     gone = created_ready(page, home.short)
     page.get_by_text("Delete…").click()
@@ -289,6 +288,7 @@ def every_page(home, window):
     failed = page.url.rpartition("/")[2]
     running = create(page, home.long)
     page.locator("#now .state.running").wait_for()
+    until(page, "document.querySelector('#now progress')?.value > 20")
     yield {
         "exports": "/",
         "nothing": "/?state=Success&app=default",
@@ -308,8 +308,8 @@ def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(home, window)
     from axe_playwright_python.sync_playwright import Axe
 
     axe, found = Axe(), []
-    with every_page(home, window) as paths:
-        page = window.tab()
+    page = window.sign_in("admin")
+    with every_page_of(home, page) as paths:
         for name, path in paths.items():
             page.goto(path)
             for each in page.locator("details").all():
@@ -326,6 +326,41 @@ def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(home, window)
                     if result.violations_count:
                         found.append(f"{where}: {result.generate_report()}")
     assert found == []
+
+
+PICTURE_MOST = 150_000
+"""How large a picture for the README may be, in bytes."""
+
+
+def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path):
+    """`scripts/screenshots` keeps them in docs/images."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    home = Home(tmp_path, "--project", "plant-1", "--user", "ada", lease="60s")
+    try:
+        home.run("user", "password", "ada", "--password-stdin", given=PASSWORD)
+        home.run("app", "add", "line-2", "--project", "plant-1")
+        home.short, home.long = home.batch(2_400), home.batch(LONG)
+        window = Window(browser, home.serve().endpoint)
+        page = window.sign_in("ada")
+        with every_page_of(home, page) as paths:
+            for name, path, scheme, size in (
+                ("exports", "exports", "light", WIDE),
+                ("exports-dark", "exports", "dark", WIDE),
+                ("exports-narrow", "exports", "light", NARROW),
+                ("export", "running", "light", WIDE),
+                ("failed", "failed", "light", WIDE),
+                ("new", "new", "light", WIDE),
+                ("sign-in", "sign-in", "light", WIDE),
+            ):
+                page.emulate_media(color_scheme=scheme)
+                page.set_viewport_size(size)
+                page.goto(paths[path])
+                picture = folder / f"console-{name}.png"
+                page.screenshot(path=picture)
+                assert picture.stat().st_size < PICTURE_MOST
+        window.close()
+    finally:
+        home.close()
 
 
 def test_a_service_that_stops_takes_leave_of_its_streams(browser, tmp_path):
