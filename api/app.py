@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from api.console import table
 from api.envelope import Envelope
 from api.opening import Doors, Opening
 from api.routes import no_such_api, routes
@@ -15,6 +16,8 @@ from api.routes import no_such_api, routes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from threading import Event
+
+    from starlette.types import Receive, Scope, Send
 
     from api.settings import Settings
 
@@ -33,8 +36,13 @@ def create_app(settings: Settings, draining: Event | None = None) -> Starlette:
             yield {"house": opening.house}
 
     middleware = [Middleware(Envelope), Middleware(Doors, opening=opening)]
-    app = Starlette(routes=routes(), middleware=middleware, lifespan=lifespan)
+    app = Starlette(routes=[*table.routes(), *routes()], middleware=middleware, lifespan=lifespan)
     # The official SDK takes a redirect for an empty answer.
     app.router.redirect_slashes = False
-    app.router.default = no_such_api
+    app.router.default = _nothing
     return app
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    nothing = table.no_such_page if table.is_browser(scope) else no_such_api
+    await nothing(scope, receive, send)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter
 
 from api.access.authenticate import Doorkeeper
+from api.access.first_link import FirstLink
 from api.access.lockout import Lockout
-from api.access.tokens import Tokens
+from api.access.tokens import SESSION_LIVES, Tokens
+from api.console.watcher import Watcher
 from api.parts import Parts
 
 if TYPE_CHECKING:
@@ -58,9 +60,12 @@ class Installation:
     past: Past
     people: People
     tokens: Tokens
+    sessions: Tokens
+    first_link: FirstLink
     doorkeeper: Doorkeeper
     lockout: Lockout
     side_log: SideLog
+    watcher: Watcher
     results: Results
     listing: Listing | None
     requests: CapacityLimiter
@@ -87,9 +92,14 @@ def open_installation(settings: Settings, draining: Event | None = None) -> Iter
             past=parts.past,
             people=parts.people,
             tokens=tokens,
+            sessions=Tokens(
+                settings.secret_key(), settings.domain, purpose="sessions", lives=SESSION_LIVES
+            ),
+            first_link=FirstLink(settings.secret_key()),
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,
+            watcher=Watcher(parts.journal),
             results=parts.results,
             listing=parts.listing,
             requests=CapacityLimiter(REQUEST_THREADS[parts.log.kind]),

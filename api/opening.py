@@ -9,6 +9,10 @@ from contextlib import ExitStack
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 
+from starlette.requests import Request
+
+from api.console.refusals import problem_page
+from api.console.table import is_browser
 from api.installation import open_installation
 from api.problems import UNAVAILABLE, Rejected
 from api.values import is_shared
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
     from api.installation import Installation
     from api.settings import Settings
 
-LIVEZ = "/livez"
+OPEN = ("/livez", "/static/")
+"""What is answered all the same: it asks nothing of any store."""
+
 AWAY = "The service waits for its event store; try again."
 
 log = logging.getLogger(__name__)
@@ -87,6 +93,13 @@ class Doors:
         state: dict[str, Any] = scope.get("state", {})
         if scope["type"] == "http" and state.get("house") is None:
             state["house"] = self._opening.house
-            if state["house"] is None and scope["path"] != LIVEZ:
-                raise Rejected(UNAVAILABLE, AWAY)
+            if state["house"] is None and not scope["path"].startswith(OPEN):
+                return await self._refuse(scope, receive, send)
         await self._app(scope, receive, send)
+        return None
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        away = Rejected(UNAVAILABLE, AWAY)
+        if not is_browser(scope):
+            raise away
+        await problem_page(Request(scope, receive), away, None)(scope, receive, send)

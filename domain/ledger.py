@@ -146,6 +146,10 @@ class Ledger:
         created = self.journal.first(task_stream(task_id))
         return created.request_id if created else None
 
+    def downloads(self, owner: OwnerId, most: int) -> list[Fact]:
+        """The owner's latest downloads, oldest first."""
+        return self.journal.part(downloads_stream(owner), most, newest=True)
+
     # Exporters
 
     def claim(

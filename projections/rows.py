@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 (read by msgspec)
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,7 +43,10 @@ class ListedTask(Found, frozen=True):
 
 
 class TaskRow(ListedTask, frozen=True):
-    """All of a task that is kept. `conditions` is their digest; `version` that of its stream."""
+    """All of a task that is kept. `conditions` is their digest; `version` that of its stream.
+
+    `heard_at` is when it was created, or its exporter last said something.
+    """
 
     project_id: str
     user_id: str
@@ -55,12 +58,18 @@ class TaskRow(ListedTask, frozen=True):
     held: bool
     lease: float
     wait: float
+    heard_at: datetime
     version: int
 
     @property
     def owner(self) -> OwnerId:
         """Whose task it is."""
         return OwnerId(self.project_id, self.user_id)
+
+    @property
+    def created(self) -> datetime:
+        """When it was created, as a time."""
+        return datetime.fromisoformat(self.created_at)
 
 
 class QuotaRow(Found, frozen=True):

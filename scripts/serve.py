@@ -8,11 +8,14 @@ import fcntl
 import os
 import socket
 import ssl
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from ipaddress import ip_address
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from api.access.first_link import FirstLink
 from api.parts import Parts
+from api.upkeep.event_places import event_place
 from api.waiting import when_there
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
@@ -26,7 +29,7 @@ from scripts.ready import make_tables
 from scripts.talk import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from threading import Event
 
@@ -57,7 +60,7 @@ def serve(settings: Settings) -> bool:
     every process but this one is replaced by a new one, at the same socket.
 
     Raises:
-        CannotServe: the store is empty, another `serve` has this home, the port is taken.
+        CannotServe: another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with alone(settings.home / LOCK):
@@ -65,16 +68,26 @@ def serve(settings: Settings) -> bool:
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
-            return _run(settings, [*api, *_makers(settings)], news, checked, settings.drain)
+
+            def announce() -> None:
+                say(news)
+                _invite(settings, listener)
+
+            children = [*api, *_makers(settings)]
+            return _run(settings, children, announce, checked, settings.drain)
 
 
 def export(settings: Settings) -> bool:
     """Runs exporters alone, as `serve` does with the API."""
-    return _run(settings, _makers(settings), "exporting", _checked(settings))
+    return _run(settings, _makers(settings), lambda: say("exporting"), _checked(settings))
 
 
 def _run(
-    settings: Settings, children: list[Child], news: str, checked: bool, drain: float = 0.0
+    settings: Settings,
+    children: list[Child],
+    announce: Callable[[], None],
+    checked: bool,
+    drain: float = 0.0,
 ) -> bool:
     """What is not `checked` yet is as soon as it can be; exporters and keeper wait for it."""
     log_to_stderr(settings.log_level)
@@ -91,7 +104,7 @@ def _run(
             rehearsal=command_line("worker", "check"),
             tell=notify,
         )
-        clean = await group.run(lambda: say(news), None if checked else check_later)
+        clean = await group.run(announce, None if checked else check_later)
         watched.cancel()
         return clean
 
@@ -154,11 +167,9 @@ def check(settings: Settings) -> None:
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
             make_tables(parts)
-            projects = parts.queries.projects()
-        if not projects:
-            raise CannotServe(
-                "The event store is empty; make a project and its first user: export-tasks init"
-            )
+            empty = not parts.queries.projects()
+        if empty and event_place(settings).staging.exists():
+            raise CannotServe("A restore was cut off; give it again: export-tasks restore FROM")
         _ = parts.vault  # without its key no process of the group could work
         with _naming(settings, "results"):
             parts.claim_results()
@@ -255,6 +266,26 @@ def _bound(host: str, port: int) -> socket.socket:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _invite(settings: Settings, listener: socket.socket) -> None:
+    """Says what to open where nobody is there yet."""
+    with suppress(Unavailable, CannotOpen), Parts(settings) as parts:
+        if not parts.queries.projects():
+            say(_first_link(settings, listener))
+
+
+def _first_link(settings: Settings, listener: socket.socket) -> str:
+    """A browser is let in from this machine, or by TLS."""
+    here = ip_address(listener.getsockname()[0])
+    address = _address(listener)
+    if here.is_unspecified:
+        address = f"localhost:{listener.getsockname()[1]}"
+    key = FirstLink(settings.secret_key()).draw()
+    return (
+        "Nobody is here yet. Open this once, to make the first project and user (or: export-tasks "
+        f"init):\n{_scheme(settings)}://{address}/begin?key={key}"
+    )
 
 
 def _scheme(settings: Settings) -> str:

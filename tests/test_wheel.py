@@ -43,6 +43,14 @@ def test_the_wheel_holds_every_module_of_the_five_packages_and_nothing_else(whee
     assert {name.split("/")[0] for name in files} == ROOMS
 
 
+def test_the_wheel_holds_what_the_console_is_made_of(wheel):
+    folder = ROOT / "api" / "console"
+    made_of = {p for kind in ("templates", "static") for p in (folder / kind).iterdir()}
+    assert {str(path.relative_to(ROOT)) for path in made_of} <= set(
+        zipfile.ZipFile(wheel).namelist()
+    )
+
+
 def test_of_the_scripts_the_wheel_holds_only_python(wheel):
     scripts = [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("scripts/")]
     assert [name for name in scripts if not name.endswith(".py")] == []

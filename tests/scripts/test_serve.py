@@ -151,12 +151,30 @@ def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
     assert service.process.wait(SOON) == 0
 
 
-def test_an_empty_store_is_told_with_the_way_out_before_it_listens(home, serve):
+def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve):
+    service = serve("--port", "0")
+    endpoint = service.endpoint()
+    (link,) = eventually(lambda: re.findall(r"^http://\S+/begin\S+$", service.text(), re.MULTILINE))
+    assert link.startswith(endpoint)
+    assert "export-tasks init" in service.text()
+    assert answer(link) == 200
+    subprocess.run(command_line("init"), check=True, capture_output=True)
+    assert answer(link) == 410
+    assert service.stop() == 0
+    again = serve("--port", "0")
+    again.endpoint()
+    assert "begin" not in again.text()
+
+
+def test_where_a_restore_was_cut_off_it_ends_it_does_not_begin_anew(home, serve):
+    (home / ".restoring").mkdir(parents=True)
     service = serve("--port", "0")
     assert service.process.wait(SOON) == 1
-    assert "export-tasks init" in service.text()
+    assert "export-tasks restore" in service.text()
+    service = serve("--port", "0")
+    assert service.process.wait(SOON) == 1
+    assert "export-tasks restore" in service.text()
     assert "listening" not in service.text()
-    assert len(service.text().splitlines()) == 1
 
 
 def test_a_second_serve_on_the_same_home_is_refused_with_the_pid_of_the_first(running, serve):
