@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from domain.ledger import Ledger
     from exporter.results import Results
     from exporter.sources.listing import Listing
+    from projections.overview import Overview
     from projections.past import Past
     from projections.queries import Queries
 
@@ -52,6 +53,7 @@ class Installation:
     settings: Settings
     ledger: Ledger
     queries: Queries
+    overview: Overview
     past: Past
     people: People
     tokens: Tokens
@@ -82,6 +84,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             settings=settings,
             ledger=parts.ledger,
             queries=parts.queries,
+            overview=parts.overview,
             past=parts.past,
             people=parts.people,
             tokens=tokens,
