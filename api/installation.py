@@ -14,6 +14,7 @@ from api.access.lockout import Lockout
 from api.access.tokens import SESSION_LIVES, Tokens
 from api.console.watcher import Watcher
 from api.parts import Parts
+from projections.overview import Overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from domain.ledger import Ledger
     from exporter.results import Results
     from exporter.sources.listing import Listing
-    from projections.overview import Overview
     from projections.past import Past
     from projections.queries import Queries
 
@@ -86,7 +86,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             settings=settings,
             ledger=parts.ledger,
             queries=parts.queries,
-            overview=parts.overview,
+            overview=Overview(parts.follower),
             past=parts.past,
             people=parts.people,
             tokens=tokens,

@@ -35,7 +35,6 @@ from exporter.sources.sql import SqlSource
 from exporter.sweeper import Sweeper
 from projections.follower import Follower
 from projections.log import OpenLog, open_log
-from projections.overview import Overview
 from projections.past import Past
 from projections.queries import Queries
 from projections.tables import ReadTables
@@ -130,11 +129,6 @@ class Parts:
     def queries(self) -> Queries:
         """The read side."""
         return Queries(self.follower)
-
-    @cached_property
-    def overview(self) -> Overview:
-        """What operators ask of it."""
-        return Overview(self.follower)
 
     @cached_property
     def past(self) -> Past:

@@ -79,8 +79,7 @@ class Ledger:
         """Admits a new task in a failed one's stead; repeated, it is the same until it has ended.
 
         Raises:
-            NoSuchTask: never was.
-            NotFailed: it did not fail, or was removed.
+            NoSuchTask, NotFailed: it never was; or did not fail, or was removed.
             UnfinishedLimitReached, OwnerClosed: as `create`.
         """
         task = self._task(command.task_id)

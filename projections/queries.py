@@ -110,7 +110,7 @@ class Queries:
         Read as they are asked for, so that the first cost little, however long the line.
         """
         with self.follower.caught_up() as database:
-            held = all_of(TaskRow, _ask(database, _HELD))
+            held = all_of(TaskRow, ask(database, _HELD))
         yield from held
         offset, page = 0, self._line(0)
         while page:

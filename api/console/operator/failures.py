@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from api.advice import advice
 from api.console.operator.access import operators
+from api.console.operator.remedies import remedy
 from api.console.operator.rendering import render
 from projections.overview import DAYS
 
@@ -22,6 +23,7 @@ class Cause(NamedTuple):
 
     code: str
     advice: Advice
+    todo: str
     tasks: int
     days: list[Failures]
     latest: str
@@ -37,7 +39,9 @@ def failures(asked: Asked) -> Response:
 
 
 def _cause(code: str, days: list[Failures]) -> Cause:
-    return Cause(code, advice(code), sum(day.tasks for day in days), days, days[0].latest)
+    return Cause(
+        code, advice(code), remedy(code), sum(day.tasks for day in days), days, days[0].latest
+    )
 
 
 PAGES = (operators("GET", "/failures", "OperatorFailures", failures),)

@@ -1,6 +1,6 @@
 """Pages: all of the operators'."""
 
-from api.console.operator import failures, hours, queue, service, task, tasks
+from api.console.operator import failures, hours, live, queue, service, task, tasks
 
 PAGES = (
     *queue.PAGES,
@@ -9,4 +9,5 @@ PAGES = (
     *tasks.PAGES,
     *task.PAGES,
     *service.PAGES,
+    *live.PAGES,
 )

@@ -12,7 +12,7 @@ LEFT, TOP, BOTTOM = 48, 12, 28
 LABELLED_EVERY = 3
 """Hours between two that are named under the picture."""
 
-_STEPS = (1, 2, 5)
+_STEPS = (2, 4, 6, 8, 10)
 
 
 class Bar(NamedTuple):
@@ -78,7 +78,7 @@ def _ended(hour: Seen) -> int:
 
 
 def _round_up(most: int) -> int:
-    """The next of 1, 2, 5, 10, 20, 50 …; never 0."""
+    """The next of 2, 4, 6, 8, 10, 20, 40 …: its half is a whole number, and it is never 0."""
     power = 1
     while True:
         for step in _STEPS:

@@ -38,6 +38,7 @@ def queue(asked: Asked) -> Response:
     position = house.queries.follower.position().position  # before what is shown: nothing is missed
     running = [_line(task, now) for task in house.overview.under_way()]
     waiting = [_line(task, now) for task in house.overview.line(SHOWN)]
+    lines = running + waiting
     activity, oldest = house.queries.activity(), house.overview.oldest()
     age = (now - oldest.created).total_seconds() if oldest else None
     return render(
@@ -49,6 +50,7 @@ def queue(asked: Asked) -> Response:
         waiting=waiting,
         more=max(0, activity.waiting - len(waiting)),
         oldest=oldest,
+        again=min((line.state.again for line in lines if line.state.again), default=None),
         stalled=age is not None and age > STALLED_SECONDS and not running,
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.advice import advice
 from api.console.operator.access import CANNOT_RETRY, may_act, operators
+from api.console.operator.remedies import remedy
 from api.console.operator.rendering import render
 from api.console.rendering import see
 from api.console.state import state_of
@@ -27,16 +28,14 @@ DOWNLOADS_LOOKED_AT = 200
 
 
 def show(asked: Asked) -> Response:
-    """A kept task; or, with 410, one that was removed: its history stays."""
-    house, position = asked.house, asked.house.queries.follower.position().position
+    """A task that is kept, or was: the history of a removed one stays."""
+    house = asked.house
     facts = house.ledger.history(task_id(asked))
     task, row = _task(asked), house.queries.any_task(task_id(asked))
     downloads = house.ledger.downloads(task.owner, DOWNLOADS_LOOKED_AT)
     return render(
         asked,
         "task.html",
-        200 if row else 410,
-        position=position,
         events=facts,
         story=task,
         items=timeline(facts, downloads, task.task_id),
@@ -69,6 +68,7 @@ def _kept(asked: Asked, row: TaskRow) -> dict[str, Any]:
         "line": queries.queue_position(row),
         "file": queries.current_file(row.conditions) if row.status == "Success" else None,
         "advice": advice(row.error_code) if row.status == "Failed" else None,
+        "todo": remedy(row.error_code),
     }
 
 
