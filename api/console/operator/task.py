@@ -15,6 +15,7 @@ from api.exports import task_id
 from api.problems import Rejected
 from domain.commands import DeleteTask, RetryTask
 from domain.refusals import NoSuchTask, NotFailed, OwnerClosed, UnfinishedLimitReached
+from domain.task import task_stream
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -29,10 +30,13 @@ DOWNLOADS_LOOKED_AT = 200
 
 def show(asked: Asked) -> Response:
     """A task that is kept, or was: the history of a removed one stays."""
-    house = asked.house
-    facts = house.ledger.history(task_id(asked))
-    task, row = _task(asked), house.queries.any_task(task_id(asked))
-    downloads = house.ledger.downloads(task.owner, DOWNLOADS_LOOKED_AT)
+    queries, ledger = asked.house.queries, asked.house.ledger
+    row, frozen = queries.any_task(task_id(asked)), _frozen(asked)
+    if row and frozen:
+        return render(asked, "frozen.html", row=row, frozen=frozen, acts=may_act(asked))
+    task = _task(asked)
+    downloads = ledger.downloads(task.owner, DOWNLOADS_LOOKED_AT)
+    facts = ledger.history(task.task_id)
     return render(
         asked,
         "task.html",
@@ -47,7 +51,8 @@ def show(asked: Asked) -> Response:
 
 def delete(asked: Asked) -> Response:
     """Deletes it, whatever its state; a second click finds it deleted, and leads to it too."""
-    owner = _task(asked).owner
+    row = asked.house.queries.any_task(task_id(asked))
+    owner = row.owner if row else _task(asked).owner
     asked.house.ledger.delete(DeleteTask(owner, task_id(asked), asked.caller()))
     return see(f"/operator/tasks/{task_id(asked)}")
 
@@ -70,6 +75,14 @@ def _kept(asked: Asked, row: TaskRow) -> dict[str, Any]:
         "advice": advice(row.error_code) if row.status == "Failed" else None,
         "todo": remedy(row.error_code),
     }
+
+
+def _frozen(asked: Asked) -> dict[str, Any] | None:
+    """Why its events are applied no more, where one could not be."""
+    stream = task_stream(task_id(asked)).hex
+    return next(
+        (each for each in asked.house.queries.quarantined() if each["stream"] == stream), None
+    )
 
 
 def _task(asked: Asked) -> Task:
