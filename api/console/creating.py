@@ -13,6 +13,7 @@ from api.exports import create_task
 from api.list_query import marker, parameters
 from api.messages import CreateBody, ResourceCondition, check_app_id
 from domain.commands import check
+from exporter.sources import SourceFailed
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -29,12 +30,16 @@ LIST_PERMISSION = "iotda:batchtasks:queryList"
 def form(asked: Asked) -> Response:
     """What to export: one of the batch tasks, or whichever id is typed in."""
     before = parameters(asked.query, {"before"}).get("before") or ""
-    found = _batches(asked, marker("before", before) if before else "")
-    settings = asked.house.settings
+    settings, away, found = asked.house.settings, False, None
+    try:
+        found = _batches(asked, marker("before", before) if before else "")
+    except SourceFailed:  # it may be back when the export is made
+        away = True
     return render(
         asked,
         "new_export.html",
         batches=None if found is None else found[:SHOWN],
+        away=away,
         older=found[SHOWN - 1].task_id if found and found[SHOWN:] else None,
         newest=not before,
         apps=asked.house.queries.apps(asked.project_id),

@@ -22,7 +22,7 @@ GAP_SECONDS = 5.0
 RAW_MOST = 20
 """Of an attempt's events so many are told raw, the latest: there may be one for every second."""
 
-_REASONS = {"kept_limit": "to keep no more than the limit", "deleted": "because it was deleted"}
+_ENDS = {"kept_limit": "Removed: no more are kept", "deleted": "Deleted"}
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class _Story:
                 told = f"{advice(fact.code).why}: {fact.message} ({fact.code})"
                 self.put("failed", "Failed", fact, told)
             case Task.Evicted():
-                item = self.put("evicted", "Removed", fact, _REASONS.get(fact.reason, ""))
+                item = self.put("evicted", _ENDS.get(fact.reason, "Removed"), fact)
                 item.task = fact.by_task
 
     def put(self, kind: str, title: str, fact: Fact, detail: str = "") -> Item:

@@ -52,6 +52,10 @@ function swap(page) {
     for (const each of old.querySelectorAll("details[open]")) {
       made.querySelector(`#${CSS.escape(each.id)}`)?.setAttribute("open", "");
     }
+    for (const each of made.querySelectorAll(".silent")) {
+      const id = each.closest("[data-task]").dataset.task;
+      if (!document.querySelector(`[data-task="${id}"] .silent`)) announce(id, "its exporter is silent");
+    }
     old.replaceWith(made);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
@@ -69,11 +73,10 @@ function later() {
 // News
 
 function progressed({ task, rows, total, progress }) {
+  if (!document.querySelector(`[data-task="${task}"] .running`)) return soon();
+  const text = total === null ? `${grouped(rows)} rows so far` : `${grouped(rows)} of ${grouped(total)} rows`;
   for (const each of shown(task)) {
-    const bar = each.querySelector("progress");
-    if (!bar || !each.querySelector(".running")) return soon();
-    bar.value = progress;
-    const text = total === null ? `${grouped(rows)} rows so far` : `${grouped(rows)} of ${grouped(total)} rows`;
+    each.querySelectorAll("progress").forEach((bar) => (bar.value = progress));
     each.querySelectorAll("[data-rows]").forEach((place) => (place.textContent = text));
   }
   const before = told.get(task) ?? progress;
@@ -89,7 +92,7 @@ function hear({ on, news, ended }) {
   if (on !== undefined) live(on);
   if (!news) return;
   if (news.what === "progressed" && shown(news.task).length) {
-    if (!shown(news.task)[0].querySelector(".running")) announce(news.task, "started");
+    if (!document.querySelector(`[data-task="${news.task}"] .running`)) announce(news.task, "started");
     return progressed(news);
   }
   if (WORDS[news.what] && shown(news.task).length) announce(news.task, WORDS[news.what]);
