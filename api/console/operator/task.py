@@ -31,6 +31,7 @@ DOWNLOADS_LOOKED_AT = 200
 def show(asked: Asked) -> Response:
     """A task that is kept, or was: the history of a removed one stays."""
     queries, ledger = asked.house.queries, asked.house.ledger
+    position = queries.follower.position().position  # before what is shown: nothing is missed
     row, frozen = queries.any_task(task_id(asked)), _frozen(asked)
     if row and frozen:
         return render(asked, "frozen.html", row=row, frozen=frozen, acts=may_act(asked))
@@ -40,6 +41,7 @@ def show(asked: Asked) -> Response:
     return render(
         asked,
         "task.html",
+        position=position,
         events=facts,
         story=task,
         items=timeline(facts, downloads, task.task_id),
