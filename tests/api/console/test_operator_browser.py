@@ -158,7 +158,7 @@ def tab_to(page, what: str) -> None:
         page.keyboard.press("Tab")
         name = page.evaluate("""() => {
             const at = document.activeElement, of = at.labels?.[0]?.innerText;
-            return of || at.getAttribute('aria-label') || at.innerText || '';
+            return at === document.body ? '' : of || at.getAttribute('aria-label') || at.innerText || '';
         }""")
         if what in name:
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
@@ -184,6 +184,8 @@ def test_by_keyboard_alone(scene, window):
     page.get_by_text("Newest first, filtered").wait_for()
     tab_to(page, failed)
     page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{failed}")
+    page.get_by_role("button", name="Retry").wait_for()
     tab_to(page, "Retry")
     page.keyboard.press("Enter")
     page.get_by_text("Retries", exact=True).wait_for()
