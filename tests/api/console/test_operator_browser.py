@@ -158,7 +158,8 @@ def tab_to(page, what: str) -> None:
         page.keyboard.press("Tab")
         name = page.evaluate("""() => {
             const at = document.activeElement, of = at.labels?.[0]?.innerText;
-            return at === document.body ? '' : of || at.getAttribute('aria-label') || at.innerText || '';
+            if (at === document.body) return '';
+            return of || at.getAttribute('aria-label') || at.innerText || '';
         }""")
         if what in name:
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
@@ -210,6 +211,8 @@ def test_an_operator_who_is_none_any_more_loses_an_open_page(scene, window):
     page.goto("/operator")
     page.locator(".live[data-on^='●']").wait_for(state="attached")
     scene.home.run("user", "operator", "vera", "none")
+    page.get_by_role("heading", name="Sign in").wait_for()
+    page.goto("/operator")
     page.get_by_text("These pages are for operators").wait_for()
     scene.home.run("user", "operator", "vera", "view")
 
