@@ -135,14 +135,15 @@ def _metrics(house: Installation) -> dict[str, tuple[str, dict[str, float]]]:
     before = at.position
     with reading():
         head = house.ledger.journal.recorder.max_notification_id() or 0
-    tasks = dict.fromkeys(("Processing", "Success", "Failed"), 0) | queries.statuses()
+    now = queries.activity()
+    tasks = {"Failed": now.failure, "Processing": now.processing, "Success": now.success}
     return {
         "build_info": ("Which build this is.", {f'{{version="{VERSION}"}}': 1}),
         "tasks": (
             "Kept export tasks by status.",
             {f'{{status="{status}"}}': count for status, count in sorted(tasks.items())},
         ),
-        "queue_depth": ("Unfinished tasks that no exporter works on.", {"": queries.waiting()}),
+        "queue_depth": ("Unfinished tasks that no exporter works on.", {"": now.waiting}),
         "log_position": ("The position of the last event.", {"": head}),
         "projection_position": ("The position that the read tables were at.", {"": before}),
         "projection_lag_positions": ("How far they were behind.", {"": max(0, head - before)}),

@@ -15,6 +15,7 @@ from api.access.lockout import Lockout
 from api.access.tokens import SESSION_LIVES, Tokens
 from api.console.watcher import Watcher
 from api.parts import Parts
+from projections.overview import Overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ class Installation:
     settings: Settings
     ledger: Ledger
     queries: Queries
+    overview: Overview
     past: Past
     people: People
     tokens: Tokens
@@ -89,6 +91,7 @@ def open_installation(settings: Settings, draining: Event | None = None) -> Iter
             settings=settings,
             ledger=parts.ledger,
             queries=parts.queries,
+            overview=Overview(parts.follower),
             past=parts.past,
             people=parts.people,
             tokens=tokens,

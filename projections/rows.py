@@ -87,6 +87,51 @@ class QuotaRow(Found, frozen=True):
     last_download: datetime | None
 
 
+class Seen(Found, frozen=True):
+    """What an hour (`2026-11-24T12`, UTC) saw; `rows` are those of completed workbooks."""
+
+    hour: str
+    created: int = 0
+    completed: int = 0
+    failed: int = 0
+    removed: int = 0
+    downloads: int = 0
+    rows: int = 0
+
+
+class Activity(Found, frozen=True):
+    """Kept tasks by status; of those that are processed, exporters work on the `running`."""
+
+    processing: int = 0
+    success: int = 0
+    failure: int = 0
+    running: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many unfinished tasks no exporter works on."""
+        return self.processing - self.running
+
+
+class Failures(Found, frozen=True):
+    """How many tasks failed on a day (`2026-11-24`, UTC) for one reason, and the last of them."""
+
+    day: str
+    code: str
+    tasks: int
+    latest: str
+
+
+class UnderWay(TaskRow, frozen=True):
+    """An unfinished task, for operators: since when its exporter is at it, and why one gave it up.
+
+    `wait` seconds and `reason` are the last hand-back's, which was then `heard_at`.
+    """
+
+    claimed_at: datetime | None
+    reason: str | None
+
+
 class FileRow(Found, frozen=True):
     """A result file of a kept task or of current conditions; superseded since when, if it is."""
 
@@ -140,11 +185,15 @@ class KeyRow(Found, frozen=True):
 
 
 class UserRow(Found, frozen=True):
-    """A user that has not been removed; `password_version` grows with every change of it."""
+    """A user that has not been removed; `password_version` grows with every change of it.
+
+    `operator` is what it may do to the whole installation: `view`, `operate`, or (None) nothing.
+    """
 
     user_id: str
     added_at: datetime
     password_version: int
+    operator: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.access.passwords import check_new
 from domain.access import rules
+from domain.access.rules import OPERATE
 from domain.conditions import OwnerId
 from domain.refusals import Refusal
 
@@ -53,6 +54,8 @@ def begin(
 ) -> Beginning:
     """Makes a project (None: an id is made up), its default app and an admin user.
 
+    With a password, by which people come to the pages, it is their first operator too.
+
     Raises:
         NotEmpty: there is a project already.
         AlreadyThere: `user_id`, where one is given, was given before.
@@ -67,6 +70,8 @@ def begin(
     people.register.add_project(project_id, name, "0", None, caller)
     people.register.add_app(project_id, app, True, caller)
     made = people.add_user(user, project_id, True, None, password, caller, user_id)
+    if password is not None:
+        people.register.set_operator(made.user_id, OPERATE, caller)
     return Beginning(project_id, name, app, user, made.user_id, made.access_key, made.secret_key)
 
 

@@ -45,11 +45,15 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user with its name (None: the vault does not know it) and what it may do where."""
+    """A user with its name (None: the vault does not know it) and what it may do where.
+
+    `operator` is what it may do to the whole installation: `view`, `operate`, or (None) nothing.
+    """
 
     user_id: str
     name: str | None
     added_at: datetime
+    operator: str | None
     memberships: list[MemberRow]
 
 
@@ -145,6 +149,14 @@ class People:
         """
         self.register.withdraw(self.membership(name, project_id).user_id, project_id, caller)
 
+    def set_operator(self, name: str, role: str | None, caller: Caller) -> None:
+        """Makes a user an operator of the whole installation in a role; None: of nothing.
+
+        Raises:
+            Invalid: there is no such role.
+        """
+        self.register.set_operator(self.user_id_of(name), role, caller)
+
     def set_password(self, name: str, password: str, caller: Caller) -> None:
         """Gives a user another password; tokens issued for the earlier one are void.
 
@@ -209,6 +221,7 @@ class People:
                 user.user_id,
                 names.get(user.user_id),
                 user.added_at,
+                user.operator,
                 self.queries.memberships(user_id=user.user_id),
             )
             for user in self.queries.users()

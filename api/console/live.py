@@ -106,9 +106,12 @@ class Live(Response):
         try:
             user = asked.house.queries.user(asked.user_id)
             same = user is not None and user.password_version == claims_of(asked).password_version
-            return same and may(asked, PERMISSION + "queryList")
+            return same and self._permitted(asked)
         except Unavailable:
             return True
+
+    def _permitted(self, asked: Asked) -> bool:
+        return may(asked, PERMISSION + "queryList")
 
 
 async def _next(viewer: Viewer, stopping: Event, seconds: float) -> News | None:

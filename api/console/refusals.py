@@ -10,6 +10,7 @@ from api import problems
 from api.access.lockout import Locked
 from api.access.signatures import NotAuthentic
 from api.console import sessions
+from api.console.operator.access import CANNOT_RETRY, NOT_AN_OPERATOR
 from api.console.rendering import bare, see
 from api.problems import INTERNAL, Problem, problem_of
 
@@ -61,6 +62,16 @@ _TOLD: dict[Problem, tuple[str, str]] = {
         "This was not sent from here",
         "Open the page anew and use its own buttons. Behind a proxy: it must pass on the Host "
         "header.",
+    ),
+    NOT_AN_OPERATOR: (
+        "This is for operators",
+        "Whoever runs the service may make you one: export-tasks user operator NAME view, or "
+        "operate.",
+    ),
+    CANNOT_RETRY: (
+        "This cannot be retried now",
+        "Look how the task is now. Where its owner has too many unfinished ones, wait for one of "
+        "them to end.",
     ),
     INTERNAL: (
         "Something went wrong here",

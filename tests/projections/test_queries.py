@@ -8,7 +8,7 @@ from domain.commands import Progress
 from domain.conditions import OwnerId
 from projections import queries as queries_module
 from projections.registry import text
-from projections.rows import QuotaRow
+from projections.rows import Activity, QuotaRow
 from tests.facts import ANN, BEN, LEASE, NOON
 
 
@@ -111,7 +111,7 @@ def test_the_quota_counts(node, story):
     quota = node.queries.quota(ANN)
     assert (quota.kept, quota.unfinished, quota.last_download) == (3, 1, NOON)
     assert node.queries.quota(BEN) == QuotaRow(*BEN, 0, 0, 0, 0, None)
-    assert node.queries.statuses() == {"Success": 1, "Failed": 1, "Processing": 1}
+    assert node.queries.activity() == Activity(1, 1, 1, 0)
 
 
 def test_a_newer_file_replaces_the_older_for_all(node, story):
@@ -215,10 +215,16 @@ def test_who_was_never_served_stands_behind_all_that_were_by_then(node, story):
 
 def test_a_place_in_a_long_line_is_found_by_the_index(node):
     with node.follower.caught_up() as database:
-        for query in ("_OWNERS_BEFORE", "_LINE", "_WAITING"):
+        for query in ("_OWNERS_BEFORE", "LINE"):
             asked = getattr(queries_module, query).format(
                 waiting=queries_module.WAITING, columns="task_id"
             )
             values = ["x"] * asked.count("?")
             plan = database.execute(f"EXPLAIN QUERY PLAN {asked}", values).fetchall()
             assert "INDEX line" in plan[0]["detail"], plan
+
+
+def test_what_exporters_work_on_is_found_by_the_index(node):
+    with node.follower.caught_up() as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN {queries_module._HELD}").fetchall()
+        assert "INDEX unfinished" in plan[0]["detail"], plan

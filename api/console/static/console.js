@@ -2,6 +2,7 @@
 // without this, by forms, links and reloading.
 const main = document.querySelector("main[data-after]");
 const announcer = document.getElementById("announce");
+const news = main?.dataset.news ?? "/live";
 const MILESTONES = [25, 50, 75];
 const AT_MOST_EVERY = 1000;
 const told = new Map();
@@ -108,7 +109,7 @@ function share() {
   const at = new URL("stream.js", import.meta.url);
   const { port } = new SharedWorker(at, { name: main.dataset.stream });
   port.onmessage = ({ data }) => hear(data);
-  port.postMessage({ after: +main.dataset.after });
+  port.postMessage({ after: +main.dataset.after, news });
   addEventListener("pagehide", () => port.postMessage({ leave: true }));
   document.querySelector(".who")?.addEventListener("submit", () => port.postMessage({ out: true }));
 }
@@ -118,7 +119,7 @@ function alone() {
   const listen = () => {
     source?.close();
     if (document.hidden) return;
-    source = new EventSource(`/live?after=${last}`);
+    source = new EventSource(`${news}?after=${last}`);
     source.onopen = () => hear({ on: true });
     source.onerror = () => hear({ on: false });
     source.addEventListener("ended", () => hear({ ended: true }));

@@ -11,8 +11,8 @@ function close() {
   source = null;
 }
 
-function open(after) {
-  source = new EventSource(`/live?after=${after}`);
+function open(news, after) {
+  source = new EventSource(`${news}?after=${after}`);
   source.onopen = () => tell({ on: true });
   source.onerror = () => tell({ on: false });
   source.addEventListener("news", (event) => {
@@ -35,7 +35,7 @@ onconnect = ({ ports: [port] }) => {
     }
     if (!ports.size) close();
     if (data.after === undefined) return;
-    if (!source || source.readyState === EventSource.CLOSED) open(Math.max(last, data.after));
+    if (!source || source.readyState === EventSource.CLOSED) open(data.news, Math.max(last, data.after));
     else port.postMessage({ on: source.readyState === EventSource.OPEN });
     if (last > data.after) port.postMessage({ news: { what: "stale" } });
   };
