@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from api.envelope import Envelope
 from api.installation import open_installation
-from api.routes import no_such_api, routes
+from api.routes import CALLS, no_such_api, routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 def create_app(settings: Settings) -> Starlette:
     """The API as an ASGI application; nothing is opened before its lifespan begins."""
 
+    table = routes()
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        with open_installation(settings) as house:
+        with open_installation(settings, CALLS, table) as house:
             yield {"house": house}
 
-    app = Starlette(routes=routes(), middleware=[Middleware(Envelope)], lifespan=lifespan)
+    app = Starlette(routes=table, middleware=[Middleware(Envelope)], lifespan=lifespan)
     # The official SDK takes a redirect for an empty answer.
     app.router.redirect_slashes = False
     app.router.default = no_such_api

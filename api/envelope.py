@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
+from api.metrics.traffic import Ended
 from api.problems import INTERNAL, UNAVAILABLE, Rejected, answer, problem_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from api.installation import Installation
 
 PATH_LOGGED = 200
 STOPPING = "The service is stopping; try again."
@@ -57,12 +60,16 @@ class _Exchange:
         path = scope["raw_path"].decode("latin-1")
         self._scope: Scope = {**scope, "path": path, "state": state}
         self._receive, self._send = receive, send
+        self._house: Installation | None = state.get("house")
+        self._began = self._answered = monotonic()
         self._status = 0
+        self._code: str | None = None
         self._body_read = not has_body(scope)
         self._finished = False
 
     async def run(self, app: ASGIApp) -> None:
-        began = monotonic()
+        if self._house:
+            self._house.traffic.begin()
         try:
             await app(self._scope, self.receive, self.send)
         except CancelledError:
@@ -73,7 +80,8 @@ class _Exchange:
         except Exception as error:  # noqa: BLE001 (told to the client, and logged where not expected)
             await self._fail(error)
         finally:
-            self._log((monotonic() - began) * 1000)
+            self._count()
+            self._log((monotonic() - self._began) * 1000)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -82,7 +90,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status, self._answered = message["status"], monotonic()
             self._add_headers(MutableHeaders(scope=message))
         await self._send(message)
         self._finished = message["type"] == "http.response.body" and not message.get("more_body")
@@ -98,7 +106,14 @@ class _Exchange:
         if problem_of(error) is INTERNAL or self._status:
             _LOGGER.error("%s: failed", self._request_id, exc_info=error)
         if not self._status:
+            self._code = problem_of(error).code
             await answer(error)(self._scope, self.receive, self.send)
+
+    def _count(self) -> None:
+        if self._house:
+            seconds = self._answered - self._began
+            ended = Ended(self._status, self._code, self._finished, seconds)
+            self._house.traffic.end(self._scope.get("endpoint"), self._scope["method"], ended)
 
     def _log(self, milliseconds: float) -> None:
         path = self._scope["path"].encode("ascii", "backslashreplace").decode()[:PATH_LOGGED]

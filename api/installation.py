@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,20 @@ from anyio import CapacityLimiter
 from api.access.authenticate import Doorkeeper
 from api.access.lockout import Lockout
 from api.access.tokens import Tokens
+from api.health import Health
+from api.metrics.page import Numbers
+from api.metrics.processes import Working
+from api.metrics.traffic import Traffic
 from api.parts import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from starlette.routing import Route
 
     from api.access.people import People
     from api.access.side_log import SideLog
+    from api.requests import Call
     from api.settings import Settings
     from domain.ledger import Ledger
     from exporter.results import Results
@@ -43,6 +50,9 @@ DOWNLOAD_THREADS = 16
 """Files that are opened and chunks that are read at once: where the store hangs, these wait alone.
 A download holds no thread while it is sent."""
 
+PROBE_THREADS = 4
+"""Those who ask how the service is, at once: each waits some seconds at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -57,6 +67,9 @@ class Installation:
     doorkeeper: Doorkeeper
     lockout: Lockout
     side_log: SideLog
+    traffic: Traffic
+    health: Health
+    numbers: Numbers
     results: Results
     listing: Listing | None
     requests: CapacityLimiter
@@ -64,16 +77,25 @@ class Installation:
     logins: CapacityLimiter
     sources: CapacityLimiter
     downloads: CapacityLimiter
+    probing: CapacityLimiter
 
 
 @contextmanager
-def open_installation(settings: Settings) -> Iterator[Installation]:
-    """Opens the stores, and closes them at the end.
+def open_installation(
+    settings: Settings, calls: Iterable[Call], routes: Iterable[Route]
+) -> Iterator[Installation]:
+    """Opens the stores, and closes them at the end. Requests of these calls are counted by route.
 
     Raises:
         CannotOpen, CannotUnseal, SettingsError, Unusable: a store cannot be used.
     """
-    with Parts(settings) as parts:
+    with (
+        Parts(settings) as parts,
+        closing(Working(settings, "api")) as working,
+        closing(Traffic(settings, calls, routes)) as traffic,
+    ):
+        parts.journal.appending = working.appending
+        health = Health(settings, parts.queries, parts.results)
         tokens = Tokens(settings.secret_key(), settings.domain)
         yield Installation(
             settings=settings,
@@ -85,6 +107,9 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,
+            traffic=traffic,
+            health=health,
+            numbers=Numbers(settings, parts.follower, parts.journal, traffic, health.results),
             results=parts.results,
             listing=parts.listing,
             requests=CapacityLimiter(REQUEST_THREADS[parts.log.kind]),
@@ -92,4 +117,5 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             logins=CapacityLimiter(LOGIN_THREADS),
             sources=CapacityLimiter(SOURCE_THREADS),
             downloads=CapacityLimiter(DOWNLOAD_THREADS),
+            probing=CapacityLimiter(PROBE_THREADS),
         )

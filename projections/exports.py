@@ -58,6 +58,7 @@ def created(event: Task.Created, changes: Changes) -> None:
             "held": 0,
             "lease": 0.0,
             "wait": 0.0,
+            "claimed_at": None,
             "version": event.originator_version,
             "file": None,
         },
@@ -69,11 +70,13 @@ def created(event: Task.Created, changes: Changes) -> None:
 @on(Task.Progressed)
 def progressed(event: Task.Progressed, changes: Changes) -> None:
     """How far an attempt is; a new attempt is the owner's turn."""
-    task, held = _task(event, changes), int(not event.released)
+    task, held, at = _task(event, changes), int(not event.released), text(event.timestamp)
+    claimed_at = task["claimed_at"]
     if held != task["held"]:
         _count(changes, _owner(task), running=held - task["held"])
     if event.attempt > task["attempt"]:
         changes.alter("quotas", _quota(changes, _owner(task)), served=changes.position)
+        claimed_at = at
     changes.alter(
         "tasks",
         task,
@@ -86,6 +89,7 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
         held=held,
         lease=float(event.lease),
         wait=float(event.wait),
+        claimed_at=claimed_at,
     )
 
 

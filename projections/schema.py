@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION = 4
+VERSION = 5
 
 
 WAITING = "unfinished > running"
@@ -51,6 +51,7 @@ TABLES: dict[str, Table] = {
             "held": int,
             "lease": float,
             "wait": float,
+            "claimed_at": str,
             "version": int,
             "file": str,
         },
@@ -118,6 +119,7 @@ TABLES: dict[str, Table] = {
         {"access_key": str, "user_id": str, "temporary": int, "expires": str},
         (("user_id",),),
     ),
+    "measures": Table(("measure", "of"), {"measure": str, "of": str, "count": int, "amount": int}),
     "quarantine": Table(("stream",), {"stream": str, "position": int, "topic": str, "error": str}),
     "moments": Table(("count",), {"count": int, "position": int, "latest": str}),
     "position": Table(

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from math import inf
 from secrets import token_hex
 from threading import Event, Thread
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn import Config
 
+from api.metrics.processes import Working
 from api.parts import Parts
 from domain.fact import Caller
 from domain.refusals import Refusal
@@ -118,7 +119,8 @@ def serve_app(
 def export(settings: Settings) -> None:
     """Makes files; a running one is handed back at the end."""
     stop = _stop_event(settings)
-    with Parts(settings) as parts:
+    with Parts(settings) as parts, closing(Working(settings, "exporter")) as working:
+        parts.journal.appending = working.appending
         _tell_ready()
         parts.exporter().run(stop)
 
@@ -128,7 +130,8 @@ def keep(settings: Settings) -> None:
     files, sums up refusals.
     """
     stop = _stop_event(settings)
-    with Parts(settings) as parts:
+    with Parts(settings) as parts, closing(Working(settings, "keeper")) as working:
+        parts.journal.appending = working.appending
         sweeper, auditor, clock = parts.sweeper(), parts.auditor(), parts.journal.clock
         _tell_ready()
         next_sweep = next_count = monotonic()
