@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from api.console import table
 from api.envelope import Envelope
 from api.installation import open_installation
 from api.routes import CALLS, no_such_api, routes
@@ -15,21 +16,28 @@ from api.routes import CALLS, no_such_api, routes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.types import Receive, Scope, Send
+
     from api.settings import Settings
 
 
 def create_app(settings: Settings) -> Starlette:
     """The API as an ASGI application; nothing is opened before its lifespan begins."""
 
-    table = routes()
+    all_routes = [*table.routes(), *routes()]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        with open_installation(settings, CALLS, table) as house:
+        with open_installation(settings, (*table.PAGES, *CALLS), all_routes) as house:
             yield {"house": house}
 
-    app = Starlette(routes=table, middleware=[Middleware(Envelope)], lifespan=lifespan)
+    app = Starlette(routes=all_routes, middleware=[Middleware(Envelope)], lifespan=lifespan)
     # The official SDK takes a redirect for an empty answer.
     app.router.redirect_slashes = False
-    app.router.default = no_such_api
+    app.router.default = _nothing
     return app
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    nothing = table.no_such_page if table.is_browser(scope) else no_such_api
+    await nothing(scope, receive, send)

@@ -21,23 +21,19 @@ HTML = "text/html; charset=utf-8"
 
 
 def pages(calls: Iterable[Call]) -> tuple[Call, ...]:
-    """The document of these calls, the same for people, and the front page."""
+    """The document of these calls, and the same for people."""
     described = document(calls)
-    html = {"/docs": _docs(described), "/": _front(described)}
+    html = _docs(described)
 
     def openapi_json(_: Asked) -> Response:
         return as_json(described)
 
     def docs(_: Asked) -> Response:
-        return Response(html["/docs"], media_type=HTML)
-
-    def front(_: Asked) -> Response:
-        return Response(html["/"], media_type=HTML)
+        return Response(html, media_type=HTML)
 
     return (
         _page("/openapi.json", "OpenApi", "This API as an OpenAPI 3.1 document", openapi_json),
         _page("/docs", "Docs", "This API for people", docs, HTML),
-        _page("/", "Front", "What this is", front, HTML),
     )
 
 
@@ -59,19 +55,6 @@ def _whole(title: str, body: str) -> str:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     head += f"<title>{title}</title>"
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{body}</body></html>\n'
-
-
-def _front(described: dict[str, Any]) -> str:
-    info = described["info"]
-    return _whole(
-        "export-tasks",
-        f"<main><h1>export-tasks {escape(info['version'])}</h1>"
-        f"<p>{escape(info['summary'])} Batch tasks' results as spreadsheets, for programs written "
-        "for IoTDA's application side.</p>"
-        '<ul><li><a href="/docs">The API, for people</a></li>'
-        '<li><a href="/openapi.json">The API as an OpenAPI document</a></li>'
-        '<li><a href="/readyz">Is the service ready?</a></li></ul></main>',
-    )
 
 
 def _docs(described: dict[str, Any]) -> str:

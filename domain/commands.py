@@ -32,13 +32,17 @@ def check(field: str, holds: bool, rule: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    """Export something under a new task. `app_id` is what the client sent, kept and echoed."""
+    """Export something under a new task. `app_id` is what the client sent, kept and echoed.
+
+    `retries` is the failed task in whose stead it is asked for, if it is.
+    """
 
     owner: OwnerId
     conditions: ExportConditions
     app_id: str | None
     instance_id: str | None
     caller: Caller
+    retries: str | None = None
 
     def __post_init__(self) -> None:
         kinds = self.conditions
@@ -58,6 +62,14 @@ class DeleteTask:
     """Remove a task, whatever its state (contract, section 2.6)."""
 
     owner: OwnerId
+    task_id: str
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTask:
+    """Export again what a failed task, which stays as it is, was to."""
+
     task_id: str
     caller: Caller
 

@@ -50,6 +50,10 @@ class Fact(AggregateEvent):
     """Something that happened, by whom and in which request. Stored; names are for ever."""
 
     TOPIC: ClassVar[str]
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    """Fields that are stored only where there is something to say, so that the others stay as they
+    were before there was such a field."""
+
     by: str
     request_id: str
     key: str | None
@@ -60,6 +64,13 @@ class Fact(AggregateEvent):
         super().__init_subclass__()
         if "TOPIC" in cls.__dict__:
             register_topic(cls.TOPIC, cls)
+
+    def __post_init__(self) -> None:
+        """Leaves out what is optional and says nothing: its class knows that it is None."""
+        super().__post_init__()
+        for name in self.OPTIONAL:
+            if getattr(self, name) is None:
+                del self.__dict__[name]
 
     def apply(self, aggregate: Any) -> None:
         """Hands the fact to the evolution its topic names (`task.completed`: `_completed`)."""

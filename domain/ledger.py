@@ -10,7 +10,7 @@ from domain.fact import Caller
 from domain.limits import LIMITS_STREAM, Limits
 from domain.log import LOG_STREAM, Log
 from domain.owner import Owner, owner_stream
-from domain.refusals import ClaimLost, NoSuchTask, TooSlow
+from domain.refusals import ClaimLost, NoSuchTask, OwnerClosed, TooSlow
 from domain.task import Task, task_stream
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DeleteTask,
         GrantDownload,
         Progress,
+        RetryTask,
         SetLimits,
     )
     from domain.conditions import OwnerId
@@ -59,6 +60,8 @@ class Ledger:
         def decide(now: datetime) -> tuple[list[Aggregate], Task]:
             limits = self.limits()
             owner = self._owner(command.owner)
+            if command.retries and (under_way := self._retry_of(command.retries, owner)):
+                return [], under_way
             task_id = owner.next_task_id(now, self.journal.chance)
             evicted = owner.admit(
                 command.owner, task_id, limits, self._is_unfinished, command.caller, now
@@ -71,6 +74,21 @@ class Ledger:
             return [*gone, owner, task], task
 
         return self.journal.record(decide, command.owner)
+
+    def retry(self, command: RetryTask) -> Task:
+        """Admits a new task in a failed one's stead; repeated, it is the same until it has ended.
+
+        Raises:
+            NoSuchTask: never was.
+            NotFailed: it did not fail, or was removed.
+            UnfinishedLimitReached, OwnerClosed: as `create`.
+        """
+        task = self._task(command.task_id)
+        if not task.version:
+            raise NoSuchTask
+        if self._owner(task.owner).closed:
+            raise OwnerClosed
+        return self.create(task.again(command.caller))
 
     def delete(self, command: DeleteTask) -> None:
         """Removes a task in any state; a repeated delete is no refusal (contract, section 2.6).
@@ -260,6 +278,11 @@ class Ledger:
     def _standing(self, task_id: str) -> Task:
         """Whether the task is unfinished, or gone: its last fact tells, however long its story."""
         return self.journal.salvage(Task, task_stream(task_id), latest=True)
+
+    def _retry_of(self, task_id: str, owner: Owner) -> Task | None:
+        """The unfinished task that retries this one already."""
+        holders = map(self._task, owner.holders)
+        return next((each for each in holders if each.retries == task_id and each.unfinished), None)
 
     def _is_unfinished(self, task_id: str) -> bool:
         return self._standing(task_id).unfinished

@@ -8,6 +8,7 @@ Refusal
 ├── DownloadTooSoon         the owner's last download is less than the interval ago
 ├── TooSlow                 the grant took so long to record that its time means nothing
 ├── OwnerClosed             the user was removed
+├── NotFailed               only a task that failed can be retried
 ├── TaskOver                nothing more can happen to the task in this way
 │   └── ClaimLost           another exporter holds the task now
 ├── AccessRefusal           a change to projects, apps, users or keys that cannot be made
@@ -77,6 +78,13 @@ class OwnerClosed(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The user has been removed.")
+
+
+class NotFailed(Refusal):
+    """A retry of a task that did not fail, or is gone; `status` says what it is instead."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"Only a failed export task can be retried: this one is {status}.")
 
 
 class TaskOver(Refusal):

@@ -35,6 +35,7 @@ EVENTS: tuple[type[Fact], ...] = (
     User.PasswordSet,
     User.KeyAdded,
     User.KeyRevoked,
+    User.OperatorSet,
     User.Removed,
     Refused.Counted,
     Owner.Admitted,

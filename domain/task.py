@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from domain.commands import Claim, Progress
+from domain.commands import Claim, CreateTask, Progress
 from domain.conditions import ExportConditions, File, OwnerId
 from domain.fact import Aggregate, stream_id, values_of
-from domain.refusals import ClaimLost, TaskOver
+from domain.refusals import ClaimLost, NotFailed, TaskOver
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from domain.commands import CompleteTask, CreateTask
+    from domain.commands import CompleteTask
     from domain.fact import Caller
 
 Status = Literal["Processing", "Success", "Failed"]
@@ -35,9 +35,10 @@ class Task(Aggregate):
         """Something that happened to the task."""
 
     class Created(Event):
-        """It was asked for and admitted."""
+        """It was asked for and admitted; where an operator retried a failed task, names that."""
 
         TOPIC: ClassVar[str] = "task.created"
+        OPTIONAL: ClassVar[tuple[str, ...]] = ("retries",)
         task_id: str
         project_id: str
         user_id: str
@@ -48,6 +49,7 @@ class Task(Aggregate):
         scope: str | None
         app_id: str | None
         instance_id: str | None
+        retries: str | None = field(default=None, kw_only=True)
 
     class Progressed(Event):
         """An attempt claimed it, went on, or handed it back.
@@ -113,6 +115,7 @@ class Task(Aggregate):
             task_id=task_id,
             app_id=command.app_id,
             instance_id=command.instance_id,
+            retries=command.retries,
             **command.owner._asdict(),
             **values_of(command.conditions),
         )
@@ -218,6 +221,20 @@ class Task(Aggregate):
             raise TaskOver("Evicted")
         self.record(self.Evicted, caller, now, reason=reason, by_task=by_task)
 
+    def again(self, caller: Caller) -> CreateTask:
+        """What to ask for so that it is exported again.
+
+        Raises:
+            NotFailed: it did not fail, or is gone.
+        """
+        if self.evicted is not None:
+            raise NotFailed("removed")
+        if self.failure is None:
+            raise NotFailed(self.status)
+        return CreateTask(
+            self.owner, self.conditions, self.app_id, self.instance_id, caller, self.task_id
+        )
+
     @property
     def unfinished(self) -> bool:
         """Does it hold one of its owner's slots?"""
@@ -285,6 +302,7 @@ class Task(Aggregate):
     percent = 1
     file: File | None = None
     failure: tuple[str, str] | None = None
+    retries: str | None = None
 
     def _created(self, event: Created) -> None:
         self.task_id, self.created_at = event.task_id, event.timestamp
@@ -298,6 +316,7 @@ class Task(Aggregate):
         )
         self.app_id = event.app_id
         self.instance_id = event.instance_id
+        self.retries = event.retries
 
     def _progressed(self, event: Progressed) -> None:
         self.attempt, self.exporter, self.lease = event.attempt, event.exporter, event.lease

@@ -58,6 +58,7 @@ def user_added(event: User.Added, changes: Changes) -> None:
         "user_id": event.user_id,
         "added_at": text(event.timestamp),
         "password_version": 0,
+        "operator": None,
         "projects": "[]",
         "keys": "[]",
     }
@@ -113,6 +114,13 @@ def key_revoked(event: User.KeyRevoked, changes: Changes) -> None:
     user = _row(changes, "users", event.user_id)
     changes.delete("keys", event.access_key)
     changes.put("users", _without(user, "keys", event.access_key))
+
+
+@on(User.OperatorSet)
+def operator_set(event: User.OperatorSet, changes: Changes) -> None:
+    """What a user may do to the whole installation."""
+    user = _row(changes, "users", event.user_id)
+    changes.put("users", {**user, "operator": event.role})
 
 
 @on(User.Removed)

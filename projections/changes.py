@@ -68,6 +68,13 @@ class Changes:
         self.rows[table, _KEYS[table](row)] = {**row, **columns}
         self._unchecked.append((table, columns))
 
+    def add(self, table: str, row: Row, **more: int) -> None:
+        """So much more in some columns, not of the key, of a row that `get` gave."""
+        row = row.copy()
+        for column, by in more.items():
+            row[column] += by
+        self.rows[table, _KEYS[table](row)] = row
+
     def delete(self, table: str, *key: Any) -> None:
         """No row with this key any more."""
         self.rows[table, key] = None

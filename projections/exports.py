@@ -9,6 +9,7 @@ from domain.conditions import ExportConditions, File, OwnerId, Results
 from domain.downloads import Downloads
 from domain.fact import values_of
 from domain.task import Task, file_of, task_stream
+from projections import activity
 from projections.registry import on, text
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from projections.changes import Changes, Row
 
+_COUNTED = {"Processing": "processing", "Success": "success", "Failed": "failure"}
 _AS_THEY_ARE = [name for name in File.__slots__ if name != "complete"]
 
 
@@ -30,6 +32,7 @@ def created(event: Task.Created, changes: Changes) -> None:
         event.app_type,
         event.scope,
     )
+    at = text(event.timestamp)
     changes.put(
         "tasks",
         {
@@ -49,7 +52,7 @@ def created(event: Task.Created, changes: Changes) -> None:
             "rows": 0,
             "total": None,
             "progress": 1,
-            "created_at": text(event.timestamp),
+            "created_at": at,
             "ended_at": None,
             "error_code": None,
             "error_msg": None,
@@ -58,13 +61,16 @@ def created(event: Task.Created, changes: Changes) -> None:
             "held": 0,
             "lease": 0.0,
             "wait": 0.0,
+            "reason": None,
             "claimed_at": None,
+            "heard_at": at,
             "version": event.originator_version,
             "file": None,
         },
     )
     _count(changes, owner, kept=1, unfinished=1)
     _queue(changes, owner)
+    activity.note(changes, at, created=1, processing=1)
 
 
 @on(Task.Progressed)
@@ -74,6 +80,7 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
     claimed_at = task["claimed_at"]
     if held != task["held"]:
         _count(changes, _owner(task), running=held - task["held"])
+        activity.note(changes, at, running=held - task["held"])
     if event.attempt > task["attempt"]:
         changes.alter("quotas", _quota(changes, _owner(task)), served=changes.position)
         claimed_at = at
@@ -89,15 +96,19 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
         held=held,
         lease=float(event.lease),
         wait=float(event.wait),
+        reason=event.reason,
         claimed_at=claimed_at,
+        heard_at=at,
     )
 
 
 @on(Task.Completed)
 def completed(event: Task.Completed, changes: Changes) -> None:
     """A slot less, and a file: current, unless a newer task's is."""
-    task = _task(event, changes)
+    task, at = _task(event, changes), text(event.timestamp)
     _count(changes, _owner(task), unfinished=-1, running=-task["held"])
+    now = {"processing": -1, "running": -task["held"], "success": 1}
+    activity.note(changes, at, completed=1, rows=event.rows, **now)
     _change(
         changes,
         task,
@@ -107,7 +118,7 @@ def completed(event: Task.Completed, changes: Changes) -> None:
         total=event.total,
         progress=100,
         held=0,
-        ended_at=text(event.timestamp),
+        ended_at=at,
         file=event.file,
     )
     file = file_of(task["task_id"], event)
@@ -125,15 +136,18 @@ def completed(event: Task.Completed, changes: Changes) -> None:
 @on(Task.Failed)
 def failed(event: Task.Failed, changes: Changes) -> None:
     """A slot less, and why."""
-    task = _task(event, changes)
+    task, at = _task(event, changes), text(event.timestamp)
     _count(changes, _owner(task), unfinished=-1, running=-task["held"])
+    now = {"processing": -1, "running": -task["held"], "failure": 1}
+    activity.note(changes, at, failed=1, **now)
+    activity.failure(changes, at, event.code, task["task_id"])
     _change(
         changes,
         task,
         event,
         status="Failed",
         held=0,
-        ended_at=text(event.timestamp),
+        ended_at=at,
         error_code=event.code,
         error_msg=event.message,
     )
@@ -145,6 +159,8 @@ def evicted(event: Task.Evicted, changes: Changes) -> None:
     task = _task(event, changes)
     unfinished = int(task["status"] == "Processing")
     _count(changes, _owner(task), kept=-1, unfinished=-unfinished, running=-task["held"])
+    now = {_COUNTED[task["status"]]: -1, "running": -task["held"]}
+    activity.note(changes, text(event.timestamp), removed=1, **now)
     changes.delete("tasks", task["stream"])
     if task["status"] != "Success":
         return
@@ -160,8 +176,9 @@ def evicted(event: Task.Evicted, changes: Changes) -> None:
 @on(Downloads.Granted)
 def granted(event: Downloads.Granted, changes: Changes) -> None:
     """When the owner last got a download."""
-    quota = _quota(changes, OwnerId(event.project_id, event.user_id))
-    changes.alter("quotas", quota, last_download=text(event.timestamp))
+    quota, at = _quota(changes, OwnerId(event.project_id, event.user_id)), text(event.timestamp)
+    changes.alter("quotas", quota, last_download=at)
+    activity.note(changes, at, downloads=1)
 
 
 def _task(event: Task.Event, changes: Changes) -> Row:
@@ -189,7 +206,7 @@ def _quota(changes: Changes, owner: OwnerId) -> Row:
 
 def _count(changes: Changes, owner: OwnerId, **more: int) -> None:
     quota = _quota(changes, owner)
-    changes.alter("quotas", quota, **{name: quota[name] + by for name, by in more.items()})
+    changes.add("quotas", quota, **more)
 
 
 def _queue(changes: Changes, owner: OwnerId) -> None:

@@ -106,6 +106,6 @@ def _took(changes: Changes, what: str, since: str | None, until: datetime) -> No
 def _count(changes: Changes, what: str, of: str = "", *, amount: int = 0) -> None:
     row = changes.get("measures", what, of)
     if row is None:
-        row = {"measure": what, "of": of, "count": 0, "amount": 0}
-    new = {**row, "count": row["count"] + 1, "amount": row["amount"] + amount}
-    changes.put("measures", new)
+        changes.put("measures", {"measure": what, "of": of, "count": 1, "amount": amount})
+    else:
+        changes.add("measures", row, count=1, amount=amount)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.task import task_stream
 from projections.rows import (
+    Activity,
     AppRow,
     FileRow,
     KeyRow,
@@ -21,7 +22,7 @@ from projections.rows import (
     all_of,
     columns_of,
 )
-from projections.schema import WAITING
+from projections.schema import UNFINISHED, WAITING
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +38,7 @@ LINE_PAGE = 100
 
 # Owners in turn: whose exports the fewest exporters work on, then who was served least lately.
 # (CROSS: SQLite goes through the owners first, in the order of the index, as far as is asked.)
-_LINE = """
+LINE = """
     SELECT {columns} FROM quotas CROSS JOIN tasks USING (project_id, user_id)
     WHERE {waiting} AND status = 'Processing' AND NOT held
     ORDER BY running, served, task_id LIMIT ? OFFSET ?
@@ -50,7 +51,7 @@ _OWN_BEFORE = """
     SELECT count(*) FROM tasks WHERE project_id = ? AND user_id = ? AND task_id < ?
     AND status = 'Processing' AND NOT held
 """
-_WAITING = "SELECT coalesce(sum(unfinished - running), 0) FROM quotas WHERE {waiting}"
+_HELD = f"SELECT {columns_of(TaskRow)} FROM tasks WHERE {UNFINISHED} AND held = 1"  # noqa: S608
 
 
 class Queries:
@@ -108,7 +109,9 @@ class Queries:
 
         Read as they are asked for, so that the first cost little, however long the line.
         """
-        yield from self._all(TaskRow, "tasks", status="Processing", held=1)
+        with self.follower.caught_up() as database:
+            held = all_of(TaskRow, _ask(database, _HELD))
+        yield from held
         offset, page = 0, self._line(0)
         while page:
             yield from page
@@ -116,13 +119,17 @@ class Queries:
             page = self._line(offset) if len(page) == LINE_PAGE else []
 
     def _line(self, offset: int) -> list[TaskRow]:
-        query = _LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
+        query = LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
         with self.follower.caught_up() as database:
             return all_of(TaskRow, _ask(database, query, [LINE_PAGE, offset]))
 
     def waiting(self) -> int:
         """How many unfinished tasks no exporter works on."""
-        return self._number(_WAITING)
+        return self.activity().waiting
+
+    def activity(self) -> Activity:
+        """How many kept tasks there are, by what they are at."""
+        return self._one(Activity, "activity") or Activity()
 
     def queue_position(self, task: TaskRow) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
@@ -206,14 +213,6 @@ class Queries:
         """Streams with an event that could not be applied: which, at what position, and why."""
         with self.follower.caught_up() as database:
             return [dict(row) for row in database.execute("SELECT * FROM quarantine")]
-
-    def statuses(self) -> dict[str, int]:
-        """How many kept tasks there are of each status."""
-        with self.follower.caught_up() as database:
-            return dict(
-                tuple(row)
-                for row in database.execute("SELECT status, count(*) FROM tasks GROUP BY status")
-            )
 
     def _known(self, kind: type[R], table: str, **key: str) -> R | None:
         """What every request asks for, and seldom changes: not found anew where nothing did."""

@@ -43,7 +43,10 @@ class ListedTask(Found, frozen=True):
 
 
 class TaskRow(ListedTask, frozen=True):
-    """All of a task that is kept. `conditions` is their digest; `version` that of its stream."""
+    """All of a task that is kept. `conditions` is their digest; `version` that of its stream.
+
+    `heard_at` is when it was created, or its exporter last said something.
+    """
 
     project_id: str
     user_id: str
@@ -55,6 +58,7 @@ class TaskRow(ListedTask, frozen=True):
     held: bool
     lease: float
     wait: float
+    heard_at: datetime
     version: int
 
     @property
@@ -76,6 +80,68 @@ class QuotaRow(Found, frozen=True):
     running: int
     served: int
     last_download: datetime | None
+
+
+class Seen(Found, frozen=True):
+    """What an hour (`2026-11-24T12`, UTC) saw; `rows` are those of completed workbooks."""
+
+    hour: str
+    created: int = 0
+    completed: int = 0
+    failed: int = 0
+    removed: int = 0
+    downloads: int = 0
+    rows: int = 0
+
+
+class Activity(Found, frozen=True):
+    """Kept tasks by status; of those that are processed, exporters work on the `running`."""
+
+    processing: int = 0
+    success: int = 0
+    failure: int = 0
+    running: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many unfinished tasks no exporter works on."""
+        return self.processing - self.running
+
+
+class Failures(Found, frozen=True):
+    """How many tasks failed on a day (`2026-11-24`, UTC) for one reason, and the last of them."""
+
+    day: str
+    code: str
+    tasks: int
+    latest: str
+
+
+class UnderWay(Found, frozen=True):
+    """An unfinished task, for operators: how far it is, and since when its exporter is at it.
+
+    `wait` seconds and `reason` are the last hand-back's, which was then `heard_at`.
+    """
+
+    task_id: str
+    project_id: str
+    user_id: str
+    created_at: datetime
+    rows: int
+    total: int | None
+    progress: int
+    attempt: int
+    exporter: str | None
+    lease: float
+    claimed_at: datetime | None
+    heard_at: datetime
+    wait: float
+    reason: str | None
+
+    @property
+    def owner(self) -> OwnerId:
+        """Whose task it is."""
+        return OwnerId(self.project_id, self.user_id)
 
 
 class FileRow(Found, frozen=True):
@@ -131,11 +197,15 @@ class KeyRow(Found, frozen=True):
 
 
 class UserRow(Found, frozen=True):
-    """A user that has not been removed; `password_version` grows with every change of it."""
+    """A user that has not been removed; `password_version` grows with every change of it.
+
+    `operator` is what it may do to the whole installation: `view`, `operate`, or (None) nothing.
+    """
 
     user_id: str
     added_at: datetime
     password_version: int
+    operator: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,17 @@ VERSION = 5
 WAITING = "unfinished > running"
 """Of an owner who has a task that no exporter works on. In the index's words, or it is not used."""
 
+UNFINISHED = "status = 'Processing'"
+FAILED = "status = 'Failed'"
+"""Of tasks; in the words of their indexes, too."""
+
+PARTIAL = {
+    "line": ("quotas (running, served, unfinished)", WAITING),
+    "unfinished": ("tasks (held, task_id)", UNFINISHED),
+    "failed": ("tasks (task_id)", FAILED),
+}
+"""Indexes of some rows: their columns, and of which."""
+
 
 class Table(NamedTuple):
     """A table's key, its columns with their types, and its indexes."""
@@ -21,6 +32,16 @@ class Table(NamedTuple):
     columns: dict[str, type]
     indexes: tuple[tuple[str, ...], ...] = ()
 
+
+_HOUR: dict[str, type] = {
+    "hour": str,
+    "created": int,
+    "completed": int,
+    "failed": int,
+    "removed": int,
+    "downloads": int,
+    "rows": int,
+}
 
 TABLES: dict[str, Table] = {
     "tasks": Table(
@@ -51,11 +72,13 @@ TABLES: dict[str, Table] = {
             "held": int,
             "lease": float,
             "wait": float,
+            "reason": str,
             "claimed_at": str,
+            "heard_at": str,
             "version": int,
             "file": str,
         },
-        (("project_id", "user_id", "task_id"), ("status", "held")),
+        (("project_id", "user_id", "task_id"), ("task_id",)),
     ),
     "quotas": Table(
         ("project_id", "user_id"),
@@ -105,6 +128,7 @@ TABLES: dict[str, Table] = {
             "user_id": str,
             "added_at": str,
             "password_version": int,
+            "operator": str,
             "projects": str,
             "keys": str,
         },
@@ -118,6 +142,14 @@ TABLES: dict[str, Table] = {
         ("access_key",),
         {"access_key": str, "user_id": str, "temporary": int, "expires": str},
         (("user_id",),),
+    ),
+    "activity": Table(
+        ("id",),
+        {"id": int, "processing": int, "success": int, "failure": int, "running": int, **_HOUR},
+    ),
+    "hours": Table(("slot",), {"slot": str, **_HOUR}),
+    "failures": Table(
+        ("slot", "code"), {"slot": str, "code": str, "day": str, "tasks": int, "latest": str}
     ),
     "measures": Table(("measure", "of"), {"measure": str, "of": str, "count": int, "amount": int}),
     "quarantine": Table(("stream",), {"stream": str, "position": int, "topic": str, "error": str}),
@@ -153,10 +185,9 @@ def create_indexes(database: Database) -> None:
     for name, table in TABLES.items():
         for index in table.indexes:
             database.table(name).create_index(index, if_not_exists=True)
-    line = (
-        f"CREATE INDEX IF NOT EXISTS line ON quotas (running, served, unfinished) WHERE {WAITING}"
-    )
-    database.conn.execute(line)
+    for name, (columns, where) in PARTIAL.items():
+        statement = f"CREATE INDEX IF NOT EXISTS {name} ON {columns} WHERE {where}"
+        database.conn.execute(statement)
 
 
 def _key(table: Table) -> Any:

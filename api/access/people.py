@@ -45,11 +45,15 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user with its name (None: the vault does not know it) and what it may do where."""
+    """A user with its name (None: the vault does not know it) and what it may do where.
+
+    `operator` is what it may do to the whole installation: `view`, `operate`, or (None) nothing.
+    """
 
     user_id: str
     name: str | None
     added_at: datetime
+    operator: str | None
     memberships: list[MemberRow]
 
 
@@ -83,8 +87,11 @@ class People:
         policy: str | None,
         password: str | None,
         caller: Caller,
+        user_id: str | None = None,
     ) -> Credentials:
         """Adds a user with rights in a project, a first key and perhaps a password.
+
+        An id is drawn, unless one is given that nobody has had yet.
 
         Everything is decided by one append to the log, after the vault is filled. A crash before
         it leaves a name whose id is no user's: the next `add_user` uses that id up, so that a
@@ -92,13 +99,13 @@ class People:
         after it leaves a complete user whose key nobody has seen: add another.
 
         Raises:
-            AlreadyThere: the name is a user's.
+            AlreadyThere: the name, or the id, is a user's.
             NotThere: the project does not exist.
             Invalid: a field breaks its rule.
         """
         rules.check_name(name)
         hashed = None if password is None else hash_password(password)
-        user_id = token_hex(16)
+        user_id = user_id or token_hex(16)
         self._claim_name(user_id, name, caller)
         try:
             if hashed is not None:
@@ -141,6 +148,14 @@ class People:
             NotThere: the user does not belong to the project.
         """
         self.register.withdraw(self.membership(name, project_id).user_id, project_id, caller)
+
+    def set_operator(self, name: str, role: str | None, caller: Caller) -> None:
+        """Makes a user an operator of the whole installation in a role; None: of nothing.
+
+        Raises:
+            Invalid: there is no such role.
+        """
+        self.register.set_operator(self.user_id_of(name), role, caller)
 
     def set_password(self, name: str, password: str, caller: Caller) -> None:
         """Gives a user another password; tokens issued for the earlier one are void.
@@ -206,6 +221,7 @@ class People:
                 user.user_id,
                 names.get(user.user_id),
                 user.added_at,
+                user.operator,
                 self.queries.memberships(user_id=user.user_id),
             )
             for user in self.queries.users()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from api.metrics.layout import Sample, Spread
 from api.problems import PROBLEMS
 from exporter.failures import INTERNAL
 from projections.follower import BehindLog, reading
-from projections.gauges import Gauges
+from projections.measured import Measured
 from projections.measures import BUCKETS, ENDED
 from projections.moments import time_of
+from projections.overview import Overview
 from projections.position import news_since
+from projections.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from projections.follower import Follower
 
@@ -35,9 +37,11 @@ def samples_of_log(follower: Follower, now: Callable[[], datetime]) -> list[Samp
     """
     samples = list(_lag(follower, now))
     try:
-        with follower.caught_up(BEHIND_SECONDS) as database:
-            gauges = Gauges.read(database)
-            samples += [*_now(gauges, now), *_since_ever(gauges), *_took(gauges)]
+        with follower.caught_up(BEHIND_SECONDS):
+            pass
+        with follower.once(), follower.caught_up() as database:
+            measured = Measured.read(database)
+            samples += [*_now(follower, measured, now), *_since_ever(measured), *_took(measured)]
     except BehindLog:
         pass
     return samples
@@ -55,40 +59,41 @@ def _lag(follower: Follower, now: Callable[[], datetime]) -> Iterator[Sample]:
     yield Sample("projection_lag_seconds", (), max(0.0, behind))
 
 
-def _now(gauges: Gauges, now: Callable[[], datetime]) -> Iterator[Sample]:
-    for status, count in gauges.statuses.items():
-        yield Sample("tasks", (status,), count)
-    since = gauges.waiting_since
-    age = (now() - datetime.fromisoformat(since)).total_seconds() if since else 0.0
-    yield Sample("queue_depth", (), gauges.waiting)
+def _now(follower: Follower, measured: Measured, now: Callable[[], datetime]) -> Iterator[Sample]:
+    activity, oldest = Queries(follower).activity(), Overview(follower).oldest()
+    yield Sample("tasks", ("Processing",), activity.processing)
+    yield Sample("tasks", ("Success",), activity.success)
+    yield Sample("tasks", ("Failed",), activity.failure)
+    age = (now() - oldest.created_at).total_seconds() if oldest else 0.0
+    yield Sample("queue_depth", (), activity.waiting)
     yield Sample("queue_oldest_age_seconds", (), max(0.0, age))
-    yield Sample("claims_held", (), gauges.held)
-    yield Sample("quarantined_streams", (), gauges.frozen)
-    yield Sample("quarantined_owners", (), gauges.frozen_owners)
+    yield Sample("claims_held", (), activity.running)
+    yield Sample("quarantined_streams", (), measured.frozen)
+    yield Sample("quarantined_owners", (), measured.frozen_owners)
 
 
-def _since_ever(gauges: Gauges) -> Iterator[Sample]:
-    yield Sample("tasks_created_total", (), gauges.count("created"))
-    yield Sample("claims_total", (), gauges.count("claims"))
-    yield Sample("rows_written_total", (), gauges.amount("rows"))
-    yield Sample("written_bytes_total", (), gauges.amount("bytes"))
-    yield Sample("downloads_granted_total", (), gauges.count("granted"))
-    yield from _by(gauges, "tasks_failed_total", "failed", CODES)
-    yield from _by(gauges, "tasks_removed_total", "removed", REASONS)
-    yield from _by(gauges, "claims_ended_total", "ended", ENDED)
+def _since_ever(measured: Measured) -> Iterator[Sample]:
+    yield Sample("tasks_created_total", (), measured.count("created"))
+    yield Sample("claims_total", (), measured.count("claims"))
+    yield Sample("rows_written_total", (), measured.amount("rows"))
+    yield Sample("written_bytes_total", (), measured.amount("bytes"))
+    yield Sample("downloads_granted_total", (), measured.count("granted"))
+    yield from _by(measured, "tasks_failed_total", "failed", CODES)
+    yield from _by(measured, "tasks_removed_total", "removed", REASONS)
+    yield from _by(measured, "claims_ended_total", "ended", ENDED)
 
 
-def _by(gauges: Gauges, metric: str, measure: str, known: tuple[str, ...]) -> Iterator[Sample]:
+def _by(measured: Measured, metric: str, measure: str, known: tuple[str, ...]) -> Iterator[Sample]:
     """What a log of ours holds is known; whatever else it holds is counted together."""
     for of in known:
-        yield Sample(metric, (of,), gauges.count(measure, of))
-    others = [of for what, of in gauges.measures if what == measure and of not in known]
+        yield Sample(metric, (of,), measured.count(measure, of))
+    others = [of for what, of in measured.measures if what == measure and of not in known]
     if others:
-        yield Sample(metric, (OTHER,), sum(gauges.count(measure, of) for of in others))
+        yield Sample(metric, (OTHER,), sum(measured.count(measure, of) for of in others))
 
 
-def _took(gauges: Gauges) -> Iterator[Sample]:
+def _took(measured: Measured) -> Iterator[Sample]:
     for measure in ("wait", "run", "total"):
-        counts = [gauges.count(measure, bucket) for bucket in BUCKETS]
-        seconds = sum(gauges.amount(measure, bucket) for bucket in BUCKETS) / 1000
+        counts = [measured.count(measure, bucket) for bucket in BUCKETS]
+        seconds = sum(measured.amount(measure, bucket) for bucket in BUCKETS) / 1000
         yield Sample(f"task_{measure}_seconds", (), Spread(counts, seconds))

@@ -116,7 +116,7 @@ class Traffic:
 
     def __init__(self, settings: Settings, calls: Iterable[Call], routes: Iterable[Route]) -> None:
         self.layout = TrafficLayout(calls)
-        self._paths = {route.endpoint: route.path for route in routes}
+        self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
         self._folder = cells_folder(settings)
         self._cells = Cells.claim(self._folder, _KIND, self.layout.keys)
         self._cells.numbers[self.layout.in_flight] = 0

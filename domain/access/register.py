@@ -193,6 +193,15 @@ class Register:
         """Takes an access key from a user. Raises NotThere: no such user, or no such key of it."""
         self._change_user(user_id, lambda user, now: user.revoke_key(access_key, caller, now))
 
+    def set_operator(self, user_id: str, role: str | None, caller: Caller) -> None:
+        """Makes a user an operator of the whole installation in this role; None: of nothing.
+
+        Raises:
+            NotThere: there is no such user.
+        """
+        rules.check_role(role)
+        self._change_user(user_id, lambda user, now: user.set_operator(role, caller, now))
+
     def remove_user(self, user_id: str, caller: Caller) -> list[str]:
         """Removes a user, and says which projects it ever belonged to; the same when repeated.
 

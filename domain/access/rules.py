@@ -16,6 +16,8 @@ ENTERPRISE_PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 USER_ID = re.compile(r"[0-9a-f]{32}")
 ACCESS_KEY = re.compile(r"[A-Z0-9]{20}")
 NAME_LENGTH = 64
+VIEW, OPERATE = "view", "operate"
+"""What an operator may do: look at everything; delete and retry tasks too."""
 
 _SPELLED = "letters, digits, underscores or hyphens"
 
@@ -58,6 +60,11 @@ def check_policy(policy: str | None) -> None:
     """Contract, section 4. Raises Invalid."""
     if policy is not None:
         Policy.read(policy)
+
+
+def check_role(role: str | None) -> None:
+    """Of operators. Raises Invalid."""
+    check("role", role in (VIEW, OPERATE, None), f"must be '{VIEW}' or '{OPERATE}', or none")
 
 
 def check_expiry(temporary: bool, expires: datetime | None) -> None:

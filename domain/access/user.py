@@ -67,6 +67,12 @@ class User(Aggregate):
         TOPIC: ClassVar[str] = "user.key_revoked"
         access_key: str
 
+    class OperatorSet(Event):
+        """What it may do to the whole installation: `view`, `operate` too, or (None) nothing."""
+
+        TOPIC: ClassVar[str] = "user.operator_set"
+        role: str | None
+
     class Removed(Event):
         """It is gone, with its rights and keys."""
 
@@ -129,6 +135,11 @@ class User(Aggregate):
             raise NotThere(f"The access key '{access_key}'")
         self._note(self.KeyRevoked, caller, now, access_key=access_key)
 
+    def set_operator(self, role: str | None, caller: Caller, now: datetime) -> None:
+        """Is an operator in this role from here on (None: is none); the same changes nothing."""
+        if role != self.operator:
+            self._note(self.OperatorSet, caller, now, role=role)
+
     def remove(self, caller: Caller, now: datetime) -> None:
         """Goes."""
         self._note(self.Removed, caller, now)
@@ -144,6 +155,7 @@ class User(Aggregate):
         self.rights: dict[str, tuple[bool, str | None]] = {}
         self.projects: set[str] = set()
         self.keys: set[str] = set()
+        self.operator: str | None = None
 
     def _added(self, event: Added) -> None:
         self.user_id, self.exists = event.user_id, True
@@ -164,7 +176,10 @@ class User(Aggregate):
     def _key_revoked(self, event: KeyRevoked) -> None:
         self.keys.discard(event.access_key)
 
+    def _operator_set(self, event: OperatorSet) -> None:
+        self.operator = event.role
+
     def _removed(self, event: Removed) -> None:
         del event
         self.exists = False
-        self.rights, self.keys = {}, set()
+        self.rights, self.keys, self.operator = {}, set(), None

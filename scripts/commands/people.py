@@ -11,6 +11,7 @@ import click
 from msgspec import structs
 
 from domain.access.policy import LENGTH
+from domain.access.rules import OPERATE, VIEW
 from domain.refusals import Invalid
 from scripts.commands.projects import project_option
 from scripts.options import DURATION
@@ -70,7 +71,7 @@ def list_users(as_json: bool) -> None:
     from api.parts import Parts
 
     with Parts() as parts:
-        columns = ("user_id", "name", "added_at", "projects")
+        columns = ("user_id", "name", "added_at", "operator", "projects")
         show_all(columns, map(_document, parts.people.list_users()), as_json)
 
 
@@ -174,6 +175,20 @@ def check_policy(
     context.exit(0 if judgement.allowed else 3)
 
 
+@user.command("operator", epilog=example("user operator ada operate", "user operator ada none"))
+@click.argument("name")
+@click.argument("role", type=click.Choice([VIEW, OPERATE, "none"]))
+def operator(name: str, role: str) -> None:
+    """Make a user an operator of the whole installation, whose pages are at /operator.
+
+    'view' shows everybody's tasks there; 'operate' deletes and retries them too; 'none' ends it.
+    """
+    from api.parts import Parts
+
+    with Parts() as parts:
+        parts.people.set_operator(name, None if role == "none" else role, parts.operator())
+
+
 @user.command("password", epilog=example("user password ada"))
 @click.argument("name")
 @password_stdin
@@ -254,6 +269,7 @@ def _document(person: Person) -> dict[str, Any]:
         "user_id": person.user_id,
         "name": person.name,
         "added_at": person.added_at,
+        "operator": person.operator,
         "projects": {each.project_id: _right(each) for each in person.memberships},
     }
 

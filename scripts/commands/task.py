@@ -73,6 +73,22 @@ def delete_task(task_id: str) -> None:
         parts.ledger.delete(DeleteTask(found.owner, task_id, parts.operator()))
 
 
+@task.command("retry", epilog=example("task retry 019a3c5e7f00a1b2c3d4e5f6"))
+@click.argument("task_id")
+@as_json
+def retry_task(task_id: str, as_json: bool) -> None:
+    """Export again what a failed task was to, as a new task of the same owner.
+
+    The failed one stays as it is. Given again while the new one is unfinished, it names that one.
+    """
+    from api.parts import Parts
+    from domain.commands import RetryTask
+
+    with Parts() as parts:
+        made = parts.ledger.retry(RetryTask(task_id, parts.operator()))
+        show({"export_task_id": made.task_id, "retries": task_id}, as_json)
+
+
 def _absent(was: bool, task_id: str) -> str:
     if was:
         return f"The export task was removed; its history: export-tasks event list --task {task_id}"

@@ -6,13 +6,11 @@ import sqlite3
 from contextlib import closing
 from html.parser import HTMLParser
 
-import pytest
-
 from api.openapi import document
 from api.problems import PROBLEMS
 from api.routes import CALLS
 
-DESCRIBED = [call for call in CALLS if call.path not in ("/", "/docs", "/openapi.json")]
+DESCRIBED = [call for call in CALLS if call.path not in ("/docs", "/openapi.json")]
 
 
 def test_the_process_says_that_it_lives(service):
@@ -92,9 +90,7 @@ def test_the_document_holds_every_call_and_every_reference_leads_somewhere(servi
         for method, operation in methods.items()
     }
     assert set(operations) == {
-        (call.method, call.path)
-        for call in CALLS
-        if call.path not in ("/", "/docs", "/openapi.json")
+        (call.method, call.path) for call in CALLS if call.path not in ("/docs", "/openapi.json")
     }
     for reference in references(told):
         assert reference.removeprefix("#/components/schemas/") in told["components"]["schemas"]
@@ -133,9 +129,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_pages_are_whole_and_need_no_script_style_or_image(service, path):
-    answer = service.http.get(path)
+def test_the_page_is_whole_and_needs_no_script_style_or_image(service):
+    answer = service.http.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     page = Page(answer.text)
     assert page.open == []
@@ -150,4 +145,3 @@ def test_the_page_tells_every_call_and_every_error(service):
         assert call.path in text
     for problem in PROBLEMS:
         assert problem.code in text
-    assert 'href="/docs"' in service.http.get("/").text

@@ -251,6 +251,41 @@ def test_the_id_of_a_user_is_not_used_up(register, since):
     assert since() == []
 
 
+def test_a_user_becomes_an_operator_and_is_none_any_more(register, since):
+    for role in ("view", "operate", None):
+        register.set_operator(ANN, role, OPERATOR)
+    assert since() == [
+        of_ann(User.OperatorSet, 3, role="view"),
+        of_ann(User.OperatorSet, 4, role="operate"),
+        of_ann(User.OperatorSet, 5, role=None),
+    ]
+
+
+@pytest.mark.parametrize("role", ["view", "operate"])
+def test_a_role_that_stays_the_same_is_no_event(register, since, role):
+    register.set_operator(ANN, role, OPERATOR)
+    register.set_operator(ANN, role, OPERATOR)
+    assert since() == [of_ann(User.OperatorSet, 3, role=role)]
+
+
+def test_who_is_no_operator_does_not_become_none(register, since):
+    register.set_operator(ANN, None, OPERATOR)
+    assert since() == []
+
+
+@pytest.mark.parametrize("role", ["", "admin", "VIEW", "none"])
+def test_a_role_that_is_none_is_refused(register, since, role):
+    with pytest.raises(Invalid, match="'role' must be 'view' or 'operate', or none"):
+        register.set_operator(ANN, role, OPERATOR)
+    assert since() == []
+
+
+def test_a_removed_user_is_no_operator(story, register, since):
+    register.set_operator(ANN, "view", OPERATOR)
+    register.remove_user(ANN, OPERATOR)
+    assert story.journal.load(User, user_stream(ANN)).operator is None
+
+
 @pytest.mark.parametrize("removed", [False, True], ids=["never added", "removed"])
 @pytest.mark.parametrize(
     "command",
@@ -260,6 +295,7 @@ def test_the_id_of_a_user_is_not_used_up(register, since):
         lambda register: register.set_password(ANN, OPERATOR),
         lambda register: register.add_key(ANN, KEY, False, None, OPERATOR),
         lambda register: register.revoke_key(ANN, KEY, OPERATOR),
+        lambda register: register.set_operator(ANN, "view", OPERATOR),
     ],
 )
 def test_nothing_happens_to_a_user_that_is_not_there(story, register, removed, command):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from random import Random
 
@@ -12,37 +11,34 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.commands import CompleteTask, Progress
 from domain.refusals import Refusal
-from projections.gauges import Gauges
+from projections.measured import Measured
 from projections.measures import BOUNDS, BUCKETS, ENDED
 from projections.rebuild import rebuild
-from projections.registry import text
-from tests.facts import ANN, BEN, LEASE, NOON, a_file
+from tests.facts import ANN, BEN, LEASE, a_file
 
 
 @pytest.fixture
-def gauges(node):
-    """As they are now."""
+def measured(node):
+    """As it is now."""
 
-    def read() -> Gauges:
+    def read() -> Measured:
         with node.queries.follower.caught_up() as database:
-            return Gauges.read(database)
+            return Measured.read(database)
 
     return read
 
 
-def ended(gauges: Gauges) -> dict[str, int]:
+def ended(measured: Measured) -> dict[str, int]:
     """How claims ended, where any did so."""
-    return {how: gauges.count("ended", how) for how in ENDED if gauges.count("ended", how)}
+    return {how: measured.count("ended", how) for how in ENDED if measured.count("ended", how)}
 
 
-def test_before_the_first_event_there_is_nothing(gauges):
-    nothing = gauges()
-    assert nothing.statuses == {"Processing": 0, "Success": 0, "Failed": 0}
-    assert (nothing.waiting, nothing.held, nothing.waiting_since) == (0, 0, None)
-    assert nothing.measures == {}
+def test_before_the_first_event_there_is_nothing(measured):
+    assert measured() == ({}, 0, 0)
+    assert (measured().count("created"), measured().amount("rows")) == (0, 0)
 
 
-def test_a_task_is_measured_from_its_creation_to_its_file(story, gauges):
+def test_a_task_is_measured_from_its_creation_to_its_file(story, measured):
     task = story.create()
     story.clock.pass_by(seconds=7)
     claim = story.claim(task)
@@ -53,7 +49,7 @@ def test_a_task_is_measured_from_its_creation_to_its_file(story, gauges):
     claim = story.claim(task)
     story.clock.pass_by(seconds=0.04)
     complete(story, claim, rows=10, size=4000)
-    told = gauges()
+    told = measured()
     assert (told.count("created"), told.count("claims")) == (1, 2)
     assert ended(told) == {"released": 1, "completed": 1}
     assert (told.amount("rows"), told.amount("bytes")) == (10, 4000)
@@ -69,85 +65,74 @@ def complete(story, claim, **file):
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-def test_a_bucket_holds_what_takes_as_long_as_its_bound_says_and_no_longer(story, gauges, bound):
+def test_a_bucket_holds_what_takes_as_long_as_its_bound_says_and_no_longer(story, measured, bound):
     first, second = story.create(), story.create()
     story.clock.pass_by(seconds=bound)
     story.claim(first)
-    assert gauges().count("wait", f"{bound:g}") == 1
+    assert measured().count("wait", f"{bound:g}") == 1
     story.clock.pass_by(seconds=0.001)
     story.claim(second)
-    assert gauges().count("wait", BUCKETS[BOUNDS.index(bound) + 1]) == 1
+    assert measured().count("wait", BUCKETS[BOUNDS.index(bound) + 1]) == 1
 
 
-def test_a_clock_that_is_behind_takes_nothing_from_a_sum(story, gauges):
+def test_a_clock_that_is_behind_takes_nothing_from_a_sum(story, measured):
     task = story.create()
     story.clock.pass_by(seconds=-3)
     story.complete(task)
-    told = gauges()
+    told = measured()
     assert (told.count("total", "0.1"), told.amount("total", "0.1")) == (1, 0)
 
 
-def test_a_lost_lease_is_found_by_the_next_exporter_or_by_who_gives_the_task_up(story, gauges):
+def test_a_lost_lease_is_found_by_the_next_exporter_or_by_who_gives_the_task_up(story, measured):
     task = story.create()
     story.claim(task, "e1")
     story.claim(task, "e2")
-    assert ended(gauges()) == {"lost": 1}
+    assert ended(measured()) == {"lost": 1}
     assert story.claim(task, "e3", crashes_allowed=2) is None
-    told = gauges()
+    told = measured()
     assert ended(told) == {"lost": 2}
-    assert (told.count("failed", "IOTDA.014709"), told.held) == (1, 0)
+    assert told.count("failed", "IOTDA.014709") == 1
 
 
-def test_a_failure_is_counted_by_its_code_and_ends_the_claim(story, gauges):
+def test_a_failure_is_counted_by_its_code_and_ends_the_claim(story, measured):
     task = story.create()
     story.ledger.fail(story.claim(task), "IOTDA.014705", "No.")
-    told = gauges()
+    told = measured()
     assert (told.count("failed", "IOTDA.014705"), ended(told)) == (1, {"failed": 1})
 
 
-def test_a_removed_task_is_counted_and_so_is_the_claim_that_it_ends(story, gauges):
+def test_a_removed_task_is_counted_and_so_is_the_claim_that_it_ends(story, measured):
     story.limits(unfinished=2, kept=2)
     first, _ = story.create(), story.create()
     story.claim(first)
     story.delete(first)
-    told = gauges()
+    told = measured()
     assert (told.count("removed", "deleted"), ended(told)) == (1, {"removed": 1})
     waiting = story.create()
     story.complete(waiting)
     story.create()
-    assert gauges().count("removed", "kept_limit") == 1
-    assert ended(gauges()) == {"removed": 1, "completed": 1}
+    assert measured().count("removed", "kept_limit") == 1
+    assert ended(measured()) == {"removed": 1, "completed": 1}
 
 
-def test_a_granted_download_is_counted(story, gauges):
+def test_a_granted_download_is_counted(story, measured):
     task = story.create()
     story.complete(task)
     story.grant(task)
-    assert gauges().count("granted") == 1
+    assert measured().count("granted") == 1
 
 
-def test_the_oldest_that_waits_is_not_one_that_is_worked_on(story, gauges):
-    first = story.create()
-    story.clock.pass_by(seconds=5)
-    story.create(BEN)
-    assert gauges().waiting_since == text(NOON)
-    story.claim(first)
-    told = gauges()
-    assert told.waiting_since == text(NOON + timedelta(seconds=5))
-    assert (told.waiting, told.held) == (1, 1)
-
-
-def test_owners_of_frozen_tasks_are_counted_once(node, story, gauges):
+def test_owners_of_frozen_tasks_are_counted_once(node, story, measured):
     tasks = [story.create(), story.create(), story.create(BEN)]
-    gauges()
+    measured()
     for task in tasks:
         unheard = StoredEvent(task.id, 2, "task.unheard_of", b"{}")
         node.log.recorder.insert_events([unheard])
-    assert (gauges().frozen, gauges().frozen_owners) == (3, 2)
+    assert (measured().frozen, measured().frozen_owners) == (3, 2)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_claim_has_ended_in_one_way_or_is_held(node, story, gauges, seed):
+def test_every_claim_has_ended_in_one_way_or_is_held(node, story, measured, seed):
     chance = Random(seed)
     story.limits(unfinished=3, kept=6)
     claims = [story.claim(story.create())]
@@ -164,15 +149,15 @@ def test_every_claim_has_ended_in_one_way_or_is_held(node, story, gauges, seed):
         ]
         with suppress(Refusal):
             chance.choice(doings)()
-    told = gauges()
+    told, now = measured(), node.queries.activity()
     removed = sum(told.count("removed", why) for why in ("kept_limit", "deleted"))
     finished = sum(told.count("total", each) for each in BUCKETS)
-    assert told.count("claims") == sum(told.count("ended", how) for how in ENDED) + told.held
+    assert told.count("claims") == sum(told.count("ended", how) for how in ENDED) + now.running
     assert all(told.count("ended", how) for how in ENDED)
-    assert told.count("created") == sum(told.statuses.values()) + removed
+    assert told.count("created") == now.processing + now.success + now.failure + removed
     assert told.count("ended", "completed") == finished
     assert rebuild(node.log.recorder, node.tables).different == 0
-    assert gauges() == told
+    assert measured() == told
 
 
 def claim_again(story, claims, task_id):

@@ -8,7 +8,7 @@ from domain.commands import Progress
 from domain.conditions import OwnerId
 from projections import queries as queries_module
 from projections.registry import text
-from projections.rows import QuotaRow
+from projections.rows import Activity, QuotaRow
 from tests.facts import ANN, BEN, LEASE, NOON
 
 
@@ -111,7 +111,7 @@ def test_the_quota_counts(node, story):
     quota = node.queries.quota(ANN)
     assert (quota.kept, quota.unfinished, quota.last_download) == (3, 1, NOON)
     assert node.queries.quota(BEN) == QuotaRow(*BEN, 0, 0, 0, 0, None)
-    assert node.queries.statuses() == {"Success": 1, "Failed": 1, "Processing": 1}
+    assert node.queries.activity() == Activity(1, 1, 1, 0)
 
 
 def test_a_newer_file_replaces_the_older_for_all(node, story):

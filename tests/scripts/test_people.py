@@ -211,3 +211,16 @@ def test_a_vault_under_another_secret_key_is_told_in_one_line(command, begun, mo
 
 def test_what_is_printed_as_json_is_one_document(command, begun):
     assert isinstance(json.loads(command("user", "list", "--json").stdout), list)
+
+
+def test_a_user_is_made_an_operator_and_is_none_any_more(command, begun):
+    assert command.json("user", "show", "admin")["operator"] is None
+    for role, shown in (("view", "view"), ("operate", "operate"), ("none", None)):
+        assert command("user", "operator", "Admin", role).output == ""
+        assert command.json("user", "show", "admin")["operator"] == shown
+        assert [each["operator"] for each in command.json("user", "list")] == [shown]
+
+
+def test_a_role_that_is_none_is_wrong_usage_and_who_is_not_there_is_refused(command, begun):
+    command("user", "operator", "admin", "own", exit_code=2)
+    assert "does not exist" in command.refused("user", "operator", "nobody", "view")

@@ -53,6 +53,30 @@ def test_a_deleted_task_is_gone_and_its_history_is_named(command, tasks):
     assert topics == ["owner.admitted", "task.created", "task.evicted", "owner.released"]
 
 
+@pytest.fixture
+def failed(tasks) -> str:
+    with Parts() as parts:
+        claim = parts.ledger.claim(tasks[0], 1, "e1", 60.0, 3)[1]
+        parts.ledger.fail(claim, "IOTDA.014706", "no source")
+    return tasks[0]
+
+
+def test_a_failed_task_is_retried_as_a_new_one_that_names_it(command, failed):
+    made = command.json("task", "retry", failed)
+    assert made["retries"] == failed
+    assert command.json("task", "show", made["export_task_id"])["status"] == "Processing"
+    assert command.json("task", "show", failed)["status"] == "Failed"
+    created = events(command, "--task", made["export_task_id"])[-1]
+    assert (created["event"], created["by"]) == ("task.created", "system")
+    assert created["retries"] == failed
+    assert made["export_task_id"] in command("task", "retry", failed).stdout
+
+
+def test_what_did_not_fail_or_never_was_is_not_retried(command, tasks):
+    assert "this one is Processing" in command.refused("task", "retry", tasks[0])
+    assert "does not exist" in command.refused("task", "retry", "0" * 24)
+
+
 def test_events_come_in_their_order_with_whom_they_are_about(command, tasks):
     told = events(command, "--user", BOB)
     assert [event["event"] for event in told] == ["owner.admitted", "task.created"]
