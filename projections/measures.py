@@ -1,96 +1,68 @@
 """Measures: what the whole log has seen so far, as counters and histograms that only grow.
 
-Each is a row, changed by an event from the rows as they are before it; so whoever folds the log
-tells the same, on every node and after every restart.
+Each is a row, changed by an event, which is handed the task's row as it was before; so whoever
+folds the log tells the same, on every node and after every restart. What follows from others has
+no row: the tasks that were created are those that are kept or were removed, every one that was
+completed has a run, and every claim has ended or is held.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from domain.downloads import Downloads
-from domain.task import DIED_TOO_OFTEN, Task
+from domain.task import DIED_TOO_OFTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from domain.fact import Fact
+    from domain.task import Task
     from projections.changes import Changes, Row
 
 BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400)
 """Where the buckets of how long tasks took end, in seconds."""
 
 BUCKETS = (*(f"{bound:g}" for bound in BOUNDS), "above")
-ENDED = ("completed", "failed", "released", "lost", "removed")
-"""How a claim ends. It is lost when its lease ran out, whoever found that out."""
 
 
-def measure(event: Fact, changes: Changes) -> None:
-    """Counts an event, before it is projected."""
-    counted = _MEASURES.get(type(event))
-    if counted:
-        counted(event, changes)
+def claimed(event: Task.Progressed, task: Row, changes: Changes) -> None:
+    """Another attempt begins; whoever was at it has lost its lease."""
+    _end(changes, task, "lost")
+    if not task["attempt"]:
+        _took(changes, "wait", task["created_at"], event.timestamp)
 
 
-def _created(_: Task.Created, changes: Changes) -> None:
-    _count(changes, "created")
+def released(task: Row, changes: Changes) -> None:
+    """An attempt was handed back."""
+    _end(changes, task, "released")
 
 
-def _progressed(event: Task.Progressed, changes: Changes) -> None:
-    task = _task(event, changes)
-    if event.attempt > task["attempt"]:
-        _end(changes, task, "lost")
-        _count(changes, "claims")
-        if not task["attempt"]:
-            _took(changes, "wait", task["created_at"], event.timestamp)
-    elif event.released:
-        _end(changes, task, "released")
-
-
-def _completed(event: Task.Completed, changes: Changes) -> None:
-    task = _task(event, changes)
-    _end(changes, task, "completed")
+def completed(event: Task.Completed, task: Row, changes: Changes) -> None:
+    """A file more."""
     _took(changes, "run", task["claimed_at"], event.timestamp)
     _took(changes, "total", task["created_at"], event.timestamp)
-    _count(changes, "rows", amount=event.rows)
-    _count(changes, "bytes", amount=event.size)
+    _count(changes, "written", more=event.rows, amount=event.size)
 
 
-def _failed(event: Task.Failed, changes: Changes) -> None:
-    _end(changes, _task(event, changes), "lost" if event.code == DIED_TOO_OFTEN else "failed")
+def failed(event: Task.Failed, task: Row, changes: Changes) -> None:
+    """No file, and why."""
     _count(changes, "failed", event.code)
+    if event.code == DIED_TOO_OFTEN:
+        _end(changes, task, "lost")
 
 
-def _evicted(event: Task.Evicted, changes: Changes) -> None:
-    _end(changes, _task(event, changes), "removed")
+def removed(event: Task.Evicted, task: Row, changes: Changes) -> None:
+    """A task less, and why."""
     _count(changes, "removed", event.reason)
+    _end(changes, task, "removed")
 
 
-def _granted(_: Downloads.Granted, changes: Changes) -> None:
+def granted(changes: Changes) -> None:
+    """A download that counts for the interval."""
     _count(changes, "granted")
 
 
-_MEASURES: dict[type[Fact], Callable[[Any, Changes], None]] = {
-    Task.Created: _created,
-    Task.Progressed: _progressed,
-    Task.Completed: _completed,
-    Task.Failed: _failed,
-    Task.Evicted: _evicted,
-    Downloads.Granted: _granted,
-}
-
-
-def _task(event: Task.Event, changes: Changes) -> Row:
-    task = changes.get("tasks", event.originator_id.hex)
-    if task is None:
-        raise LookupError("an event of a task that is not there")
-    return task
-
-
 def _end(changes: Changes, task: Row, how: str) -> None:
-    """The task's claim, if there is one, ends."""
+    """The task's claim, if there is one, ends; lost: its lease ran out, whoever found that out."""
     if task["held"]:
         _count(changes, "ended", how)
 
@@ -103,9 +75,9 @@ def _took(changes: Changes, what: str, since: str | None, until: datetime) -> No
         _count(changes, what, bucket, amount=max(0, round(took * 1000)))
 
 
-def _count(changes: Changes, what: str, of: str = "", *, amount: int = 0) -> None:
+def _count(changes: Changes, what: str, of: str = "", *, more: int = 1, amount: int = 0) -> None:
     row = changes.get("measures", what, of)
     if row is None:
-        changes.put("measures", {"measure": what, "of": of, "count": 1, "amount": amount})
+        changes.put("measures", {"measure": what, "of": of, "count": more, "amount": amount})
     else:
-        changes.add("measures", row, count=1, amount=amount)
+        changes.add("measures", row, count=more, amount=amount)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from projections import access, exports
-from projections.measures import measure
 from projections.registry import PROJECTIONS
 
 if TYPE_CHECKING:
@@ -22,5 +21,4 @@ def project(event: Fact, changes: Changes) -> None:
     """Applies one event; events of no interest to the tables change nothing."""
     projection = PROJECTIONS.get(type(event))
     if projection:
-        measure(event, changes)
         projection(event, changes)

@@ -9,11 +9,10 @@ from api.problems import PROBLEMS
 from exporter.failures import INTERNAL
 from projections.follower import BehindLog, reading
 from projections.measured import Measured
-from projections.measures import BUCKETS, ENDED
+from projections.measures import BUCKETS
 from projections.moments import time_of
 from projections.overview import Overview
 from projections.position import news_since
-from projections.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,12 +38,13 @@ def samples_of_log(follower: Follower, now: Callable[[], datetime]) -> list[Samp
     try:
         with follower.caught_up(BEHIND_SECONDS):
             pass
-        with follower.once(), follower.caught_up() as database:
-            measured = Measured.read(database)
-            samples += [*_now(follower, measured, now), *_since_ever(measured), *_took(measured)]
+        measured = Measured.read(follower)
+        oldest = Overview(follower).oldest()
     except BehindLog:
-        pass
-    return samples
+        return samples
+    since = oldest.created_at if oldest else now()
+    waited = max(0.0, (now() - since).total_seconds())
+    return [*samples, *_now(measured, waited), *_since_ever(measured), *_took(measured)]
 
 
 def _lag(follower: Follower, now: Callable[[], datetime]) -> Iterator[Sample]:
@@ -59,41 +59,42 @@ def _lag(follower: Follower, now: Callable[[], datetime]) -> Iterator[Sample]:
     yield Sample("projection_lag_seconds", (), max(0.0, behind))
 
 
-def _now(follower: Follower, measured: Measured, now: Callable[[], datetime]) -> Iterator[Sample]:
-    activity, oldest = Queries(follower).activity(), Overview(follower).oldest()
-    yield Sample("tasks", ("Processing",), activity.processing)
-    yield Sample("tasks", ("Success",), activity.success)
-    yield Sample("tasks", ("Failed",), activity.failure)
-    age = (now() - oldest.created_at).total_seconds() if oldest else 0.0
-    yield Sample("queue_depth", (), activity.waiting)
-    yield Sample("queue_oldest_age_seconds", (), max(0.0, age))
-    yield Sample("claims_held", (), activity.running)
+def _now(measured: Measured, waited: float) -> Iterator[Sample]:
+    kept = measured.kept
+    yield Sample("tasks", ("Processing",), kept.processing)
+    yield Sample("tasks", ("Success",), kept.success)
+    yield Sample("tasks", ("Failed",), kept.failure)
+    yield Sample("queue_depth", (), kept.waiting)
+    yield Sample("queue_oldest_age_seconds", (), waited)
+    yield Sample("claims_held", (), kept.running)
     yield Sample("quarantined_streams", (), measured.frozen)
     yield Sample("quarantined_owners", (), measured.frozen_owners)
 
 
 def _since_ever(measured: Measured) -> Iterator[Sample]:
-    yield Sample("tasks_created_total", (), measured.count("created"))
-    yield Sample("claims_total", (), measured.count("claims"))
-    yield Sample("rows_written_total", (), measured.amount("rows"))
-    yield Sample("written_bytes_total", (), measured.amount("bytes"))
-    yield Sample("downloads_granted_total", (), measured.count("granted"))
-    yield from _by(measured, "tasks_failed_total", "failed", CODES)
-    yield from _by(measured, "tasks_removed_total", "removed", REASONS)
-    yield from _by(measured, "claims_ended_total", "ended", ENDED)
+    rows, size = measured.written
+    yield Sample("tasks_created_total", (), measured.created)
+    yield Sample("claims_total", (), measured.claims)
+    yield Sample("rows_written_total", (), rows)
+    yield Sample("written_bytes_total", (), size)
+    yield Sample("downloads_granted_total", (), measured.count("granted", ""))
+    yield from _by("tasks_failed_total", measured.counts("failed"), CODES)
+    yield from _by("tasks_removed_total", measured.counts("removed"), REASONS)
+    yield from (
+        Sample("claims_ended_total", (how,), count) for how, count in measured.ended.items()
+    )
 
 
-def _by(measured: Measured, metric: str, measure: str, known: tuple[str, ...]) -> Iterator[Sample]:
+def _by(metric: str, counts: dict[str, int], known: tuple[str, ...]) -> Iterator[Sample]:
     """What a log of ours holds is known; whatever else it holds is counted together."""
     for of in known:
-        yield Sample(metric, (of,), measured.count(measure, of))
-    others = [of for what, of in measured.measures if what == measure and of not in known]
-    if others:
-        yield Sample(metric, (OTHER,), sum(measured.count(measure, of) for of in others))
+        yield Sample(metric, (of,), counts.pop(of, 0))
+    if counts:
+        yield Sample(metric, (OTHER,), sum(counts.values()))
 
 
 def _took(measured: Measured) -> Iterator[Sample]:
     for measure in ("wait", "run", "total"):
         counts = [measured.count(measure, bucket) for bucket in BUCKETS]
-        seconds = sum(measured.amount(measure, bucket) for bucket in BUCKETS) / 1000
+        seconds = measured.amount(measure) / 1000
         yield Sample(f"task_{measure}_seconds", (), Spread(counts, seconds))
