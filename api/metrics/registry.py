@@ -72,7 +72,7 @@ OF_PROCESSES = (
             ("resident_memory_bytes", "Resident memory of a process."),
             ("start_time_seconds", "When a process started, since 1970."),
             ("open_fds", "Open file descriptors of a process."),
-            ("max_fds", "How many it may have."),
+            ("max_fds", "How many file descriptors a process may have open."),
         )
     ),
     Metric(
@@ -95,7 +95,11 @@ OF_TASKS = (
     Metric("tasks_failed_total", "counter", "Tasks that failed, by why.", ("code",)),
     Metric("tasks_removed_total", "counter", "Tasks that were removed, by why.", ("reason",)),
     Metric("queue_depth", "gauge", "Unfinished tasks that no exporter works on."),
-    Metric("queue_oldest_age_seconds", "gauge", "How long ago the oldest of them was created."),
+    Metric(
+        "queue_oldest_age_seconds",
+        "gauge",
+        "How long ago the oldest of the tasks that wait was created.",
+    ),
     Metric(
         "task_wait_seconds",
         "histogram",
@@ -120,28 +124,28 @@ OF_TASKS = (
     Metric("rows_written_total", "counter", "Rows in files that were completed."),
     Metric("written_bytes_total", "counter", "Bytes of files that were completed."),
     Metric("claims_total", "counter", "Tasks that exporters took, each time that one did."),
-    Metric("claims_ended_total", "counter", "How those claims ended.", ("outcome",)),
+    Metric("claims_ended_total", "counter", "Claims that ended, by how.", ("outcome",)),
     Metric("claims_held", "gauge", "Tasks that exporters work on."),
     Metric("downloads_granted_total", "counter", "Downloads that count for the interval."),
 )
 
 OF_STORES = (
-    Metric("store_up", "gauge", "1 where a store answers; `log` is this node's log.", ("store",)),
+    Metric("store_up", "gauge", "1 where a store answers, 0 where it does not.", ("store",)),
     Metric("log_position", "gauge", "The position of the last event."),
     Metric("projection_position", "gauge", "The position that the read tables were at."),
-    Metric("projection_lag_positions", "gauge", "How far they were behind."),
+    Metric("projection_lag_positions", "gauge", "How far the read tables were behind the log."),
     Metric(
-        "projection_lag_seconds", "gauge", "How long ago the first event happened that they lack."
+        "projection_lag_seconds", "gauge", "How long ago the first event that they lacked happened."
     ),
     Metric("quarantined_streams", "gauge", "Streams with an event that could not be applied."),
-    Metric("quarantined_owners", "gauge", "Owners of a task among them."),
+    Metric("quarantined_owners", "gauge", "Owners of kept tasks among those streams."),
     Metric("disk_free_bytes", "gauge", "Room for this user on the disk of a place.", ("place",)),
     Metric("disk_size_bytes", "gauge", "Size of the disk of a place.", ("place",)),
 )
 
 OF_AUDIT = (
     Metric("checkpoint_size", "gauge", "Events that the last signed checkpoint seals."),
-    Metric("checkpoint_age_seconds", "gauge", "How long ago it was signed."),
+    Metric("checkpoint_age_seconds", "gauge", "How long ago the last checkpoint was signed."),
     Metric("unsealed_events", "gauge", "Events that are in no checkpoint yet."),
     Metric("audit_sinks_failing", "gauge", "Sinks that do not take checkpoints."),
     Metric("audit_place_failing", "gauge", "1 where checkpoints cannot be kept."),

@@ -16,9 +16,13 @@ from api.metrics.registry import METRICS, PREFIX
 from api.metrics.traffic import Ended, TrafficLayout
 from api.problems import PROBLEMS
 from api.routes import CALLS, TASK, TASKS
+from domain.commands import CompleteTask
+from domain.conditions import OwnerId
 from domain.journal import Decision
+from domain.stored import event_mapper
+from domain.task import Task, task_stream
 from projections.write_lock import BUSY_SECONDS
-from tests.facts import BATCH
+from tests.facts import BATCH, OPERATOR, a_file
 from tests.web_service import TASKS as OF_P1
 from tests.web_service import Service
 
@@ -376,3 +380,44 @@ def test_the_tables_of_another_installation_tell_nothing_here(tmp_path):
     assert requests(scraped(two), TASKS, "POST", "201") == 0
     one.close()
     two.close()
+
+
+USERS = 10_000
+
+
+def test_ten_thousand_users_with_tasks_add_no_series(service, ann):
+    ann.create()
+    before = scraped(service)
+    crowd(service.story)
+    for number in range(50):
+        service.http.request(f"M{number}", f"/v5/iot/project-{number}/export-tasks")
+        service.http.get(f"/v5/iot/p1/export-tasks/{number:024x}/file?user={number}")
+        service.http.get(f"/made-up/{number}", headers={"User-Agent": f"agent {number}"})
+    after = scraped(service)
+    assert after.keys() == before.keys()
+    assert after["tasks_created_total",] == before["tasks_created_total",] + USERS
+    assert grown(before, after, "task_total_seconds_count") == USERS / 2
+    assert grown(before, after, "tasks_failed_total", code="IOTDA.014706") == USERS / 2
+    assert grown(before, after, "http_requests_total", **elsewhere("404")) == 50
+
+
+def elsewhere(status: str) -> dict[str, str]:
+    """The labels of what is at no path of ours."""
+    return {"route": "other", "method": "other", "status": status}
+
+
+def crowd(story) -> None:
+    """Users who each had a task, which an exporter of its own completed or failed."""
+    mapper, stored = event_mapper(), []
+    for number in range(USERS):
+        owner, task_id = OwnerId(f"p{number}", f"user-{number}"), f"{number:024x}"
+        task = Task.of(task_stream(task_id), ())
+        task.create(task_id, story.creating(owner), story.clock())
+        claim = task.take(f"exporter-{number}", 60.0, 3, OPERATOR, story.clock())
+        if number % 2:
+            task.fail(claim, "IOTDA.014706", f"no source {number}", OPERATOR, story.clock())
+        else:
+            file = a_file(task, claim)
+            task.complete(CompleteTask(claim, file, file.rows), OPERATOR, story.clock())
+        stored += [mapper.to_stored_event(each) for each in task.collect_events()]
+    story.recorder.insert_events(stored)
