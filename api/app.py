@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from anyio import create_task_group
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -29,7 +30,10 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         with open_installation(settings, (*table.PAGES, *CALLS), all_routes) as house:
-            yield {"house": house}
+            async with create_task_group() as tasks:
+                tasks.start_soon(house.pools.watch)
+                yield {"house": house}
+                tasks.cancel_scope.cancel()
 
     app = Starlette(routes=all_routes, middleware=[Middleware(Envelope)], lifespan=lifespan)
     # The official SDK takes a redirect for an empty answer.

@@ -14,6 +14,7 @@ from api.access.lockout import Lockout
 from api.access.tokens import SESSION_LIVES, Tokens
 from api.health import Health
 from api.metrics.page import Numbers
+from api.metrics.pools import Pools
 from api.metrics.processes import Working
 from api.metrics.traffic import Traffic
 from api.parts import Parts
@@ -72,6 +73,7 @@ class Installation:
     side_log: SideLog
     traffic: Traffic
     health: Health
+    pools: Pools
     numbers: Numbers
     results: Results
     listing: Listing | None
@@ -96,6 +98,7 @@ def open_installation(
         Parts(settings) as parts,
         closing(Working(settings, "api")) as working,
         closing(Traffic(settings, calls, routes)) as traffic,
+        closing(Pools(settings, _limiters(parts.log.kind))) as pools,
     ):
         parts.journal.appending = working.appending
         health = Health(settings, parts.queries, parts.results)
@@ -116,13 +119,23 @@ def open_installation(
             side_log=parts.side_log,
             traffic=traffic,
             health=health,
-            numbers=Numbers(settings, parts.follower, parts.journal, traffic, health.results),
+            pools=pools,
+            numbers=Numbers(
+                settings, parts.follower, parts.journal, (traffic, pools), health.results
+            ),
             results=parts.results,
             listing=parts.listing,
-            requests=CapacityLimiter(REQUEST_THREADS[parts.log.kind]),
-            writes=CapacityLimiter(WRITE_THREADS[parts.log.kind]),
-            logins=CapacityLimiter(LOGIN_THREADS),
-            sources=CapacityLimiter(SOURCE_THREADS),
-            downloads=CapacityLimiter(DOWNLOAD_THREADS),
-            probing=CapacityLimiter(PROBE_THREADS),
+            **pools.limiters,
         )
+
+
+def _limiters(kind: str) -> dict[str, CapacityLimiter]:
+    threads = {
+        "requests": REQUEST_THREADS[kind],
+        "writes": WRITE_THREADS[kind],
+        "logins": LOGIN_THREADS,
+        "sources": SOURCE_THREADS,
+        "downloads": DOWNLOAD_THREADS,
+        "probing": PROBE_THREADS,
+    }
+    return {name: CapacityLimiter(most) for name, most in threads.items()}

@@ -79,11 +79,14 @@ def all_cells(folder: Path, kind: str, keys: Sequence[str]) -> Iterator[Stood]:
             yield Stood(_number(path), numbers, not _lock(file.fileno(), fcntl.LOCK_SH))
 
 
-def totals(folder: Path, kind: str, keys: Sequence[str]) -> list[float]:
-    """What all processes of a kind on this node have counted, those that ended included."""
+def totals(folder: Path, kind: str, keys: Sequence[str], *, live: bool = False) -> list[float]:
+    """What all processes of a kind on this node have counted; or only those that run, which is
+    what they are at.
+    """
     sums = [0.0] * len(keys)
     for stood in all_cells(folder, kind, keys):
-        sums = [before + more for before, more in zip(sums, stood.numbers, strict=True)]
+        if stood.live or not live:
+            sums = [before + more for before, more in zip(sums, stood.numbers, strict=True)]
     return sums
 
 

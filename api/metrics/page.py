@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric as Family
 
+    from api.metrics.pools import Pools
     from api.metrics.registry import Metric
     from api.metrics.traffic import Traffic
     from api.requests import Asked
@@ -53,10 +54,10 @@ class Numbers:
         settings: Settings,
         follower: Follower,
         journal: Journal,
-        traffic: Traffic,
+        counted: Iterable[Traffic | Pools],
         results: Probe[object],
     ) -> None:
-        self._settings, self._follower, self._traffic = settings, follower, traffic
+        self._settings, self._follower, self._counted = settings, follower, counted
         self._log = Probe(lambda: samples_of_log(follower, lambda: journal.clock()), fresh=0)
         self._disks = Probe(lambda: list(samples_of_disks(settings)), fresh=0)
         self._results = results
@@ -66,7 +67,8 @@ class Numbers:
         log, disks, results = self._log.begin(), self._disks.begin(), self._results.begin()
         patience = Patience(SCRAPE_SECONDS)
         yield build(self._settings)
-        yield from self._traffic.samples()
+        for each in self._counted:
+            yield from each.samples()
         yield from appends(cells_folder(self._settings))
         yield from samples_of_processes(self._settings)
         yield from samples_of_audit(self._settings, self._events())

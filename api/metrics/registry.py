@@ -57,6 +57,9 @@ OF_REQUESTS = (
 
 OF_PROCESSES = (
     Metric("processes", "gauge", "Processes of the service that run.", ("role",)),
+    Metric("threads_busy", "gauge", "Threads that handle a request, by what for.", ("pool",)),
+    Metric("threads_waiting", "gauge", "Requests that wait for such a thread.", ("pool",)),
+    Metric("threads_limit", "gauge", "How many such threads there may be.", ("pool",)),
     Metric(
         "store_append_duration_seconds",
         "histogram",

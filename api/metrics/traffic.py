@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from api.metrics.cells import Cells, all_cells, totals
+from api.metrics.cells import Cells, totals
 from api.metrics.layout import Layout, Sample, observe
 from api.metrics.processes import cells_folder
 from api.problems import METHOD, NO_API, NO_FILE, PROBLEMS, TOO_SOON
@@ -142,9 +142,8 @@ class Traffic:
     def samples(self) -> Iterator[Sample]:
         """What all processes of this node were asked."""
         yield from self.layout.told(totals(self._folder, _KIND, self.layout.keys))
-        stood = all_cells(self._folder, _KIND, self.layout.keys)
-        now = sum(each.numbers[self.layout.in_flight] for each in stood if each.live)
-        yield Sample("http_requests_in_flight", (), now)
+        now = totals(self._folder, _KIND, self.layout.keys, live=True)
+        yield Sample("http_requests_in_flight", (), now[self.layout.in_flight])
 
     def close(self) -> None:
         """This process counts no more."""

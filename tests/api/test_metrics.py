@@ -25,6 +25,7 @@ from projections.write_lock import BUSY_SECONDS
 from tests.facts import BATCH, OPERATOR, a_file
 from tests.web_service import TASKS as OF_P1
 from tests.web_service import Service
+from tests.workshop import until
 
 FILE = TASK + "/file"
 
@@ -326,6 +327,25 @@ def test_processes_of_the_node_are_told_with_what_they_take(service):
     assert told["process_resident_memory_bytes", *own] > 1e6
     assert told["process_open_fds", *own] > 3
     assert told["process_cpu_seconds_total", *own] > 0
+
+
+def test_threads_are_told_by_what_they_are_for(service, ann):
+    pools = service.house.pools
+    told = scraped(service)
+    assert {name: told["threads_limit", ("pool", name)] for name in pools.limiters} == {
+        name: limiter.total_tokens for name, limiter in pools.limiters.items()
+    }
+    asking = pools.limiters["logins"]
+    for who in ("one", "two"):
+        service.http.portal.call(asking.acquire_on_behalf_of, who)
+    until(lambda: scraped(service)["threads_busy", ("pool", "logins")] == 2, "it is noted")
+    third = service.http.portal.start_task_soon(asking.acquire_on_behalf_of, "three")
+    until(lambda: scraped(service)["threads_waiting", ("pool", "logins")] == 1, "it is noted")
+    for who in ("one", "two"):
+        service.http.portal.call(asking.release_on_behalf_of, who)
+    third.result()
+    until(lambda: scraped(service)["threads_waiting", ("pool", "logins")] == 0, "it is noted")
+    service.http.portal.call(asking.release_on_behalf_of, "three")
 
 
 def test_the_room_on_disks_is_told_where_there_are_any(service, ann):
