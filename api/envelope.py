@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
+from api.metrics.traffic import Ended
 from api.problems import INTERNAL, UNAVAILABLE, Rejected, answer, problem_of
 from exporter.tracing import is_on, span
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from api.installation import Installation
+    from api.opening import Opening
 
 QUIET = {"/livez", "/readyz", "/metrics"}
 """Routes that machines ask all the time: a line of these is for whoever looks for a fault."""
@@ -43,14 +47,14 @@ class Envelope:
     Routes are found by the path as it was sent: a slash that was written `%2F` separates nothing.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, opening: Opening) -> None:
+        self._app, self._opening = app, opening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request; whatever is raised inside becomes an answer too."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        exchange = _Exchange(scope, receive, send)
+        exchange = _Exchange(scope, receive, send, self._opening.house)
         if not is_on():
             return await exchange.run(self._app)
         parent = Headers(scope=scope).get("traceparent")
@@ -61,18 +65,24 @@ class Envelope:
 
 
 class _Exchange:
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, house: Installation | None
+    ) -> None:
         self._request_id = token_hex(16)
         self._state = {**scope.get("state", {}), "request_id": self._request_id, "told": {}}
         path = scope["raw_path"].decode("latin-1")
         self._scope: Scope = {**scope, "path": path, "state": self._state}
         self._receive, self._send = receive, send
+        self._house = house
+        self._began = self._answered = monotonic()
         self._status = self._bytes = 0
+        self._code: str | None = None
         self._body_read = not has_body(scope)
         self._finished = False
 
     async def run(self, app: ASGIApp) -> None:
-        began = monotonic()
+        if self._house:
+            self._house.traffic.begin()
         try:
             await app(self._scope, self.receive, self.send)
         except CancelledError:
@@ -83,7 +93,8 @@ class _Exchange:
         except Exception as error:  # noqa: BLE001 (told to the client, and logged where not expected)
             await self._fail(error)
         finally:
-            self._log(monotonic() - began)
+            self._count()
+            self._log(monotonic() - self._began)
 
     def tell(self, traced: Any) -> None:
         """Says of a span what the request was, in the words that all services use."""
@@ -101,7 +112,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status, self._answered = message["status"], monotonic()
             self._add_headers(MutableHeaders(scope=message))
         else:
             self._bytes += len(message.get("body", b""))
@@ -120,6 +131,7 @@ class _Exchange:
         if problem_of(error) is INTERNAL or self._status:
             _LOGGER.error("the request failed", exc_info=error, extra=self._whose)
         if not self._status:
+            self._code = problem_of(error).code
             await answer(error)(self._scope, self.receive, self.send)
 
     @property
@@ -130,6 +142,12 @@ class _Exchange:
     @property
     def _whose(self) -> dict[str, Any]:
         return {"keys": {"request_id": self._request_id}}
+
+    def _count(self) -> None:
+        if self._house:
+            seconds = self._answered - self._began
+            ended = Ended(self._status, self._code, self._finished, seconds)
+            self._house.traffic.end(self._scope.get("endpoint"), self._scope["method"], ended)
 
     def _log(self, seconds: float) -> None:
         """One line; neither path, query, address nor header is in it, which may hold anything."""

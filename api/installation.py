@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
@@ -14,14 +14,22 @@ from api.access.first_link import FirstLink
 from api.access.lockout import Lockout
 from api.access.tokens import SESSION_LIVES, Tokens
 from api.console.watcher import Watcher
+from api.health import Health
+from api.metrics.page import Numbers
+from api.metrics.pools import Pools
+from api.metrics.processes import Working
+from api.metrics.traffic import Traffic
 from api.parts import Parts
 from projections.overview import Overview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from starlette.routing import Route
 
     from api.access.people import People
     from api.access.side_log import SideLog
+    from api.requests import Call
     from api.settings import Settings
     from domain.ledger import Ledger
     from exporter.results import Results
@@ -47,6 +55,9 @@ DOWNLOAD_THREADS = 16
 """Files that are opened and chunks that are read at once: where the store hangs, these wait alone.
 A download holds no thread while it is sent."""
 
+PROBE_THREADS = 4
+"""Those who ask how the service is, at once: each waits some seconds at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -68,6 +79,10 @@ class Installation:
     lockout: Lockout
     side_log: SideLog
     watcher: Watcher
+    traffic: Traffic
+    health: Health
+    pools: Pools
+    numbers: Numbers
     results: Results
     listing: Listing | None
     requests: CapacityLimiter
@@ -75,17 +90,30 @@ class Installation:
     logins: CapacityLimiter
     sources: CapacityLimiter
     downloads: CapacityLimiter
+    probing: CapacityLimiter
     draining: Event
 
 
 @contextmanager
-def open_installation(settings: Settings, draining: Event | None = None) -> Iterator[Installation]:
-    """Opens the stores, and closes them at the end.
+def open_installation(
+    settings: Settings,
+    calls: Iterable[Call],
+    routes: Iterable[Route],
+    draining: Event | None = None,
+) -> Iterator[Installation]:
+    """Opens the stores, and closes them at the end. Requests of these calls are counted by route.
 
     Raises:
         CannotOpen, CannotUnseal, SettingsError, Unusable: a store cannot be used.
     """
-    with Parts(settings) as parts:
+    with (
+        Parts(settings) as parts,
+        closing(Working(settings, "api")) as working,
+        closing(Traffic(settings, calls, routes)) as traffic,
+        closing(Pools(settings, _limiters(parts.log.kind))) as pools,
+    ):
+        parts.appending = working.appending
+        health = Health(settings, parts.queries, parts.results)
         tokens = Tokens(settings.secret_key(), settings.domain)
         yield Installation(
             settings=settings,
@@ -103,12 +131,26 @@ def open_installation(settings: Settings, draining: Event | None = None) -> Iter
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,
             watcher=Watcher(parts.journal),
+            traffic=traffic,
+            health=health,
+            pools=pools,
+            numbers=Numbers(
+                settings, parts.follower, parts.journal, (traffic, pools), health.results
+            ),
             results=parts.results,
             listing=parts.listing,
-            requests=CapacityLimiter(REQUEST_THREADS[parts.log.kind]),
-            writes=CapacityLimiter(WRITE_THREADS[parts.log.kind]),
-            logins=CapacityLimiter(LOGIN_THREADS),
-            sources=CapacityLimiter(SOURCE_THREADS),
-            downloads=CapacityLimiter(DOWNLOAD_THREADS),
             draining=draining or Event(),
+            **pools.limiters,
         )
+
+
+def _limiters(kind: str) -> dict[str, CapacityLimiter]:
+    threads = {
+        "requests": REQUEST_THREADS[kind],
+        "writes": WRITE_THREADS[kind],
+        "logins": LOGIN_THREADS,
+        "sources": SOURCE_THREADS,
+        "downloads": DOWNLOAD_THREADS,
+        "probing": PROBE_THREADS,
+    }
+    return {name: CapacityLimiter(most) for name, most in threads.items()}

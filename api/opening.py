@@ -13,7 +13,6 @@ from starlette.requests import Request
 
 from api.console.refusals import problem_page
 from api.console.table import is_browser
-from api.installation import open_installation
 from api.problems import UNAVAILABLE, Rejected
 from api.values import is_shared
 from api.waiting import when_there
@@ -22,6 +21,9 @@ from projections.log import CannotOpen
 from projections.tables import ReadTables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from api.installation import Installation
@@ -41,8 +43,10 @@ class Opening:
     A file is opened at once, or nothing is.
     """
 
-    def __init__(self, settings: Settings, draining: Event | None = None) -> None:
-        self._settings, self._draining = settings, draining
+    def __init__(
+        self, settings: Settings, opener: Callable[[], AbstractContextManager[Installation]]
+    ) -> None:
+        self._settings, self._opener = settings, opener
         self._open, self._over = ExitStack(), Event()
         self._waiting: Thread | None = None
         self.house: Installation | None = None
@@ -65,7 +69,7 @@ class Opening:
         self._open.close()
 
     def _try(self) -> None:
-        self.house = self._open.enter_context(open_installation(self._settings, self._draining))
+        self.house = self._open.enter_context(self._opener())
 
     def _wait(self) -> None:
         """What is more than a database that is away ends this process: it is started again."""

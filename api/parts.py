@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from functools import cached_property
 from secrets import token_hex
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Protocol
 
+    from domain.journal import Appending
+
     class Closable(Protocol):
         """What must be let go of."""
 
@@ -83,6 +85,7 @@ class Parts:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.read()
+        self.appending: Appending = nullcontext
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -105,7 +108,9 @@ class Parts:
     def journal(self) -> Journal:
         """How changes reach it."""
         recorder: Any = Traced(self.log.recorder) if is_on() else self.log.recorder
-        return Journal(recorder, clock=self.log.clock, turns=self.log.turns)
+        journal = Journal(recorder, clock=self.log.clock, turns=self.log.turns)
+        journal.appending = self.appending
+        return journal
 
     @cached_property
     def ledger(self) -> Ledger:

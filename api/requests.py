@@ -59,8 +59,8 @@ class Call:
     neither signature nor token; `light` ones no store, and are handled on the event loop; so are
     `brief` ones, which only ask the read tables, where those are at the log's head. `of_source` and
     `of_results` ones ask the source and the result store, which may be slow, and wait for none but
-    each other. `body`, `query` and `answer` are `msgspec` structs, `example` is a body;
-    `media_type` is that of a success.
+    each other; `of_health` ones wait for what hangs only so long. `body`, `query` and `answer` are
+    `msgspec` structs, `example` is a body; `media_type` is that of a success.
     """
 
     method: str
@@ -77,6 +77,7 @@ class Call:
     login: bool = False
     of_source: bool = False
     of_results: bool = False
+    of_health: bool = False
     head: bool = False
     body: type | None = None
     example: Mapping[str, object] | None = None
@@ -195,6 +196,8 @@ def _limiter(call: Call, house: Installation) -> CapacityLimiter:
         return house.sources
     if call.of_results:
         return house.downloads
+    if call.of_health:
+        return house.probing
     return house.writes if call.method in ("POST", "DELETE") else house.requests
 
 

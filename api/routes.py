@@ -13,6 +13,7 @@ from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchT
 from api.downloads import MEDIA_TYPE, download
 from api.list_query import ListQuery, ShowQuery
 from api.messages import CreateBody, ExportTask, ProjectList, Quota, TaskHistory, TaskList
+from api.metrics import page
 from api.pages import pages
 from api.problems import METHOD, NO_API, Rejected
 from api.requests import Call, answer
@@ -189,7 +190,7 @@ _API = (
         handle=health.readyz,
         statuses=(200, 503),
         open=True,
-        of_results=True,
+        of_health=True,
         query=health.ReadyQuery,
     ),
     Call(
@@ -197,10 +198,11 @@ _API = (
         path="/metrics",
         name="Metrics",
         summary="Numbers for Prometheus",
-        handle=health.metrics,
-        statuses=(200, 503),
+        handle=page.metrics,
+        statuses=(200,),
         open=True,
-        media_type=health.METRICS_TYPE,
+        of_health=True,
+        media_type=page.TYPE,
     ),
 )
 

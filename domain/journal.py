@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from domain.owner import Chance
 
     Turns = Callable[[OwnerId], AbstractContextManager[object]]
+    Appending = Callable[[], AbstractContextManager[object]]
 
 TRIES = 20
 LONGEST_PAUSE = 0.05
@@ -60,8 +61,10 @@ class Journal:
     """The event store, with time, chance and waiting passed in; safe for threads.
 
     `turns(owner)` lets a hot owner's writers take turns: fairness only, the version check is what
-    keeps the rules.
+    keeps the rules. `appending()` surrounds every append, and may count it.
     """
+
+    appending: Appending = staticmethod(nullcontext)
 
     def __init__(
         self,
@@ -191,7 +194,8 @@ class Journal:
         if not decision.stored:
             return True
         try:
-            positions = self.recorder.insert_events(decision.stored)
+            with self.appending():
+                positions = self.recorder.insert_events(decision.stored)
         except IntegrityError:
             return self._landed(decision)
         except PersistenceError as error:

@@ -9,7 +9,7 @@ from domain.conditions import ExportConditions, File, OwnerId, Results
 from domain.downloads import Downloads
 from domain.fact import values_of
 from domain.task import Task, file_of, task_stream
-from projections import activity
+from projections import activity, measures
 from projections.registry import on, text
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
     if event.attempt > task["attempt"]:
         changes.alter("quotas", _quota(changes, _owner(task)), served=changes.position)
         claimed_at = at
+        measures.claimed(event, task, changes)
+    elif event.released:
+        measures.released(task, changes)
     changes.alter(
         "tasks",
         task,
@@ -109,6 +112,7 @@ def completed(event: Task.Completed, changes: Changes) -> None:
     _count(changes, _owner(task), unfinished=-1, running=-task["held"])
     now = {"processing": -1, "running": -task["held"], "success": 1}
     activity.note(changes, at, completed=1, rows=event.rows, **now)
+    measures.completed(event, task, changes)
     _change(
         changes,
         task,
@@ -141,6 +145,7 @@ def failed(event: Task.Failed, changes: Changes) -> None:
     now = {"processing": -1, "running": -task["held"], "failure": 1}
     activity.note(changes, at, failed=1, **now)
     activity.failure(changes, at, event.code, task["task_id"])
+    measures.failed(event, task, changes)
     _change(
         changes,
         task,
@@ -161,6 +166,7 @@ def evicted(event: Task.Evicted, changes: Changes) -> None:
     _count(changes, _owner(task), kept=-1, unfinished=-unfinished, running=-task["held"])
     now = {_COUNTED[task["status"]]: -1, "running": -task["held"]}
     activity.note(changes, text(event.timestamp), removed=1, **now)
+    measures.removed(event, task, changes)
     changes.delete("tasks", task["stream"])
     if task["status"] != "Success":
         return
@@ -179,6 +185,7 @@ def granted(event: Downloads.Granted, changes: Changes) -> None:
     quota, at = _quota(changes, OwnerId(event.project_id, event.user_id)), text(event.timestamp)
     changes.alter("quotas", quota, last_download=at)
     activity.note(changes, at, downloads=1)
+    measures.granted(changes)
 
 
 def _task(event: Task.Event, changes: Changes) -> Row:

@@ -151,6 +151,7 @@ TABLES: dict[str, Table] = {
     "failures": Table(
         ("slot", "code"), {"slot": str, "code": str, "day": str, "tasks": int, "latest": str}
     ),
+    "measures": Table(("measure", "of"), {"measure": str, "of": str, "count": int, "amount": int}),
     "quarantine": Table(("stream",), {"stream": str, "position": int, "topic": str, "error": str}),
     "moments": Table(("count",), {"count": int, "position": int, "latest": str}),
     "position": Table(

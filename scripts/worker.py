@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from math import inf
 from secrets import token_hex
 from threading import Event, Thread
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn import Config
 
+from api.metrics.processes import Working
 from api.parts import Parts
 from api.values import is_shared
 from api.waiting import when_there
@@ -128,7 +129,8 @@ def serve_app(
 def export(settings: Settings) -> None:
     """Makes files; a running one is handed back at the end."""
     stop = _stop_event(settings)
-    with Parts(settings) as parts:
+    with Parts(settings) as parts, closing(Working(settings, "exporter")) as working:
+        parts.appending = working.appending
         if _opens(parts, stop):
             parts.exporter().run(stop)
 
@@ -138,7 +140,8 @@ def keep(settings: Settings) -> None:
     files, sums up refusals.
     """
     stop = _stop_event(settings)
-    with Parts(settings) as parts:
+    with Parts(settings) as parts, closing(Working(settings, "keeper")) as working:
+        parts.appending = working.appending
         if _opens(parts, stop):
             _keep(parts, stop)
 

@@ -40,6 +40,8 @@ class Service:
         self.http.__enter__()
         self.house = self.http.app_state["house"]
         self.house.ledger.journal.clock = self.story.clock
+        for probe in (self.house.health.log, self.house.health.results):
+            probe.fresh = 0  # every question is asked anew
 
     def client(self, name: str = "Ann", **changes: Any) -> Client:
         """Somebody new with a key."""

@@ -10,6 +10,7 @@ import re
 import pytest
 
 from api.envelope import Envelope
+from api.opening import Opening
 from api.problems import PROBLEMS
 from api.requests import BODY_MOST
 from api.routes import CALLS
@@ -203,7 +204,7 @@ def test_what_is_cut_off_when_the_server_stops_is_told_so_where_nothing_was_sent
 
     async def stop():
         scope = {"type": "http", "raw_path": b"/", "headers": [], "method": "GET", "path": "/"}
-        request = asyncio.create_task(Envelope(slow)(scope, None, send))
+        request = asyncio.create_task(Envelope(slow, Opening(None, None))(scope, None, send))
         await asyncio.sleep(0)
         request.cancel()
         await request

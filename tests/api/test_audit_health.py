@@ -85,7 +85,7 @@ def test_size_and_age_are_those_of_the_last_checkpoint(service, wrote):
 
 def test_a_large_size_is_written_whole(service, wrote):
     wrote(size=123_456_789)
-    assert "export_tasks_checkpoint_size 123456789\n" in service.http.get("/metrics").text
+    assert metrics(service)["export_tasks_checkpoint_size"] == 123_456_789
 
 
 def test_an_altered_log_degrades_the_service(service, wrote):

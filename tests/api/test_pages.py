@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from api.openapi import document
 from api.problems import PROBLEMS
 from api.routes import CALLS
-from tests.facts import BATCH
 
 DESCRIBED = [call for call in CALLS if call.path not in ("/docs", "/openapi.json")]
 
@@ -39,7 +38,6 @@ def test_without_its_event_store_it_is_not_ready_but_lives(service, ann):
     assert answer.status_code == 503
     assert "event store" in answer.json()["error_msg"]
     assert answer.headers["retry-after"]
-    assert service.http.get("/metrics").status_code == 503
     assert service.http.get("/livez").status_code == 200
 
 
@@ -70,29 +68,6 @@ def test_without_its_results_it_is_not_ready(service):
     answer = service.http.get("/readyz")
     assert answer.status_code == 503
     assert "result store" in answer.json()["error_msg"]
-
-
-def test_numbers_are_those_of_the_log_and_of_no_user(service, ann):
-    ann.finished(batch="1")
-    ann.create()
-    answer = service.http.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = answer.text.splitlines()
-    assert 'export_tasks_tasks{status="Processing"} 1' in lines
-    assert 'export_tasks_tasks{status="Success"} 1' in lines
-    assert 'export_tasks_tasks{status="Failed"} 0' in lines
-    assert "export_tasks_queue_depth 1" in lines
-    assert f"export_tasks_log_position {service.story.head()}" in lines
-    assert ann.user_id not in answer.text
-    assert "p1" not in answer.text
-    assert all(line.startswith(("# HELP", "# TYPE", "export_tasks_")) for line in lines)
-
-
-def test_a_large_position_is_written_whole(service, ann):
-    for _ in range(3):
-        ann.finished(batch=BATCH)
-    text = service.http.get("/metrics").text
-    assert "e+" not in text
 
 
 def references(node):

@@ -1,0 +1,1 @@
+"""Metrics: what Prometheus is told, and whence each number comes."""
