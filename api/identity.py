@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from api.access.signatures import NotAuthentic
-from api.access.tokens import describe, read_login
+from api.access.login import describe, read_login
 from api.list_query import parameters
 from api.messages import Project, ProjectList
 from api.reading import check_media_type
@@ -17,7 +17,7 @@ from domain.commands import check
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from api.access.tokens import Login
+    from api.access.login import Login
     from api.requests import Asked
     from projections.queries import Queries
     from projections.rows import MemberRow, ProjectRow

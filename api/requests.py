@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from api.access.authenticate import Identity
     from api.installation import Installation
+    from api.problems import Problem
 
 BODY_MOST = 64 * 1024
 """The longest body that is read, in bytes (contract, section 1)."""
@@ -51,8 +52,10 @@ class Call:
     signature nor token; `light` ones no store, and are handled on the event loop; so are `brief`
     ones, which only ask the read tables, where those are at the log's head. `of_source` and
     `of_results` ones ask the source and the result store, which may be slow, and wait for none but
-    each other. `body`, `query` and `answer` are `msgspec` structs, `example` is a body;
-    `media_type` is that of a success.
+    each other. `body`, `query` and `answer` are `msgspec` structs, `media_type` is that of a
+    success. `refusals` are what this call may answer beside what every call of its kind may; `told`
+    names, by status, the headers of an answer that mean something; `sdk` is its method in the
+    official Python SDK. A call without a `tag` is a page: no part of the API.
     """
 
     method: str
@@ -70,11 +73,19 @@ class Call:
     of_results: bool = False
     head: bool = False
     body: type | None = None
-    example: Mapping[str, object] | None = None
     query: type | None = None
     headers: tuple[str, ...] = ()
     answer: type | None = None
     media_type: str = "application/json"
+    tag: str | None = None
+    refusals: tuple[Problem, ...] = ()
+    told: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    sdk: str | None = None
+
+    @property
+    def has_head(self) -> bool:
+        """Does it answer HEAD too?"""
+        return self.method == "GET" and (self.head or self.open)
 
 
 @dataclass(frozen=True, slots=True)

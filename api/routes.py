@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING
-
-from starlette.requests import Request
-from starlette.routing import Route
-
 from api import batches, exports, health, identity
+from api.access.login import LoginAnswer, LoginBody
 from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchTaskShown
 from api.downloads import MEDIA_TYPE, download
 from api.list_query import ListQuery, ShowQuery
 from api.messages import CreateBody, ExportTask, ProjectList, Quota, TaskHistory, TaskList
-from api.pages import pages
-from api.problems import METHOD, NO_API, Rejected
-from api.requests import Call, answer
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+from api.pages import PAGES
+from api.problems import (
+    INSTANCE,
+    LIMIT_INVALID,
+    MARKER_INVALID,
+    NO_API,
+    NO_APP,
+    NO_APPS,
+    NO_BATCH_TASK,
+    NO_FILE,
+    NO_TASK,
+    OTHERS_APP,
+    RANGE,
+    SEVERAL_APPS,
+    TOO_SOON,
+    UNFINISHED_LIMIT,
+)
+from api.requests import Call
 
 PROJECT = "/v5/iot/{project_id}"
 TASKS = PROJECT + "/export-tasks"
@@ -27,24 +34,12 @@ BATCHES = PROJECT + "/batchtasks"
 PERMISSION = "iotda:exporttasks:"
 BATCH_PERMISSION = "iotda:batchtasks:"
 
-CREATE_EXAMPLE = {
-    "resource_type": "BatchTask",
-    "resource_condition": {"task_id": "5f433ce0c24389024365fdfa"},
-    "export_format": "xls",
-    "app_type": "APP",
-    "app_id": "jeQDJQZltU8iKgFFoW060F5SGZka",
-}
-LOGIN_EXAMPLE = {
-    "auth": {
-        "identity": {
-            "methods": ["password"],
-            "password": {
-                "user": {"name": "ada", "password": "…", "domain": {"name": "default"}},
-            },
-        },
-        "scope": {"project": {"id": "plant-1"}},
-    }
-}
+EXPORTS, BATCH_TASKS = "Export tasks", "Batch tasks"
+IDENTITY, SERVICE = "Identity", "Service"
+"""The calls by what they are about; one without such a tag is a page, no part of the API."""
+
+_FILE = ("X-Export-Task-Id", "ETag", "Last-Modified", "Cache-Control")
+_BYTES = (*_FILE, "Content-Disposition", "Content-Length", "Accept-Ranges")
 
 _API = (
     Call(
@@ -56,9 +51,14 @@ _API = (
         statuses=(201, 400, 401, 403, 413, 503),
         permission=PERMISSION + "create",
         body=CreateBody,
-        example=CREATE_EXAMPLE,
         headers=("Instance-Id",),
         answer=ExportTask,
+        tag=EXPORTS,
+        refusals=(
+            *(NO_APP, OTHERS_APP, SEVERAL_APPS, NO_APPS),
+            *(UNFINISHED_LIMIT, INSTANCE),
+        ),
+        sdk="create_export_task",
     ),
     Call(
         method="GET",
@@ -71,6 +71,9 @@ _API = (
         permission=PERMISSION + "queryList",
         query=ListQuery,
         answer=TaskList,
+        tag=EXPORTS,
+        refusals=(LIMIT_INVALID, MARKER_INVALID),
+        sdk="list_export_tasks",
     ),
     Call(
         method="GET",
@@ -83,6 +86,8 @@ _API = (
         permission=PERMISSION + "query",
         query=ShowQuery,
         answer=ExportTask,
+        tag=EXPORTS,
+        refusals=(NO_TASK,),
     ),
     Call(
         method="DELETE",
@@ -92,6 +97,9 @@ _API = (
         handle=exports.delete,
         statuses=(204, 401, 403, 404, 503),
         permission=PERMISSION + "delete",
+        tag=EXPORTS,
+        refusals=(NO_TASK,),
+        sdk="delete_export_task",
     ),
     Call(
         method="GET",
@@ -105,6 +113,10 @@ _API = (
         head=True,
         of_results=True,
         media_type=MEDIA_TYPE,
+        tag=EXPORTS,
+        refusals=(NO_TASK, NO_FILE, TOO_SOON, RANGE),
+        told={200: _BYTES, 206: (*_BYTES, "Content-Range"), 304: _FILE},
+        sdk="show_export_task",
     ),
     Call(
         method="GET",
@@ -115,6 +127,8 @@ _API = (
         statuses=(200, 401, 403, 404, 503),
         permission=PERMISSION + "query",
         answer=TaskHistory,
+        tag=EXPORTS,
+        refusals=(NO_TASK,),
     ),
     Call(
         method="GET",
@@ -125,6 +139,7 @@ _API = (
         statuses=(200, 401, 403, 503),
         permission=PERMISSION + "queryList",
         answer=Quota,
+        tag=EXPORTS,
     ),
     Call(
         method="GET",
@@ -137,6 +152,9 @@ _API = (
         query=BatchListQuery,
         answer=BatchTaskList,
         of_source=True,
+        tag=BATCH_TASKS,
+        refusals=(LIMIT_INVALID, MARKER_INVALID, NO_API),
+        sdk="list_batch_tasks",
     ),
     Call(
         method="GET",
@@ -149,6 +167,9 @@ _API = (
         query=BatchQuery,
         answer=BatchTaskShown,
         of_source=True,
+        tag=BATCH_TASKS,
+        refusals=(LIMIT_INVALID, MARKER_INVALID, NO_BATCH_TASK, NO_API),
+        sdk="show_batch_task",
     ),
     Call(
         method="POST",
@@ -159,7 +180,10 @@ _API = (
         statuses=(201, 400, 401, 413, 503),
         open=True,
         login=True,
-        example=LOGIN_EXAMPLE,
+        tag=IDENTITY,
+        body=LoginBody,
+        answer=LoginAnswer,
+        told={201: ("X-Subject-Token",)},
     ),
     Call(
         method="GET",
@@ -170,6 +194,7 @@ _API = (
         statuses=(200, 400, 401, 503),
         query=identity.ProjectQuery,
         answer=ProjectList,
+        tag=IDENTITY,
     ),
     Call(
         method="GET",
@@ -180,6 +205,7 @@ _API = (
         statuses=(200,),
         open=True,
         light=True,
+        tag=SERVICE,
     ),
     Call(
         method="GET",
@@ -191,6 +217,7 @@ _API = (
         open=True,
         of_results=True,
         query=health.ReadyQuery,
+        tag=SERVICE,
     ),
     Call(
         method="GET",
@@ -201,39 +228,8 @@ _API = (
         statuses=(200, 503),
         open=True,
         media_type=health.METRICS_TYPE,
+        tag=SERVICE,
     ),
 )
 
-CALLS = (*_API, *pages(_API))
-
-
-class Endpoint:
-    """One path: each method its call. HEAD where a call allows it, or everybody may GET."""
-
-    def __init__(self, calls: list[Call]) -> None:
-        self._calls = {call.method: call for call in calls}
-        read = self._calls.get("GET")
-        if read and (read.head or read.open):
-            self._calls["HEAD"] = read
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, or raises for a method that is not supported."""
-        call = self._calls.get(scope["method"])
-        if call is None:
-            allow = ", ".join(sorted(self._calls))
-            raise Rejected(METHOD, "The method is not supported.", {"allow": allow})
-        response = await answer(call, Request(scope, receive))
-        await response(scope, receive, send)
-
-
-async def no_such_api(scope: Scope, receive: Receive, send: Send) -> None:
-    """For every other path."""
-    del scope, receive, send
-    raise Rejected(NO_API, "The API does not exist.")
-
-
-def routes() -> list[Route]:
-    """A route for each path; the project's first, as they are tried in turn."""
-    calls = sorted(CALLS, key=lambda call: call.path, reverse=True)
-    by_path = groupby(calls, key=lambda call: call.path)
-    return [Route(path, Endpoint(list(calls))) for path, calls in by_path]
+CALLS = (*_API, *PAGES)
