@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from api.endpoints import no_such_api, routes
 from api.envelope import Envelope
 from api.installation import open_installation
+from api.routes import no_such_api, routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -92,7 +92,8 @@ class _Exchange:
         headers.raw.append((b"x-request-id", self._request_id.encode()))
         if not self._body_read:  # perhaps without an end: it is not waited for
             headers["connection"] = "close"
-        headers.raw.extend(_ALWAYS)
+        if "content-security-policy" not in headers:  # a page of the console has its own
+            headers.raw.extend(_ALWAYS)
 
     async def _fail(self, error: Exception) -> None:
         if problem_of(error) is INTERNAL or self._status:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from api.audit.state import read_state
@@ -39,7 +39,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class ReadyQuery(Struct):
     """How much is told; the parameter needs no value."""
 
-    verbose: str | None = None
+    verbose: Annotated[str, Meta(description="tell of each check; no value needed")] | None = None
 
 
 def livez(_: Asked) -> Response:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from api.access.signatures import NotAuthentic
 from api.access.login import describe, read_login
+from api.access.signatures import NotAuthentic
 from api.list_query import parameters
 from api.messages import Project, ProjectList
 from api.reading import check_media_type
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class ProjectQuery(Struct):
     """Which of the user's projects."""
 
-    name: str | None = None
+    name: Annotated[str, Meta(description="only projects of this name")] | None = None
 
 
 def login(asked: Asked) -> Response:

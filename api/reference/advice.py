@@ -42,7 +42,7 @@ _TABLE = {
     ),
     problems.TOKEN_EXPIRED: Advice(
         "Incorrect IAM authentication information: the token expired at "
-        "2026-01-31T12:00:00.000000Z.",
+        "2026-11-30T12:00:00.000000Z.",
         "Get a new token: POST /v3/auth/tokens.",
     ),
     problems.NO_PROJECT: Advice(
@@ -107,8 +107,7 @@ _TABLE = {
         "An .xls holds no more: make smaller batch tasks, and export each of them.",
     ),
     problems.FAILED_ROWS_DIFFER: Advice(
-        "The batch task has finished, but 2 rows could be read, and the "
-        "source counts 3.",
+        "The batch task has finished, but 2 rows could be read, and the source counts 3.",
         "Rows came or went while they were read. Create a new export task; if it fails again, an "
         "operator looks at the source.",
     ),

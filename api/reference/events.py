@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from inspect import getdoc
+from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -55,7 +55,8 @@ def topics() -> dict[str, type[Fact]]:
 
 def meaning(event: type[Fact]) -> str:
     """What an event means, in a sentence."""
-    return _words(getdoc(event) or "").partition("\n\n")[0].replace("\n", " ")
+    first = cleandoc(event.__doc__ or "").partition("\nFields:\n")[0].partition("\n\n")[0]
+    return first.strip().replace("\n", " ")
 
 
 def about(event: type[Fact]) -> str:
@@ -104,10 +105,6 @@ def _meanings(event: type[Fact]) -> dict[str, str]:
     """The nearest docstring that tells of a field is the one that counts."""
     found: dict[str, str] = {}
     for each in reversed(event.__mro__):
-        told = (each.__doc__ and getdoc(each) or "").partition("\nFields:\n")[2]
+        told = cleandoc(each.__doc__ or "").partition("\nFields:\n")[2]
         found |= {name: re.sub(r"\s+", " ", text) for name, text in _FIELD.findall(told)}
     return found
-
-
-def _words(doc: str) -> str:
-    return doc.partition("\nFields:\n")[0]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from api.reference.parameters import APP, BATCH_TASK, PROJECT, SHA256, SIZE, TASK
 
-MADE, DONE = "2026-01-31T11:59:52.000Z", "2026-01-31T12:00:00.000Z"
+MADE, DONE = "2026-11-30T11:59:52.000Z", "2026-11-30T12:00:00.000Z"
 USER = "5a1c9e0b7d3f4a6e8c2b1d0f9e8a7c6b"
 REQUEST = "9b2f6c1d8e7a4f50b3c2d1e0f9a8b7c6"
 
 
-class Example(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Example:
     """A call for people, and a request and its answers.
 
     `query` has a value of each parameter that an answer below was asked with, `also` of the others.
@@ -19,9 +21,9 @@ class Example(NamedTuple):
 
     text: str
     body: dict[str, Any] | None = None
-    query: dict[str, Any] = {}
-    also: dict[str, Any] = {}
-    answers: dict[int, Any] = {}
+    query: dict[str, Any] = field(default_factory=dict)
+    also: dict[str, Any] = field(default_factory=dict)
+    answers: dict[int, Any] = field(default_factory=dict)
 
 
 _TASK = {
@@ -49,7 +51,7 @@ _FILE = {
     "sheets": 1,
     "repaired": 0,
     "complete": True,
-    "data_as_of": "2026-01-31T11:59:59.000Z",
+    "data_as_of": "2026-11-30T11:59:59.000Z",
 }
 _BATCH = {
     "task_id": BATCH_TASK,
@@ -66,7 +68,7 @@ _BATCH = {
         "stopped": 0,
         "removed": 0,
     },
-    "create_time": "20260131T114500Z",
+    "create_time": "20261130T114500Z",
     "app_id": APP,
 }
 _DETAILS = [
@@ -126,7 +128,7 @@ _HISTORY = [
         sheets=1,
         repaired=0,
         complete=True,
-        data_as_of="2026-01-31T11:59:59.000Z",
+        data_as_of="2026-11-30T11:59:59.000Z",
     ),
 ]
 
@@ -155,7 +157,7 @@ EXAMPLES = {
             "resource_condition": {"task_id": BATCH_TASK},
             "app_type": "APP",
             "app_id": APP,
-            "at": "2026-01-31T12:00:00Z",
+            "at": "2026-11-30T12:00:00Z",
         },
         answers={
             200: {"export_tasks": [_TASK | _ENDED], "page": {"count": 1, "marker": TASK}},
@@ -163,7 +165,7 @@ EXAMPLES = {
     ),
     "ShowOneExportTask": Example(
         "Where the task stands, and what a download would give now.",
-        also={"at": "2026-01-31T12:00:00Z"},
+        also={"at": "2026-11-30T12:00:00Z"},
         answers={200: {**_TASK, **_ENDED, "attempt": 1, "queue_position": None, "file": _FILE}},
     ),
     "DeleteExportTask": Example(
@@ -218,7 +220,7 @@ EXAMPLES = {
             200: {
                 "batchtask": _BATCH,
                 "task_details": _DETAILS,
-                "page": {"count": 2, "marker": "000000000000000000000001"},
+                "page": {"count": 2, "marker": "000000008000000000000001"},
             }
         },
     ),
@@ -244,8 +246,8 @@ EXAMPLES = {
             201: {
                 "token": {
                     "methods": ["password"],
-                    "issued_at": "2026-01-31T12:00:00.000000Z",
-                    "expires_at": "2026-02-01T12:00:00.000000Z",
+                    "issued_at": "2026-11-30T12:00:00.000000Z",
+                    "expires_at": "2026-12-01T12:00:00.000000Z",
                     "user": {"id": USER, "name": "ada", "domain": _DEFAULT},
                     "project": {"id": PROJECT, "name": "cn-north-4", "domain": _DEFAULT},
                     "roles": [{"id": "admin", "name": "admin"}],

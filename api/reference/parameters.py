@@ -8,7 +8,7 @@ from domain.access.rules import PROJECT_ID
 from domain.commands import BATCH_TASK_ID, INSTANCE_ID_LENGTH, TASK_ID
 
 PROJECT = "plant-1"
-TASK = "019c13ec7ec05eed5eed5eed"
+TASK = "01a22c5362c05eed5eed5eed"
 BATCH_TASK = "5f433ce0c24389024365fdfa"
 APP = "jeQDJQZltU8iKgFFoW060F5SGZka"
 SHA256 = "a7cfeecaf5cb532a70c02dcd0fec68bffec92103aa9fc9c7e08621baed2b26d7"
@@ -50,7 +50,7 @@ ASKED = {
     "If-None-Match": _text("ETags that are there already: 304 for one of them.", ETAG),
     "If-Modified-Since": _text(
         "The Last-Modified of the file that is there already: 304 if it is still current.",
-        "Sat, 31 Jan 2026 12:00:00 GMT",
+        "Mon, 30 Nov 2026 12:00:00 GMT",
     ),
 }
 """Parameters of paths, and headers of requests."""
@@ -66,15 +66,17 @@ TOLD = {
     "X-Subject-Token": _text("The token, for X-Auth-Token: good for 24 hours.", "eyJhbGciOi…"),
     "X-Export-Task-Id": _text("Whose bytes these are.", TASK, pattern=f"^{TASK_ID.pattern}$"),
     "ETag": _text("The SHA-256 of the bytes, in quotes.", ETAG, pattern='^"[0-9a-f]{64}"$'),
-    "Last-Modified": _text("When the file was made.", "Sat, 31 Jan 2026 12:00:00 GMT"),
+    "Last-Modified": _text("When the file was made.", "Mon, 30 Nov 2026 12:00:00 GMT"),
     "Cache-Control": _text("Kept by nobody without asking again.", "private, no-cache"),
     "Content-Disposition": _text(
         "The file's name, of ASCII letters, from its task and its time.",
-        f'attachment; filename="{TASK}-20260131T120000Z.xls"',
+        f'attachment; filename="{TASK}-20261130T120000Z.xls"',
     ),
     "Content-Length": _text("How many bytes come.", str(SIZE), pattern="^[0-9]+$"),
     "Accept-Ranges": _text("Ranges of bytes may be asked for.", "bytes"),
-    "Content-Range": _text("Which of the file's bytes these are, and how many it has.", f"bytes 0-1023/{SIZE}"),
+    "Content-Range": _text(
+        "Which of the file's bytes these are, and how many it has.", f"bytes 0-1023/{SIZE}"
+    ),
 }
 """Headers of answers."""
 
@@ -105,7 +107,7 @@ SECURITY = {
         "description": "A token from POST /v3/auth/tokens, good for 24 hours in one project.",
     },
 }
-WAYS_IN = [
+WAYS_IN: list[dict[str, list[str]]] = [
     {"token": []},
     {"signature": [], "signedAt": []},
     {"signature": [], "signedAt": [], "temporaryKey": []},
