@@ -39,6 +39,7 @@ At = Annotated[
     Meta(
         description="as it was then, in commit order; without a zone it is UTC",
         examples=["2026-01-31T12:00:00Z"],
+        extra_json_schema={"format": "date-time"},
     ),
 ]
 
@@ -154,7 +155,7 @@ def app_id(_: str, text: str) -> str:
 
 def _at(name: str, text: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text.upper())
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(name, "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") from None

@@ -31,7 +31,11 @@ BatchTaskId = Annotated[str, _spelt(BATCH_TASK_ID.pattern)]
 AppId = Annotated[str, _spelt(APP_ID.pattern)]
 Moment = Annotated[
     str,
-    Meta(description="yyyy-MM-dd'T'HH:mm:ss.SSS'Z', UTC", examples=["2026-01-31T12:00:00.000Z"]),
+    Meta(
+        description="yyyy-MM-dd'T'HH:mm:ss.SSS'Z', UTC",
+        examples=["2026-01-31T12:00:00.000Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
 ]
 
 

@@ -52,6 +52,7 @@ def document(calls: Iterable[Call]) -> dict[str, Any]:
         methods[call.method.lower()] = _operation(call, schemas)
         if call.has_head:
             methods["head"] = _head(methods["get"])
+    _link(paths)
     queries = {call.query.__name__ for call in calls if call.query}
     return {
         "openapi": "3.1.0",
@@ -71,6 +72,21 @@ def document(calls: Iterable[Call]) -> dict[str, Any]:
             "examples": {anchor(each): _example(each) for each in PROBLEMS if each.status},
             "securitySchemes": SECURITY,
         },
+    }
+
+
+def _link(paths: dict[str, dict[str, Any]]) -> None:
+    """What can be asked of the task that a create answers."""
+    made = paths["/v5/iot/{project_id}/export-tasks"]["post"]["responses"]["201"]
+    given = {
+        "project_id": "$request.path.project_id",
+        "export_task_id": "$response.body#/export_task_id",
+    }
+    made["links"] = {
+        operation["operationId"]: {"operationId": operation["operationId"], "parameters": given}
+        for path, methods in paths.items()
+        for operation in methods.values()
+        if "{export_task_id}" in path
     }
 
 

@@ -180,4 +180,3 @@ def test_the_sdk_knows_no_field_that_the_document_does_not_tell(model, schema):
     known = set(getattr(SDK, model).attribute_map.values())
     told = set(DOCUMENT["components"]["schemas"][schema]["properties"])
     assert known - {"X-Request-Id"} <= told
-

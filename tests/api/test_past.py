@@ -94,6 +94,7 @@ def test_a_list_of_then_is_filtered_and_paged(ann, asked):
         "2026-11-24T13:00:00+01:00",
         "20261124T120000Z",
         "2026-11-24 12:00",
+        "2026-11-24t12:00:00z",
     ],
 )
 def test_a_time_is_any_of_iso_8601(service, ann, time):
