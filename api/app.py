@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from api.console import table
 from api.envelope import Envelope
 from api.installation import open_installation
 from api.routes import no_such_api, routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from starlette.types import Receive, Scope, Send
 
     from api.settings import Settings
 
@@ -26,8 +29,15 @@ def create_app(settings: Settings) -> Starlette:
         with open_installation(settings) as house:
             yield {"house": house}
 
-    app = Starlette(routes=routes(), middleware=[Middleware(Envelope)], lifespan=lifespan)
+    app = Starlette(
+        routes=[*table.routes(), *routes()], middleware=[Middleware(Envelope)], lifespan=lifespan
+    )
     # The official SDK takes a redirect for an empty answer.
     app.router.redirect_slashes = False
-    app.router.default = no_such_api
+    app.router.default = _nothing
     return app
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    nothing = table.no_such_page if table.is_browser(scope) else no_such_api
+    await nothing(scope, receive, send)

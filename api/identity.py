@@ -15,12 +15,14 @@ from api.requests import as_json
 from domain.commands import check
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.responses import Response
 
     from api.access.login import Login
     from api.requests import Asked
     from projections.queries import Queries
-    from projections.rows import MemberRow, ProjectRow
+    from projections.rows import MemberRow, ProjectRow, UserRow
 
 
 class ProjectQuery(Struct):
@@ -33,19 +35,33 @@ def login(asked: Asked) -> Response:
     """`POST /v3/auth/tokens`: the token is in `X-Subject-Token` (contract, section 4)."""
     check_media_type(asked.header("content-type"))
     wanted, house = read_login(asked.body), asked.house
-    if wanted.domain != house.settings.domain:
-        raise NotAuthentic("the domain is unknown")
     now = house.ledger.journal.clock()
-    house.lockout.begin(wanted.name, asked.address, now)
-    user = house.people.check_password(wanted.name, wanted.password)
-    house.lockout.succeeded(wanted.name, asked.address)
-    project, member = _scope(house.queries, user.user_id, wanted)
+    user, project, member = prove_password(asked, wanted, now)
     token = house.tokens.issue(user.user_id, project.project_id, user.password_version, now)
     name = house.people.name_of(user.user_id) or wanted.name
     service = str(asked.request.base_url).rstrip("/")
     roles = ["admin"] if member.admin else ["policy"] if member.policy else []
     told = describe(token, user.user_id, name, wanted.domain, project, roles, service)
     return as_json(told, 201, {"x-subject-token": token.text})
+
+
+def prove_password(
+    asked: Asked, wanted: Login, now: datetime
+) -> tuple[UserRow, ProjectRow, MemberRow]:
+    """Whose name and password these are, and in which project.
+
+    Raises:
+        NotAuthentic: they are nobody's, there were too many tries (Locked), or it is another domain
+            or not the user's project.
+        Invalid: it is not clear which project is meant.
+    """
+    house = asked.house
+    if wanted.domain != house.settings.domain:
+        raise NotAuthentic("the domain is unknown")
+    house.lockout.begin(wanted.name, asked.address, now)
+    user = house.people.check_password(wanted.name, wanted.password)
+    house.lockout.succeeded(wanted.name, asked.address)
+    return user, *_scope(house.queries, user.user_id, wanted)
 
 
 def projects(asked: Asked) -> Response:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter
 
 from api.access.authenticate import Doorkeeper
+from api.access.first_link import FirstLink
 from api.access.lockout import Lockout
-from api.access.tokens import Tokens
+from api.access.tokens import SESSION_LIVES, Tokens
 from api.parts import Parts
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Installation:
     past: Past
     people: People
     tokens: Tokens
+    sessions: Tokens
+    first_link: FirstLink
     doorkeeper: Doorkeeper
     lockout: Lockout
     side_log: SideLog
@@ -82,6 +85,10 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             past=parts.past,
             people=parts.people,
             tokens=tokens,
+            sessions=Tokens(
+                settings.secret_key(), settings.domain, purpose="sessions", lives=SESSION_LIVES
+            ),
+            first_link=FirstLink(settings.secret_key()),
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,

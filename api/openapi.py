@@ -108,16 +108,17 @@ def problems_of(call: Call, status: int) -> list[Problem]:
 
 def _operation(call: Call, schemas: dict[str, Any]) -> dict[str, Any]:
     example = EXAMPLES[call.name]
-    needs = f" Needs the permission `{call.permission}`." if call.permission else ""
     responses = {str(status): _response(call, status, example) for status in call.statuses}
     operation: dict[str, Any] = {
         "operationId": call.name,
         "tags": [call.tag],
         "summary": call.summary,
-        "description": example.text + needs,
+        "description": example.text,
         "security": [] if call.open else WAYS_IN,
         "responses": responses | {"500": {"$ref": "#/components/responses/InternalError"}},
     }
+    if call.permission:
+        operation["x-permission"] = call.permission
     if call.sdk:
         operation["x-official-sdk"] = {"python": f"IoTDAClient.{call.sdk}"}
     if parameters := [*_path_and_headers(call), *_query(call, schemas, example)]:

@@ -148,11 +148,12 @@ def problem_of(error: Exception) -> Problem:
 def answer(error: Exception) -> Response:
     """The answer to a request that is refused, or that failed."""
     problem = problem_of(error)
-    body = {"error_code": problem.code, "error_msg": _message(error, problem)}
+    body = {"error_code": problem.code, "error_msg": message(error, problem)}
     return Response(json.encode(body), problem.status or 500, _headers(error, problem))
 
 
-def _message(error: Exception, problem: Problem) -> str:
+def message(error: Exception, problem: Problem) -> str:
+    """A refusal in words for whoever asked; of what is no refusal, nothing is told."""
     if problem is INTERNAL:
         return "Internal server error."
     if isinstance(error, Rejected):

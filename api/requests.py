@@ -44,13 +44,20 @@ _AT = re.compile(rb"(?:^|&)at=")
 NOT_THE_USERS = "Operation not allowed. The project is unknown or not the user's."
 
 
+def by_headers(asked: Asked) -> Identity:
+    """Who signed the request, or whose token it carries. Raises NotAuthentic."""
+    now = asked.house.ledger.journal.clock()
+    return asked.house.doorkeeper.authenticate(_raw(asked.request, asked.body), now)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A row of the route table, from which come routing, access, OpenAPI and the pages.
 
-    `permission` is what a user needs in the project that the path names. `open` calls need neither
-    signature nor token; `light` ones no store, and are handled on the event loop; so are `brief`
-    ones, which only ask the read tables, where those are at the log's head. `of_source` and
+    `permission` is what a user needs in the project that the path names; or, where it names none,
+    in the one that the proof of who asks is for: `prove` finds or refuses that. `open` calls need
+    neither signature nor token; `light` ones no store, and are handled on the event loop; so are
+    `brief` ones, which only ask the read tables, where those are at the log's head. `of_source` and
     `of_results` ones ask the source and the result store, which may be slow, and wait for none but
     each other. `body`, `query` and `answer` are `msgspec` structs, `media_type` is that of a
     success. `refusals` are what this call may answer beside what every call of its kind may; `told`
@@ -64,6 +71,7 @@ class Call:
     summary: str
     handle: Callable[[Asked], Response]
     statuses: tuple[int, ...]
+    prove: Callable[[Asked], Identity] = by_headers
     permission: str | None = None
     open: bool = False
     light: bool = False
@@ -219,18 +227,18 @@ def _answer(call: Call, asked: Asked) -> Response:
         NotAuthentic: there is no proof of who asks.
         Rejected: the project is not the user's, or the permission is missing.
     """
-    identity = _identity(asked)
+    identity = call.prove(asked)
     asked.request.state.identity = identity
     if call.permission is None:
         return call.handle(replace(asked, identity=identity))
-    project_id = asked.parameter("project_id")
+    project_id = _project_of(asked, identity)
     _must_be_permitted(asked.house, identity, project_id, call.permission)
     return call.handle(replace(asked, identity=identity, project_id=project_id))
 
 
-def _identity(asked: Asked) -> Identity:
-    now = asked.house.ledger.journal.clock()
-    return asked.house.doorkeeper.authenticate(_raw(asked.request, asked.body), now)
+def _project_of(asked: Asked, identity: Identity) -> str:
+    named = "project_id" in asked.request.path_params
+    return asked.parameter("project_id") if named else identity.project_id or ""
 
 
 def _note(call: Call, asked: Asked, error: Exception) -> float:

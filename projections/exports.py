@@ -58,6 +58,7 @@ def created(event: Task.Created, changes: Changes) -> None:
             "held": 0,
             "lease": 0.0,
             "wait": 0.0,
+            "heard_at": text(event.timestamp),
             "version": event.originator_version,
             "file": None,
         },
@@ -86,6 +87,7 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
         held=held,
         lease=float(event.lease),
         wait=float(event.wait),
+        heard_at=text(event.timestamp),
     )
 
 

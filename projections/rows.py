@@ -43,7 +43,10 @@ class ListedTask(Found, frozen=True):
 
 
 class TaskRow(ListedTask, frozen=True):
-    """All of a task that is kept. `conditions` is their digest; `version` that of its stream."""
+    """All of a task that is kept. `conditions` is their digest; `version` that of its stream.
+
+    `heard_at` is when it was created, or its exporter last said something.
+    """
 
     project_id: str
     user_id: str
@@ -55,6 +58,7 @@ class TaskRow(ListedTask, frozen=True):
     held: bool
     lease: float
     wait: float
+    heard_at: datetime
     version: int
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION = 4
+VERSION = 5
 
 
 WAITING = "unfinished > running"
@@ -51,6 +51,7 @@ TABLES: dict[str, Table] = {
             "held": int,
             "lease": float,
             "wait": float,
+            "heard_at": str,
             "version": int,
             "file": str,
         },

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.access.beginning import begin
 from api.parts import Parts
 from api.settings import Settings
 from domain.refusals import Refusal
 from exporter.cells import mend
-from scripts.begin import begin
 from scripts.client import Client
 from scripts.events import pages
 from scripts.group import command_line
@@ -65,7 +65,7 @@ def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
         settings = Settings.read({"EXPORT_TASKS_HOME": str(folder)}, port=0)
         with Parts(settings) as parts:
             click.echo(f"1. An empty home in {folder}: a project, its app and an admin user.")
-            user = begin(parts, PROJECT, name=PROJECT, user="demo")
+            user = begin(parts.people, parts.operator(), PROJECT, name=PROJECT, user="demo")
             click.echo(f"2. A batch task of {rows:,} details in the local source.")
             with progress("   generating", rows) as advance:
                 batch_id = parts.batches.generate(PROJECT, rows, progress=advance)

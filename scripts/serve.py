@@ -9,9 +9,11 @@ import os
 import socket
 import ssl
 from contextlib import closing, contextmanager
+from ipaddress import ip_address
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from api.access.first_link import FirstLink
 from api.parts import Parts
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
@@ -43,15 +45,17 @@ def serve(settings: Settings) -> bool:
     """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
 
     Raises:
-        CannotServe: the store is empty, another `serve` has this home, the port is taken.
+        CannotServe: another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with alone(settings.home / LOCK):
         _check_tls(settings.tls_cert, settings.tls_key)
-        _check(settings)
+        empty = _check(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
+            if empty:
+                news += "\n" + _first_link(settings, listener)
             return _run(settings, [*api, *_makers(settings)], news)
 
 
@@ -86,22 +90,22 @@ def _makers(settings: Settings) -> list[Child]:
     return [*exporters, Child("keeper", command_line("worker", "keeper"), last=True)]
 
 
-def _check(settings: Settings) -> None:
-    """Whatever of the stores can be known to fail fails here, before anybody is listened to."""
+def _check(settings: Settings) -> bool:
+    """Whatever of the stores can be known to fail fails here, before anybody is listened to.
+
+    Says whether the event store is empty.
+    """
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
             make_tables(parts)
-            projects = parts.queries.projects()
-        if not projects:
-            raise CannotServe(
-                "The event store is empty; make a project and its first user: export-tasks init"
-            )
+            empty = not parts.queries.projects()
         _ = parts.vault  # without its key no process of the group could work
         with _naming(settings, "results"):
             parts.claim_results()
         with _naming(settings, "source"):
             parts.check_source()
         parts.auditor()
+        return empty
 
 
 def _check_tls(certificate: Path | None, key: Path | None) -> None:
@@ -184,6 +188,19 @@ def _bound(host: str, port: int) -> socket.socket:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _first_link(settings: Settings, listener: socket.socket) -> str:
+    """What to open where nobody is there yet; a browser is let in from this machine, or by TLS."""
+    here = ip_address(listener.getsockname()[0])
+    address = _address(listener)
+    if here.is_unspecified:
+        address = f"localhost:{listener.getsockname()[1]}"
+    key = FirstLink(settings.secret_key()).draw()
+    return (
+        "Nobody is here yet. Open this once, to make the first project and user (or: export-tasks "
+        f"init):\n{_scheme(settings)}://{address}/begin?key={key}"
+    )
 
 
 def _scheme(settings: Settings) -> str:

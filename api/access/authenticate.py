@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from api.access.people import People
     from api.access.signatures import RawRequest, Signed
-    from api.access.tokens import Tokens
+    from api.access.tokens import TokenClaims, Tokens
     from projections.queries import Queries
     from projections.rows import KeyRow
 
@@ -81,7 +81,14 @@ class Doorkeeper:
         return Identity(key.user_id, access_key=key.access_key)
 
     def _by_token(self, request: RawRequest, now: datetime) -> Identity:
-        claims = self._tokens.read(_token(request), now)
+        return self.vouch(self._tokens.read(_token(request), now))
+
+    def vouch(self, claims: TokenClaims) -> Identity:
+        """Who it is that a token was issued to.
+
+        Raises:
+            Unproven: another password was set since, or the user removed.
+        """
         user = self._queries.user(claims.user_id)
         if user is None or user.password_version != claims.password_version:
             reason = "the token is void: another password was set or the user removed"

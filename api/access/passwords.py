@@ -15,15 +15,20 @@ PASSWORD_LONGEST = 128
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
+def check_new(password: str) -> None:
+    """Raises Invalid where a new password is too short or too long."""
+    fits = PASSWORD_SHORTEST <= len(password) <= PASSWORD_LONGEST
+    rule = f"must be {PASSWORD_SHORTEST} to {PASSWORD_LONGEST} characters"
+    check("password", fits, rule)
+
+
 def hash_password(password: str) -> str:
     """What is kept of a new password (argon2id).
 
     Raises:
         Invalid: it is too short, too long, or no Unicode text.
     """
-    fits = PASSWORD_SHORTEST <= len(password) <= PASSWORD_LONGEST
-    rule = f"must be {PASSWORD_SHORTEST} to {PASSWORD_LONGEST} characters"
-    check("password", fits, rule)
+    check_new(password)
     try:
         return _HASHER.hash(password)
     except UnicodeEncodeError:

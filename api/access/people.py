@@ -83,8 +83,11 @@ class People:
         policy: str | None,
         password: str | None,
         caller: Caller,
+        user_id: str | None = None,
     ) -> Credentials:
         """Adds a user with rights in a project, a first key and perhaps a password.
+
+        An id is drawn, unless one is given that nobody has had yet.
 
         Everything is decided by one append to the log, after the vault is filled. A crash before
         it leaves a name whose id is no user's: the next `add_user` uses that id up, so that a
@@ -92,13 +95,13 @@ class People:
         after it leaves a complete user whose key nobody has seen: add another.
 
         Raises:
-            AlreadyThere: the name is a user's.
+            AlreadyThere: the name, or the id, is a user's.
             NotThere: the project does not exist.
             Invalid: a field breaks its rule.
         """
         rules.check_name(name)
         hashed = None if password is None else hash_password(password)
-        user_id = token_hex(16)
+        user_id = user_id or token_hex(16)
         self._claim_name(user_id, name, caller)
         try:
             if hashed is not None:

@@ -14,6 +14,9 @@ from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
 
 TOKEN_LIVES = timedelta(hours=24)
+SESSION_LIVES = timedelta(hours=12)
+"""How long somebody stays signed in to the console, at most."""
+
 TOKEN_LIMIT = 2048
 """The longest token that is read, in characters."""
 
@@ -60,13 +63,21 @@ class Tokens:
     has the same password is asked of the log with every request.
     """
 
-    def __init__(self, secret_key: bytes, issuer: str) -> None:
-        self._key = OctKey.import_key(derive(secret_key, "tokens"))
-        self.issuer = issuer
+    def __init__(
+        self,
+        secret_key: bytes,
+        issuer: str,
+        *,
+        purpose: str = "tokens",
+        lives: timedelta = TOKEN_LIVES,
+    ) -> None:
+        """`purpose` names a key of its own: what is issued for one is nothing for another."""
+        self._key = OctKey.import_key(derive(secret_key, purpose))
+        self.issuer, self._lives = issuer, lives
 
     def issue(self, user_id: str, project_id: str, password_version: int, now: datetime) -> Token:
-        """A token for a user in a project, good for 24 hours."""
-        issued, expires = int(now.timestamp()), int((now + TOKEN_LIVES).timestamp())
+        """A token for a user in a project, good for so long (by default 24 hours)."""
+        issued, expires = int(now.timestamp()), int((now + self._lives).timestamp())
         claims = TokenClaims(user_id, project_id, password_version, self.issuer, issued, expires)
         text = jwt.encode({"alg": _ALGORITHM}, to_builtins(claims), self._key, [_ALGORITHM])
         return Token(text, _moment(issued), _moment(expires))
@@ -76,7 +87,7 @@ class Tokens:
 
         Raises:
             NotAuthentic: it was not issued here.
-            TokenExpired: it is more than 24 hours old.
+            TokenExpired: it is older than that.
         """
         if len(token) > TOKEN_LIMIT:
             raise NotAuthentic(f"the token is longer than {TOKEN_LIMIT} characters")

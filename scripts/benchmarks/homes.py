@@ -11,11 +11,11 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
+from api.access.beginning import begin
 from api.parts import Parts
 from api.settings import Settings
 from domain.commands import SetLimits
 from domain.conditions import OwnerId
-from scripts.begin import begin
 from scripts.benchmarks.tasks import PROJECT
 from scripts.group import READY, command_line
 
@@ -65,7 +65,7 @@ def parts_of(home: Path) -> Iterator[Parts]:
 
 def settle(parts: Parts, users: int) -> list[User]:
     """A project with so many admin users, under limits that are not what is measured."""
-    first = begin(parts, PROJECT, name=PROJECT, user="user 0")
+    first = begin(parts.people, parts.operator(), PROJECT, name=PROJECT, user="user 0")
     found = [User(first.owner, first.access_key, first.secret_key)]
     for number in range(1, users):
         made = parts.people.add_user(f"user {number}", PROJECT, True, None, None, parts.operator())

@@ -24,10 +24,10 @@ def init(project: str | None, name: str, user: str, as_json: bool) -> None:
 
     The key is printed this once; a store that is not empty is refused.
     """
+    from api.access.beginning import begin
     from api.parts import Parts
-    from scripts.begin import begin
 
     with Parts() as parts:
-        beginning = begin(parts, project, name=name, user=user)
+        beginning = begin(parts.people, parts.operator(), project, name=name, user=user)
         say(f"The home is {parts.settings.home}. The secret key is shown this once: keep it.")
         show(asdict(beginning), as_json)

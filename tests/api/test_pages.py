@@ -1,18 +1,11 @@
-"""Health, numbers, the API's document and its pages."""
+"""Health and numbers."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from html.parser import HTMLParser
 
-import pytest
-
-from api.problems import PROBLEMS
-from api.routes import CALLS
 from tests.facts import BATCH
-
-DESCRIBED = [call for call in CALLS if call.tag]
 
 
 def test_the_process_says_that_it_lives(service):
@@ -94,43 +87,3 @@ def test_a_large_position_is_written_whole(service, ann):
         ann.finished(batch=BATCH)
     text = service.http.get("/metrics").text
     assert "e+" not in text
-
-
-class Page(HTMLParser):
-    """What a page is made of."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [name for name, _ in attrs]
-        if tag not in ("meta",):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_pages_are_whole_and_need_no_script_style_or_image(service, path):
-    answer = service.http.get(path)
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    page = Page(answer.text)
-    assert page.open == []
-    assert not {"script", "style", "img", "link", "iframe"} & set(page.tags)
-    assert not [name for name in page.attributes if name.startswith("on") or name == "style"]
-    assert page.tags.count("title") == page.tags.count("h1") == 1
-
-
-def test_the_page_tells_every_call_and_every_error(service):
-    text = service.http.get("/docs").text
-    for call in DESCRIBED:
-        assert call.path in text
-    for problem in PROBLEMS:
-        assert problem.code in text
-    assert 'href="/docs"' in service.http.get("/").text

@@ -139,12 +139,19 @@ def test_a_request_that_is_under_way_when_the_signal_comes_is_answered(begun, se
     assert service.process.wait(SOON) == 0
 
 
-def test_an_empty_store_is_told_with_the_way_out_before_it_listens(home, serve):
+def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve):
     service = serve("--port", "0")
-    assert service.process.wait(SOON) == 1
+    endpoint = service.endpoint()
+    (link,) = eventually(lambda: re.findall(r"^http://\S+/begin\S+$", service.text(), re.MULTILINE))
+    assert link.startswith(endpoint)
     assert "export-tasks init" in service.text()
-    assert "listening" not in service.text()
-    assert len(service.text().splitlines()) == 1
+    assert answer(link) == 200
+    subprocess.run(command_line("init"), check=True, capture_output=True)
+    assert answer(link) == 410
+    assert service.stop() == 0
+    again = serve("--port", "0")
+    again.endpoint()
+    assert "begin" not in again.text()
 
 
 def test_a_second_serve_on_the_same_home_is_refused_with_the_pid_of_the_first(running, serve):

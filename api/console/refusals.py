@@ -1,0 +1,114 @@
+"""Refusals as pages: what was refused, why, and what to do; none of them asks a store."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from api import problems
+from api.access.lockout import Locked
+from api.access.signatures import NotAuthentic
+from api.console import sessions
+from api.console.rendering import bare, see
+from api.problems import INTERNAL, Problem, problem_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from api.requests import Call
+
+_LOGGER = logging.getLogger(__name__)
+
+# Of each problem a title, and what to do about it.
+_TOLD: dict[Problem, tuple[str, str]] = {
+    problems.INVALID: ("That cannot be", "Go back, change it, and send it again."),
+    problems.NOT_AUTHENTIC: ("You are not signed in", "Sign in, and try again."),
+    problems.TOKEN_EXPIRED: ("You are not signed in any more", "Sign in, and try again."),
+    problems.NO_PROJECT: (
+        "Not your project",
+        "You do not belong to this project, or not any more. Sign out and sign in to another, or "
+        "ask the operator.",
+    ),
+    problems.NOT_PERMITTED: (
+        "You may not do this",
+        "Your policy in this project does not allow it. Ask the operator: export-tasks user "
+        "policy show tells what it allows.",
+    ),
+    problems.UNFINISHED_LIMIT: (
+        "Too many unfinished exports",
+        "Wait until one of them has ended, or delete one that you do not need.",
+    ),
+    problems.NO_TASK: (
+        "There is no such export",
+        "It never was, or is not yours. Your exports are on the first page.",
+    ),
+    problems.NO_FILE: ("There is no file", "Only an export that is ready has one. Look how it is."),
+    problems.TOO_SOON: ("Too soon for another download", "Wait, and try again."),
+    problems.NO_API: ("There is no such page", "Look at the address, or begin at the first page."),
+    problems.METHOD: ("That does not work here", "Begin at the first page."),
+    problems.TOO_LARGE: ("That is too much", "Send less."),
+    problems.UNAVAILABLE: (
+        "The service cannot answer now",
+        "Its storage is away, or it is starting or stopping. Nothing is lost: try again in a "
+        "moment. If it lasts, the operator sees why at /readyz.",
+    ),
+    sessions.NOT_OURS: (
+        "This was not sent from here",
+        "Open the page anew and use its own buttons. Behind a proxy: it must pass on the Host "
+        "header.",
+    ),
+    INTERNAL: (
+        "Something went wrong here",
+        "It is in the service's log, under the request id below. Tell the operator.",
+    ),
+}
+_ELSE = ("That was refused", "Begin at the first page.")
+
+
+def problem_page(request: Request, error: Exception, page: Call | None) -> Response:
+    """The page for whatever is raised while a page is made."""
+    problem = problem_of(error)
+    if problem is INTERNAL:
+        _LOGGER.error("%s: failed", request.state.request_id, exc_info=error)
+    if problem is sessions.NEEDS_TLS:
+        return bare("needs_tls.html", 403, host=request.url.netloc)
+    if page and page.login and problem.status in (400, 401):
+        return _sign_in_again(request, error, problem)
+    if isinstance(error, NotAuthentic) and request.method in ("GET", "HEAD"):
+        return sessions.end_session(to_sign_in(request, ended=True))
+    return _refusal(request, error, problem)
+
+
+def to_sign_in(request: Request, *, ended: bool = False) -> Response:
+    """Leads whoever has to sign in there, and afterwards back."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    back = quote(request.url.path + query, safe="")
+    return see(f"/sign-in?next={back}" + ("&ended=1" if ended else ""))
+
+
+def _refusal(request: Request, error: Exception, problem: Problem) -> Response:
+    told = problems.answer(error)
+    title, todo = _TOLD.get(problem, _ELSE)
+    return bare(
+        "refused.html",
+        told.status_code,
+        {name: told.headers[name] for name in ("retry-after", "allow") if name in told.headers},
+        title=title,
+        why=problems.message(error, problem),
+        todo=todo,
+        code=problem.code,
+        wait=told.headers.get("retry-after"),
+        again=request.url.path if "retry-after" in told.headers else None,
+        request_id=request.state.request_id,
+    )
+
+
+def _sign_in_again(request: Request, error: Exception, problem: Problem) -> Response:
+    why = error.reason if isinstance(error, NotAuthentic) else problems.message(error, problem)
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Locked) else {}
+    typed = getattr(request.state, "typed", {})
+    fresh = {"next": "/", "name": "", "project": "", "domain": ""}
+    values = fresh | typed | {"notice": None, "refused": f"{why[:1].upper()}{why[1:].rstrip('.')}."}
+    return bare("sign_in.html", problem.status or 401, headers, **values)

@@ -1,0 +1,65 @@
+"""Rendering: templates to HTML, with the headers that every page of the console has."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import RedirectResponse, Response
+
+from api.console import words
+from api.console.assets import address
+from api.console.page import HEADERS, HTML
+from api.console.tabs import TABS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from api.requests import Asked
+
+
+def render(asked: Asked, template: str, status: int = 200, **values: Any) -> Response:
+    """A page for whoever is signed in, under the console's head and tabs."""
+    shown = [tab for tab in TABS if tab.shown(asked)]
+    name = asked.house.people.name_of(asked.user_id)
+    return bare(
+        template,
+        status,
+        who=name,
+        project=asked.project_id,
+        tabs=shown,
+        here=asked.request.url.path,
+        **values,
+    )
+
+
+def bare(
+    template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+) -> Response:
+    """A page that needs neither a session nor the stores."""
+    text = _environment().get_template(template).render(values)
+    return Response(text, status, HEADERS | (headers or {}), HTML)
+
+
+def see(path: str) -> Response:
+    """What answers a form: go and look there."""
+    return RedirectResponse(path, 303, HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    # Late: a process that nobody asks for a page is the smaller for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(static=address, who=None)
+    environment.filters.update(words.FILTERS)
+    return environment

@@ -1,0 +1,90 @@
+"""Signing in by name and password, and out again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from api.access.login import Login
+from api.console.page import page
+from api.console.rendering import bare, see
+from api.console.sessions import COOKIE, begin_session, end_session, is_private, local
+from api.identity import prove_password
+from api.list_query import parameters
+from api.problems import INVALID, Rejected
+from domain.refusals import Invalid
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from api.requests import Asked
+
+_FIELDS = {"name", "password", "project", "domain", "next"}
+ENDED = "Your session has ended: it lasts for twelve hours, or until your password changes."
+NO_COOKIE = (
+    "Your browser did not keep the cookie that signs you in. It takes none over plain HTTP, even "
+    "from its own machine: use another browser, or TLS."
+)
+
+
+def form(asked: Asked) -> Response:
+    """Where to sign in; or, where others would read along, how to have that safe."""
+    if not is_private(asked.request):
+        return bare("needs_tls.html", 403, host=asked.request.url.netloc)
+    query = asked.request.query_params
+    if "kept" in query and COOKIE in asked.request.cookies:
+        return see(local(query.get("next", "/")))
+    notice = ENDED if "ended" in query else NO_COOKIE if "kept" in query else None
+    return bare(
+        "sign_in.html",
+        next=local(query.get("next", "/")),
+        name="",
+        project="",
+        domain=asked.house.settings.domain,
+        notice=notice,
+        refused=None,
+    )
+
+
+def sign_in(asked: Asked) -> Response:
+    """Checks the password as for a token, with the same limits, and begins a session."""
+    sent = dict.fromkeys(_FIELDS, "") | parameters(asked.body, _FIELDS)
+    asked.request.state.typed = {k: sent[k] for k in ("name", "project", "domain", "next")}
+    now, house = asked.house.ledger.journal.clock(), asked.house
+    try:
+        user, project, _ = prove_password(asked, _login(asked, sent), now)
+    except Invalid:
+        message = "You belong to several projects: say which, by its name or its id."
+        raise Rejected(INVALID, message) from None
+    token = house.sessions.issue(user.user_id, project.project_id, user.password_version, now)
+    return begin_session(see(after(local(sent["next"]))), token)
+
+
+def after(path: str) -> str:
+    """Where to go once the cookie is sent: to this path, by way of whether it was kept."""
+    return f"/sign-in?kept=1&next={quote(path, safe='')}"
+
+
+def sign_out(_: Asked) -> Response:
+    """Ends the session in this browser."""
+    return end_session(see("/sign-in"))
+
+
+def _login(asked: Asked, sent: dict[str, str]) -> Login:
+    """A project is named by its id or its name; by neither, where the user has only one."""
+    named = sent["project"].strip()
+    is_id = bool(named) and asked.house.queries.project(named) is not None
+    return Login(
+        sent["name"].strip(),
+        sent["password"],
+        sent["domain"] or asked.house.settings.domain,
+        named if is_id else None,
+        None if is_id else named or None,
+    )
+
+
+PAGES = (
+    page("GET", "/sign-in", "SignInForm", form, open=True, light=True),
+    page("POST", "/sign-in", "SignIn", sign_in, open=True, login=True),
+    page("POST", "/sign-out", "SignOut", sign_out, open=True, light=True),
+)

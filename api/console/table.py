@@ -1,0 +1,74 @@
+"""Table: every page of the console, and how a request comes to one; no part of the signed API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
+
+from api.console import assets, exports, first_user, signing_in
+from api.console.refusals import problem_page, to_sign_in
+from api.console.sessions import COOKIE, must_be_ours, must_be_private
+from api.problems import METHOD, NO_API, Rejected
+from api.requests import answer
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from api.requests import Call
+
+PAGES = (*assets.PAGES, *signing_in.PAGES, *first_user.PAGES, *exports.PAGES)
+
+
+class Endpoint:
+    """One path of the console: each method its page. Refusals are pages too."""
+
+    def __init__(self, pages: list[Call]) -> None:
+        self._pages = {page.method: page for page in pages}
+        if "GET" in self._pages:
+            self._pages["HEAD"] = self._pages["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, whatever happens."""
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        page = self._pages.get(request.method)
+        try:
+            if page is None:
+                allow = ", ".join(sorted(self._pages))
+                raise Rejected(METHOD, "The method is not supported.", {"allow": allow})
+            if page.method == "POST":
+                must_be_private(request)
+                must_be_ours(request)
+            if not page.open and COOKIE not in request.cookies:
+                return to_sign_in(request)
+            return await answer(page, request)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 (told on a page, and logged where not expected)
+            return problem_page(request, error, page)
+
+
+async def no_such_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """For every other path, where a browser asks."""
+    request = Request(scope, receive)
+    response = problem_page(request, Rejected(NO_API, "There is no such page."), None)
+    await response(scope, receive, send)
+
+
+def is_browser(scope: Scope) -> bool:
+    """Does it ask for a page rather than for an answer of the API?"""
+    accept = dict(scope["headers"]).get(b"accept", b"")
+    return b"text/html" in accept and not scope["path"].startswith(("/v3/", "/v5/"))
+
+
+def routes() -> list[Route]:
+    """A route for each path; of several that fit, the first in the order of `PAGES`."""
+    paths = list(dict.fromkeys(page.path for page in PAGES))
+    of_path = {path: [page for page in PAGES if page.path == path] for path in paths}
+    return [Route(path, Endpoint(pages)) for path, pages in of_path.items()]
