@@ -66,7 +66,7 @@ def about(event: type[Fact]) -> str:
 
 def fields(event: type[Fact]) -> list[Field]:
     """What an event tells beside the metadata, in the order of its declaration."""
-    return list(_fields(event, without=dir_of(Fact)))
+    return list(_fields(event, without=kinds(Fact)))
 
 
 def metadata() -> list[Field]:
@@ -89,15 +89,16 @@ def schema_of(kind: Any) -> dict[str, Any]:
     return schema
 
 
-def dir_of(event: type[Fact]) -> dict[str, Any]:
-    """The types of an event's fields, inherited ones too."""
-    return get_type_hints(event, localns=_LOCAL)
+def kinds(event: type[Fact]) -> dict[str, Any]:
+    """The types of an event's fields, inherited ones too; what is the class's own is none."""
+    hints = get_type_hints(event, localns=_LOCAL)
+    return {name: kind for name, kind in hints.items() if ClassVar not in (kind, get_origin(kind))}
 
 
 def _fields(event: type[Fact], without: Iterable[str]) -> Iterator[Field]:
     meanings = _meanings(event)
-    for name, kind in dir_of(event).items():
-        if name not in without and get_origin(kind) is not ClassVar and kind is not ClassVar:
+    for name, kind in kinds(event).items():
+        if name not in without:
             yield Field(name, kind, meanings.get(name, ""))
 
 
