@@ -12,6 +12,7 @@ from api.access.authenticate import Doorkeeper
 from api.access.first_link import FirstLink
 from api.access.lockout import Lockout
 from api.access.tokens import SESSION_LIVES, Tokens
+from api.console.watcher import Watcher
 from api.parts import Parts
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Installation:
     doorkeeper: Doorkeeper
     lockout: Lockout
     side_log: SideLog
+    watcher: Watcher
     results: Results
     listing: Listing | None
     requests: CapacityLimiter
@@ -92,6 +94,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,
+            watcher=Watcher(parts.journal),
             results=parts.results,
             listing=parts.listing,
             requests=CapacityLimiter(REQUEST_THREADS[parts.log.kind]),

@@ -141,6 +141,10 @@ class Ledger:
         """Everything that happened to a task, also after its removal; empty where it never was."""
         return self.journal.history(task_stream(task_id))
 
+    def downloads(self, owner: OwnerId, most: int) -> list[Fact]:
+        """The owner's latest downloads, oldest first."""
+        return self.journal.part(downloads_stream(owner), most, newest=True)
+
     # Exporters
 
     def claim(

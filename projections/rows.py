@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 (read by msgspec)
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -65,6 +65,11 @@ class TaskRow(ListedTask, frozen=True):
     def owner(self) -> OwnerId:
         """Whose task it is."""
         return OwnerId(self.project_id, self.user_id)
+
+    @property
+    def created(self) -> datetime:
+        """When it was created, as a time."""
+        return datetime.fromisoformat(self.created_at)
 
 
 class QuotaRow(Found, frozen=True):

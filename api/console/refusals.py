@@ -45,7 +45,10 @@ _TOLD: dict[Problem, tuple[str, str]] = {
         "It never was, or is not yours. Your exports are on the first page.",
     ),
     problems.NO_FILE: ("There is no file", "Only an export that is ready has one. Look how it is."),
-    problems.TOO_SOON: ("Too soon for another download", "Wait, and try again."),
+    problems.TOO_SOON: (
+        "Too soon for another download",
+        "Your last one counts, of whichever export. The file does not go away meanwhile.",
+    ),
     problems.NO_API: ("There is no such page", "Look at the address, or begin at the first page."),
     problems.METHOD: ("That does not work here", "Begin at the first page."),
     problems.TOO_LARGE: ("That is too much", "Send less."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 
-from api.console import assets, exports, first_user, signing_in
+from api.console import assets, creating, exports, first_user, live, signing_in, task
 from api.console.refusals import problem_page, to_sign_in
 from api.console.sessions import COOKIE, must_be_ours, must_be_private
 from api.problems import METHOD, NO_API, Rejected
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from api.requests import Call
 
-PAGES = (*assets.PAGES, *signing_in.PAGES, *first_user.PAGES, *exports.PAGES)
+PAGES = (
+    *assets.PAGES,
+    *signing_in.PAGES,
+    *first_user.PAGES,
+    *exports.PAGES,
+    *creating.PAGES,
+    *task.PAGES,
+    *live.PAGES,
+)
 
 
 class Endpoint:
