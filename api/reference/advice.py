@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from api import advice as of_tasks
 from api import problems
 from api.problems import PROBLEMS, Problem
 
@@ -13,6 +14,11 @@ class Advice(NamedTuple):
 
     message: str
     do: str
+
+
+def _todo(problem: Problem) -> str:
+    """What the console tells of a failed task, too."""
+    return of_tasks.ADVICE[problem.code].todo
 
 
 _TABLE = {
@@ -94,31 +100,27 @@ _TABLE = {
     ),
     problems.FAILED_NO_BATCH_TASK: Advice(
         "The batch task does not exist.",
-        "Compare task_id, and with app_type APP the app, with the batch tasks that there are; "
-        "then create a new export task.",
+        _todo(problems.FAILED_NO_BATCH_TASK),
     ),
     problems.FAILED_SOURCE: Advice(
         "The source has two batch tasks of that id.",
-        "The message says what the source said. An operator mends it (export-tasks doctor); then "
-        "create a new export task.",
+        _todo(problems.FAILED_SOURCE),
     ),
     problems.FAILED_TOO_LARGE: Advice(
         "The result exceeds the limits of the format: more than 16,711,425 rows.",
-        "An .xls holds no more: make smaller batch tasks, and export each of them.",
+        _todo(problems.FAILED_TOO_LARGE),
     ),
     problems.FAILED_ROWS_DIFFER: Advice(
         "The batch task has finished, but 2 rows could be read, and the source counts 3.",
-        "Rows came or went while they were read. Create a new export task; if it fails again, an "
-        "operator looks at the source.",
+        _todo(problems.FAILED_ROWS_DIFFER),
     ),
     problems.FAILED_DIED: Advice(
         "Its exporters died 3 times.",
-        "An operator looks at the exporters' log; then create a new export task.",
+        _todo(problems.FAILED_DIED),
     ),
     problems.FAILED_NOT_STORED: Advice(
         "The result could not be stored: the object store does not answer.",
-        "An operator makes room, or mends the result store (export-tasks doctor); then create a "
-        "new export task.",
+        _todo(problems.FAILED_NOT_STORED),
     ),
     problems.NO_BATCH_TASK: Advice(
         "The batch task does not exist.",
