@@ -249,10 +249,14 @@ def _schemas(schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _event(topic: str, told: dict[str, Any]) -> dict[str, Any]:
     event = events.topics()[topic]
-    facts = {field.name: field.schema for field in events.fields(event)}
+    fields = events.fields(event)
     return {
         "description": events.meaning(event),
         "type": "object",
-        "properties": {**told["properties"], "type": {"const": topic}, **facts},
-        "required": [*told["required"], *facts],
+        "properties": {
+            **told["properties"],
+            "type": {"const": topic},
+            **{field.name: field.schema for field in fields},
+        },
+        "required": [*told["required"], *(each.name for each in fields if not each.optional)],
     }

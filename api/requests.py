@@ -60,9 +60,8 @@ class Call:
     `brief` ones, which only ask the read tables, where those are at the log's head. `of_source` and
     `of_results` ones ask the source and the result store, which may be slow, and wait for none but
     each other. `body`, `query` and `answer` are `msgspec` structs, `media_type` is that of a
-    success. `refusals` are what this call may answer beside what every call of its kind may; `told`
-    names, by status, the headers of an answer that mean something; `sdk` is its method in the
-    official Python SDK. A call without a `tag` is a page: no part of the API.
+    success. `refusals` are those that not every call of its kind may answer; `told` names headers
+    of an answer by its status; `sdk` a method. A call without a `tag` is a page, not the API's.
     """
 
     method: str

@@ -12,6 +12,7 @@ from api import batches, exports, health, identity
 from api.access.login import LoginAnswer, LoginBody
 from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchTaskShown
 from api.downloads import MEDIA_TYPE, download
+from api.health_messages import Alive, Readiness
 from api.list_query import ListQuery, ShowQuery
 from api.messages import CreateBody, ExportTask, ProjectList, Quota, TaskHistory, TaskList
 from api.pages import PAGES
@@ -211,6 +212,7 @@ _API = (
         method="GET",
         path="/livez",
         name="Livez",
+        answer=Alive,
         summary="Does the process answer?",
         handle=health.livez,
         statuses=(200,),
@@ -222,6 +224,7 @@ _API = (
         method="GET",
         path="/readyz",
         name="Readyz",
+        answer=Readiness,
         summary="Are the stores reached, and the read tables up to date?",
         handle=health.readyz,
         statuses=(200, 503),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from dataclasses import MISSING
 from datetime import datetime
 from inspect import cleandoc
 from types import NoneType, UnionType
@@ -35,6 +37,7 @@ class Field(NamedTuple):
     name: str
     kind: Any
     meaning: str
+    optional: bool = False
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -97,9 +100,10 @@ def kinds(event: type[Fact]) -> dict[str, Any]:
 
 def _fields(event: type[Fact], without: Iterable[str]) -> Iterator[Field]:
     meanings = _meanings(event)
+    needed = {each.name for each in dataclasses.fields(event) if each.default is MISSING}
     for name, kind in kinds(event).items():
         if name not in without:
-            yield Field(name, kind, meanings.get(name, ""))
+            yield Field(name, kind, meanings.get(name, ""), name not in needed)
 
 
 def _meanings(event: type[Fact]) -> dict[str, str]:

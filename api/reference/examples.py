@@ -80,6 +80,7 @@ _DETAILS = [
     },
     {"target": "pump-1", "status": "Success", "output": "2.2.0", "error": None},
 ]
+_PAGE = {"limit": 10, "marker": "f" * 24, "offset": 0}
 _DEFAULT = {"id": "default", "name": "default"}
 
 
@@ -159,9 +160,7 @@ EXAMPLES = {
             "app_id": APP,
             "at": "2026-11-30T12:00:00Z",
         },
-        answers={
-            200: {"export_tasks": [_TASK | _ENDED], "page": {"count": 1, "marker": TASK}},
-        },
+        answers={200: {"export_tasks": [_TASK | _ENDED], "page": {"count": 1, "marker": TASK}}},
     ),
     "ShowOneExportTask": Example(
         "Where the task stands, and what a download would give now.",
@@ -198,24 +197,12 @@ EXAMPLES = {
         "What can be exported. task_type must be given. Where the batch tasks are those of "
         "another service, the call is not there: 404.",
         query={"task_type": "firmwareUpgrade"},
-        also={
-            "app_id": APP,
-            "status": "PartialSuccess",
-            "limit": 10,
-            "marker": "f" * 24,
-            "offset": 0,
-        },
+        also={"app_id": APP, "status": "PartialSuccess", **_PAGE},
         answers={200: {"batchtasks": [_BATCH], "page": {"count": 1, "marker": BATCH_TASK}}},
     ),
     "ShowBatchTask": Example(
         "A batch task with its counts, and a page of what became of each device.",
-        also={
-            "task_detail_status": "Fail",
-            "target": "pump-2",
-            "limit": 10,
-            "marker": "f" * 24,
-            "offset": 0,
-        },
+        also={"task_detail_status": "Fail", "target": "pump-2", **_PAGE},
         answers={
             200: {
                 "batchtask": _BATCH,
