@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from huaweicloudsdkiotda import v5
 from openapi_spec_validator import validate
 
 from api.openapi import TAGS, problems_of
@@ -16,7 +15,6 @@ from api.reference.advice import anchor
 from api.reference.examples import EXAMPLES
 from api.routes import CALLS
 
-SDK: Any = v5  # the SDK is not typed
 DOCUMENT = described()
 API = [call for call in CALLS if call.tag]
 OPERATIONS = {
@@ -120,63 +118,3 @@ def test_every_example_of_a_refusal_has_a_name_of_its_own():
     assert len(set(names)) == len(names)
     told = DOCUMENT["components"]["examples"]
     assert set(told) == {anchor(each) for each in PROBLEMS if each.status}
-
-
-# The official SDK
-
-METHODS = {
-    "CreateExportTask": "create_export_task",
-    "ListExportTasks": "list_export_tasks",
-    "ShowExportTask": "show_export_task",
-    "DeleteExportTask": "delete_export_task",
-    "ListBatchTasks": "list_batch_tasks",
-    "ShowBatchTask": "show_batch_task",
-}
-
-
-def http_info(operation_id: str) -> dict[str, Any]:
-    """What the SDK would send for a call, every field of its request given."""
-    request_type = getattr(SDK, f"{operation_id}Request")
-    request = request_type(**dict.fromkeys(request_type.attribute_map, "given"))
-    info = getattr(SDK.IoTDAClient, f"_{METHODS[operation_id]}_http_info")
-    found: dict[str, Any] = info(request)
-    return found
-
-
-def test_the_calls_that_the_sdk_has_are_those_that_say_so():
-    told = {
-        operation["operationId"]: operation["x-official-sdk"]["python"].removeprefix("IoTDAClient.")
-        for (method, _), operation in OPERATIONS.items()
-        if "x-official-sdk" in operation and method != "HEAD"
-    }
-    assert told == METHODS
-    assert all(hasattr(SDK.IoTDAClient, name) for name in METHODS.values())
-
-
-@pytest.mark.parametrize("operation_id", METHODS)
-def test_the_sdk_sends_a_call_where_the_document_says(operation_id):
-    info = http_info(operation_id)
-    operation = OPERATIONS[info["method"], info["resource_path"]]
-    assert operation["operationId"] == operation_id
-    sent = {name for name, _ in info["query_params"]} | set(info["path_params"])
-    told = {each["name"] for each in operation["parameters"] if each["in"] in ("path", "query")}
-    assert sent <= told
-    assert told - sent <= {"project_id", "status", "at"}
-    assert ("requestBody" in operation) == (info["body"] is not None)
-
-
-@pytest.mark.parametrize(
-    ("model", "schema"),
-    [
-        ("AddExportTask", "CreateBody"),
-        ("ExportTask", "ExportTask"),
-        ("CreateExportTaskResponse", "ExportTask"),
-        ("ListExportTasksResponse", "TaskList"),
-        ("ListBatchTasksResponse", "BatchTaskList"),
-        ("ShowBatchTaskResponse", "BatchTaskShown"),
-    ],
-)
-def test_the_sdk_knows_no_field_that_the_document_does_not_tell(model, schema):
-    known = set(getattr(SDK, model).attribute_map.values())
-    told = set(DOCUMENT["components"]["schemas"][schema]["properties"])
-    assert known - {"X-Request-Id"} <= told
