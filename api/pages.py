@@ -29,7 +29,9 @@ def docs(_: Asked) -> Response:
 
 @cache
 def described() -> dict[str, Any]:
-    """The document of this API. Made when it is first asked for: most processes never are."""
+    """The document of this API. Made when it is first asked for, which takes a tenth of a second,
+    off the event loop; most processes never are asked.
+    """
     from api.openapi import document
     from api.routes import CALLS
 
@@ -45,7 +47,6 @@ def _page(path: str, name: str, summary: str, handle: Any, **more: Any) -> Call:
         handle=handle,
         statuses=(200,),
         open=True,
-        light=True,
         tag="Service",
         **more,
     )
