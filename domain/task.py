@@ -67,7 +67,7 @@ class Task(Aggregate):
 
         Fields:
             attempt: which try this is, from 1.
-            exporter: who works on it: host, process and a number.
+            exporter: who works on it: a name that its process drew when it began.
             lease: how many seconds of silence mean that the exporter is gone.
             rows: rows exported by this attempt so far.
             total: how many the source says there are; null until it was asked.
