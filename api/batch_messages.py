@@ -21,7 +21,7 @@ from api.list_query import (
     parameters,
     word,
 )
-from api.messages import AppId, PageEnd
+from api.messages import AppId, BatchTaskId, PageEnd
 from domain.commands import check
 from exporter.sources import BatchStatus, DetailStatus
 from exporter.sources.fields import MAX_NAME, MAX_TARGET
@@ -82,28 +82,28 @@ class BatchProgress(Struct):
 class BatchTask(Struct):
     """A batch task; IoTDA's own answer does not say the app."""
 
-    task_id: str
-    task_name: str
-    task_type: str
-    status: BatchStatus
+    task_id: BatchTaskId
+    task_name: Annotated[str, Meta(description="as whoever made it called it")]
+    task_type: Annotated[str, Meta(description="what it did, such as firmwareUpgrade")]
+    status: Annotated[BatchStatus, Meta(description="it has ended, or runs on")]
     task_progress: BatchProgress
     create_time: Time
-    app_id: str | None
+    app_id: AppId | None
 
 
 class BatchDetailError(Struct):
     """Why it failed."""
 
-    error_code: str | None
-    error_msg: str | None
+    error_code: Annotated[str | None, Meta(description="the device's, or the platform's")]
+    error_msg: Annotated[str | None, Meta(description="the same in words")]
 
 
 class BatchDetail(Struct):
     """What became of one device."""
 
-    target: str | None
-    status: str | None
-    output: str | None
+    target: Annotated[str | None, Meta(description="the device's id")]
+    status: Annotated[str | None, Meta(description="Success, Fail, …")]
+    output: Annotated[str | None, Meta(description="what it answered")]
     error: BatchDetailError | None
 
 

@@ -21,14 +21,14 @@ AppType = Literal["GLOBAL", "APP"]
 Status = Literal["Processing", "Success", "Failed"]
 
 
-def _spelt(pattern: str) -> Meta:
+def _spelt(pattern: str, what: str) -> Meta:
     """Told in the schema alone; the domain's pattern itself is what judges."""
-    return Meta(extra_json_schema={"pattern": f"^{pattern}$"})
+    return Meta(description=what, extra_json_schema={"pattern": f"^{pattern}$"})
 
 
-TaskId = Annotated[str, _spelt(TASK_ID.pattern)]
-BatchTaskId = Annotated[str, _spelt(BATCH_TASK_ID.pattern)]
-AppId = Annotated[str, _spelt(APP_ID.pattern)]
+TaskId = Annotated[str, _spelt(TASK_ID.pattern, "an export task; later ones have larger ids")]
+BatchTaskId = Annotated[str, _spelt(BATCH_TASK_ID.pattern, "a batch task")]
+AppId = Annotated[str, _spelt(APP_ID.pattern, "an app: a resource space of the project")]
 Moment = Annotated[
     str,
     Meta(
@@ -197,10 +197,10 @@ class TaskHistory(Struct):
 class Project(Struct):
     """A project of the user's, as the cloud's identity service shows it."""
 
-    id: str
-    name: str
-    domain_id: str
-    parent_id: str
+    id: Annotated[str, Meta(description="its id, as paths have it")]
+    name: Annotated[str, Meta(description="its name; the SDK looks for its region's")]
+    domain_id: Annotated[str, Meta(description="the installation's domain")]
+    parent_id: Annotated[str, Meta(description="the same")]
     enabled: bool = True
     is_domain: bool = False
     description: str = ""

@@ -255,7 +255,7 @@ def _event(topic: str, told: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "properties": {
             **told["properties"],
-            "type": {"const": topic},
+            "type": {"const": topic, "description": "which kind of event this is"},
             **{field.name: field.schema for field in fields},
         },
         "required": [*told["required"], *(each.name for each in fields if not each.optional)],

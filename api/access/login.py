@@ -37,14 +37,14 @@ class Login:
 class LoginDomain(Struct):
     """The domain of the installation: `EXPORT_TASKS_DOMAIN`."""
 
-    name: str
+    name: Annotated[str, Meta(description="default, unless an operator chose another")]
 
 
 class LoginUser(Struct):
     """Who; names are unique in the domain."""
 
-    name: str
-    password: str
+    name: Annotated[str, Meta(description="the user's name")]
+    password: Annotated[str, Meta(description="as export-tasks user password set it")]
     domain: LoginDomain
 
 
@@ -57,15 +57,15 @@ class LoginPassword(Struct):
 class LoginIdentity(Struct):
     """How it is proven who asks."""
 
-    methods: Annotated[list[str], _schema(const=["password"])]
+    methods: Annotated[list[str], Meta(description="this one alone"), _schema(const=["password"])]
     password: LoginPassword
 
 
 class LoginProject(Struct):
     """Which project the token is for: its id, its name, or both."""
 
-    id: str | None = None
-    name: str | None = None
+    id: Annotated[str | None, Meta(description="its id")] = None
+    name: Annotated[str | None, Meta(description="its name, if no other project has it")] = None
 
 
 _NAMED = [{"required": [key], "properties": {key: {"type": "string"}}} for key in ("id", "name")]
@@ -127,13 +127,13 @@ class TokenService(Struct):
 class TokenTold(Struct):
     """Whose the token is, for which project, and how long it is good; times in UTC."""
 
-    methods: list[str]
-    issued_at: str
-    expires_at: str
-    user: TokenOwned
-    project: TokenOwned
-    roles: list[TokenName]
-    catalog: list[TokenService]
+    methods: Annotated[list[str], Meta(description="how it was got")]
+    issued_at: Annotated[str, Meta(description="since when it is good")]
+    expires_at: Annotated[str, Meta(description="until when: 24 hours")]
+    user: Annotated[TokenOwned, Meta(description="whose it is")]
+    project: Annotated[TokenOwned, Meta(description="where it is good")]
+    roles: Annotated[list[TokenName], Meta(description="admin; or policy; or none")]
+    catalog: Annotated[list[TokenService], Meta(description="the services: this one")]
 
 
 class LoginAnswer(Struct):

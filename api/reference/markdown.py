@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from api.pages import described
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from domain.fact import Fact
 
 MADE = "<!-- Made by scripts/reference; change what it is made of, and run that again. -->"
+
+_OBJECT = re.compile("`([A-Z][a-z]+[A-Za-z]*)`")
 
 UNSAID = {"home": "the user's data folder", "secret_key": "made when it is first needed"}
 """Of settings whose default is none that can be written down."""
@@ -153,9 +156,14 @@ def _slug(each: view.Refusal) -> str:
 def _fields(fields: Iterable[view.Field]) -> Iterator[str]:
     def row(each: view.Field) -> tuple[str, str, str]:
         needed = ", must be given" if each.required and each.place else ""
-        return f"`{each.name}` {each.place}{needed}".strip(), each.rules, each.meaning
+        return f"`{each.name}` {each.place}{needed}".strip(), _linked(each.rules), each.meaning
 
     yield from _table(("name", "rules", "meaning"), map(row, fields))
+
+
+def _linked(rules: str) -> str:
+    """Names of objects as links to them."""
+    return _OBJECT.sub(lambda name: f"[{name[1]}](#{name[1].lower()})", rules)
 
 
 def _block(language: str, text: str) -> Iterator[str]:

@@ -38,5 +38,6 @@ def _rendered() -> Response:
         info=document["info"],
         groups=view.groups(document),
         shapes=view.shapes(document),
+        names=document["components"]["schemas"],
         refusals=view.refusals(),
     )

@@ -87,9 +87,10 @@ def groups(document: Schema) -> list[tuple[str, str, list[Told]]]:
 
 def shapes(document: Schema) -> list[tuple[str, str, list[Field]]]:
     """The objects of bodies and answers: name, a sentence, and the fields."""
+    schemas = document["components"]["schemas"]
     return [
-        (name, schema["description"], _fields(schema))
-        for name, schema in document["components"]["schemas"].items()
+        (name, schema["description"], _fields(schema, schemas))
+        for name, schema in sorted(schemas.items())
     ]
 
 
@@ -105,14 +106,14 @@ def rules(schema: Schema) -> str:
     words += [limit for each in kinds for limit in _limits(each)]
     if len(kinds) < len(schema.get("anyOf", ())):
         words.append("or null")
-    if schema.get("default") is not None:
-        words.append(f"default `{schema['default']}`")
+    if schema.get("default") not in (None, ""):
+        words.append(f"default `{_plain(schema['default'])}`")
     return ", ".join(filter(None, words))
 
 
 def _kind(schema: Schema) -> str:
     if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
+        return f"`{schema['$ref'].rpartition('/')[2]}`"
     if "const" in schema or "enum" in schema:
         return " or ".join(map(_plain, schema.get("enum", [schema.get("const")])))
     if schema.get("type") == "array":
@@ -136,12 +137,20 @@ def _limits(schema: Schema) -> list[str]:
     return found
 
 
-def _fields(schema: Schema) -> list[Field]:
+def _fields(schema: Schema, schemas: Schema) -> list[Field]:
     required = schema.get("required", ())
     return [
-        Field(name, "", rules(each), each.get("description", ""), name in required)
+        Field(name, "", rules(each), _meaning(each, schemas), name in required)
         for name, each in schema.get("properties", {}).items()
     ]
+
+
+def _meaning(schema: Schema, schemas: Schema) -> str:
+    """What a field means: as it says, or else what the object in it does."""
+    kinds = [schema, *schema.get("anyOf", ()), schema.get("items", {})]
+    objects = [schemas[each["$ref"].rpartition("/")[2]] for each in kinds if "$ref" in each]
+    found = [each["description"] for each in (*kinds, *objects) if "description" in each]
+    return str(found[0]) if found else ""
 
 
 def _call(method: str, path: str, operation: Schema) -> Told:
@@ -157,7 +166,7 @@ def _call(method: str, path: str, operation: Schema) -> Told:
         sdk=operation.get("x-official-sdk", {}).get("python", ""),
         curl=_curl(method, path, operation),
         parameters=[_parameter(each) for each in operation.get("parameters", ())],
-        body=_kind(content["schema"]) if content else "",
+        body=_kind(content["schema"]).strip("`") if content else "",
         answers=[
             _answer(status, each)
             for status, each in operation["responses"].items()
@@ -185,7 +194,7 @@ def _answer(status: str, each: Schema) -> Answer:
     contents: Schema = each.get("content", {"": {}})
     media_type, content = next(iter(contents.items()))
     example = _shown(content["example"]) if "example" in content else ""
-    shape = _kind(content["schema"]) if "$ref" in content.get("schema", {}) else ""
+    shape = _kind(content["schema"]).strip("`") if "$ref" in content.get("schema", {}) else ""
     return Answer(status, each["description"], media_type, shape, list(each["headers"]), example)
 
 
