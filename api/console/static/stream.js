@@ -2,8 +2,8 @@
 const ports = new Set();
 let source, last = 0;
 
-function tell(message) {
-  for (const port of ports) port.postMessage(message);
+function tell(message, but) {
+  for (const port of ports) if (port !== but) port.postMessage(message);
 }
 
 function close() {
@@ -31,7 +31,7 @@ onconnect = ({ ports: [port] }) => {
     if (data.leave) ports.delete(port);
     if (data.out) {
       close();
-      tell({ ended: true });
+      tell({ ended: true }, port);
     }
     if (!ports.size) close();
     if (data.after === undefined) return;

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.visitor import PASSWORD, Visitor, signed_in
-from tests.web_service import Client
+
+if TYPE_CHECKING:
+    from tests.web_service import Client
 
 
 @pytest.fixture
