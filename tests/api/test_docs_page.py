@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from api.reference import page as docs
 from api.reference.advice import ADVICE
 from api.reference.parameters import PROJECT
 from api.routes import CALLS
+from tests.browser import NARROW, WIDE, Window, running_browser
 from tests.plant import World
 from tests.web_service import served
 
@@ -169,49 +171,36 @@ def test_each_call_may_be_asked_by_hand_as_it_stands_there(live, text, call, tmp
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's, where it is."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("there is no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@contextmanager
+def window(service: Service, browser: Browser, **how: Any) -> Iterator[Window]:
+    """A window on the service, which tells whatever went wrong in it."""
+    with served(service.settings) as endpoint:
+        opened = Window(browser, endpoint, **how)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_it_without_fault_and_asks_nobody_else(service, chromium, scheme, width):
+def test_a_browser_shows_it_without_fault_and_asks_nobody_else(service, browser, scheme, size):
     from axe_playwright_python.sync_playwright import Axe
 
-    with served(service.settings) as endpoint:
-        viewport = {"width": width, "height": 800}
-        context = chromium.new_context(viewport=viewport, color_scheme=scheme)
-        page = context.new_page()
-        said: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        assert page.goto(f"{endpoint}/docs").ok
-        for details in page.locator("details").all():
-            details.evaluate("each => each.open = true")
-        found = Axe().run(page)
+    with window(service, browser, viewport=size, color_scheme=scheme) as opened:
+        page = opened.tab("/docs")
+        page.locator("details").evaluate_all("each => each.forEach(one => one.open = true)")
+        found = Axe().run(page, options={"resultTypes": ["violations"]})
         assert found.response["violations"] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert said == []
-        assert [each for each in asked if not each.startswith(endpoint)] == []
-        context.close()
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
-def test_it_is_read_without_a_script_and_by_keyboard(service, chromium):
-    with served(service.settings) as endpoint:
-        context = chromium.new_context(java_script_enabled=False)
-        page = context.new_page()
-        page.goto(f"{endpoint}/docs")
+def test_it_is_read_without_a_script_and_by_keyboard(service, browser):
+    with window(service, browser, java_script_enabled=False) as opened:
+        page = opened.tab("/docs")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         assert page.url.endswith("/docs#main")
@@ -223,4 +212,3 @@ def test_it_is_read_without_a_script_and_by_keyboard(service, chromium):
         assert not told.get_by_text("IOTDA.014702").is_visible()
         page.keyboard.press("Enter")
         assert told.get_by_text("IOTDA.014702").is_visible()
-        context.close()
