@@ -10,9 +10,10 @@ from msgspec import Meta, Struct
 
 from api.list_query import (
     LIMIT_DEFAULT,
-    LIMIT_MOST,
     NEWEST,
-    OFFSET_MOST,
+    Limit,
+    Marker,
+    Offset,
     app_id,
     limit,
     marker,
@@ -20,7 +21,7 @@ from api.list_query import (
     parameters,
     word,
 )
-from api.messages import AppId, PageEnd, TaskId
+from api.messages import AppId, BatchTaskId, PageEnd
 from domain.commands import check
 from exporter.sources import BatchStatus, DetailStatus
 from exporter.sources.fields import MAX_NAME, MAX_TARGET
@@ -33,18 +34,18 @@ if TYPE_CHECKING:
 
 _TARGET = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_TARGET}}}")
 
-Limit = Annotated[int, Meta(ge=1, le=LIMIT_MOST)]
-Offset = Annotated[int, Meta(ge=0, le=OFFSET_MOST)]
-Marker = Annotated[TaskId, Meta(description="only what has a smaller id")]
+OfApp = Annotated[AppId, Meta(description="only those of the app")]
 Time = Annotated[str, Meta(description="yyyyMMdd'T'HHmmss'Z'", examples=["20260131T120000Z"])]
 
 
 class BatchListQuery(Struct):
     """Which batch tasks, and which page of them; `task_type` must be given."""
 
-    task_type: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-    app_id: AppId | None = None
-    status: BatchStatus | None = None
+    task_type: Annotated[
+        str, Meta(min_length=1, max_length=MAX_NAME, description="only those of the type")
+    ]
+    app_id: OfApp | None = None
+    status: Annotated[BatchStatus, Meta(description="only those that stand so")] | None = None
     limit: Limit = LIMIT_DEFAULT
     marker: Marker = NEWEST
     offset: Offset = 0
@@ -53,8 +54,13 @@ class BatchListQuery(Struct):
 class BatchQuery(Struct):
     """Which details of a batch task, and which page of them."""
 
-    task_detail_status: DetailStatus | None = None
-    target: Annotated[str, Meta(pattern=f"^{_TARGET.pattern}$")] | None = None
+    task_detail_status: (
+        Annotated[DetailStatus, Meta(description="only details that stand so")] | None
+    ) = None
+    target: (
+        Annotated[str, Meta(pattern=f"^{_TARGET.pattern}$", description="only this device's")]
+        | None
+    ) = None
     limit: Limit = LIMIT_DEFAULT
     marker: Marker = NEWEST
     offset: Offset = 0
@@ -76,28 +82,28 @@ class BatchProgress(Struct):
 class BatchTask(Struct):
     """A batch task; IoTDA's own answer does not say the app."""
 
-    task_id: str
-    task_name: str
-    task_type: str
-    status: BatchStatus
+    task_id: BatchTaskId
+    task_name: Annotated[str, Meta(description="as whoever made it called it")]
+    task_type: Annotated[str, Meta(description="what it did, such as firmwareUpgrade")]
+    status: Annotated[BatchStatus, Meta(description="it has ended, or runs on")]
     task_progress: BatchProgress
     create_time: Time
-    app_id: str | None
+    app_id: AppId | None
 
 
 class BatchDetailError(Struct):
     """Why it failed."""
 
-    error_code: str | None
-    error_msg: str | None
+    error_code: Annotated[str | None, Meta(description="the device's, or the platform's")]
+    error_msg: Annotated[str | None, Meta(description="the same in words")]
 
 
 class BatchDetail(Struct):
     """What became of one device."""
 
-    target: str | None
-    status: str | None
-    output: str | None
+    target: Annotated[str | None, Meta(description="the device's id")]
+    status: Annotated[str | None, Meta(description="Success, Fail, …")]
+    output: Annotated[str | None, Meta(description="what it answered")]
     error: BatchDetailError | None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from api.probes import Hangs, Patience, Probe
 from api.problems import UNAVAILABLE, Rejected
@@ -47,7 +47,7 @@ AUDIT_CHECKS = {
 class ReadyQuery(Struct):
     """How much is told; the parameter needs no value."""
 
-    verbose: str | None = None
+    verbose: Annotated[str, Meta(description="tell of each check; no value needed")] | None = None
 
 
 class Standing(NamedTuple):

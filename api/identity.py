@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from api.access.login import describe, read_login
 from api.access.signatures import NotAuthentic
-from api.access.tokens import describe, read_login
 from api.list_query import parameters
 from api.messages import Project, ProjectList
 from api.reading import check_media_type
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from api.access.tokens import Login
+    from api.access.login import Login
     from api.requests import Asked
     from projections.queries import Queries
     from projections.rows import MemberRow, ProjectRow, UserRow
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class ProjectQuery(Struct):
     """Which of the user's projects."""
 
-    name: str | None = None
+    name: Annotated[str, Meta(description="only projects of this name")] | None = None
 
 
 def login(asked: Asked) -> Response:

@@ -12,6 +12,7 @@ from api import reading
 from api.messages import (
     AppId,
     AppType,
+    ConditionText,
     ResourceCondition,
     ResourceType,
     Status,
@@ -30,11 +31,15 @@ LIMIT_DEFAULT = 10
 OFFSET_MOST = 500
 NEWEST = "f" * 24
 
+Limit = Annotated[int, Meta(ge=1, le=LIMIT_MOST, description="how many at most")]
+Marker = Annotated[TaskId, Meta(description="only what has a smaller id")]
+Offset = Annotated[int, Meta(ge=0, le=OFFSET_MOST, description="how many to pass over first")]
 At = Annotated[
     datetime,
     Meta(
         description="as it was then, in commit order; without a zone it is UTC",
         examples=["2026-01-31T12:00:00Z"],
+        extra_json_schema={"format": "date-time"},
     ),
 ]
 
@@ -42,14 +47,14 @@ At = Annotated[
 class ListQuery(Struct):
     """Which tasks, and which page of them."""
 
-    limit: Annotated[int, Meta(ge=1, le=LIMIT_MOST)] = LIMIT_DEFAULT
-    marker: Annotated[TaskId, Meta(description="only tasks with a smaller id")] = NEWEST
-    offset: Annotated[int, Meta(ge=0, le=OFFSET_MOST)] = 0
-    resource_type: ResourceType | None = None
-    resource_condition: Annotated[str, Meta(description="a string that holds JSON")] | None = None
-    app_type: AppType | None = None
-    app_id: AppId | None = None
-    status: Status | None = None
+    limit: Limit = LIMIT_DEFAULT
+    marker: Marker = NEWEST
+    offset: Offset = 0
+    resource_type: Annotated[ResourceType, Meta(description="only those of the type")] | None = None
+    resource_condition: ConditionText | None = None
+    app_type: Annotated[AppType, Meta(description="only those created with it")] | None = None
+    app_id: Annotated[AppId, Meta(description="only those created with it")] | None = None
+    status: Annotated[Status, Meta(description="only those that stand so")] | None = None
     at: At | None = None
 
     def filters(self) -> dict[str, str | None]:
@@ -150,7 +155,7 @@ def app_id(_: str, text: str) -> str:
 
 def _at(name: str, text: str) -> datetime:
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text.upper())
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(name, "must be an ISO 8601 time such as 2026-01-31T12:00:00Z") from None

@@ -21,23 +21,40 @@ AppType = Literal["GLOBAL", "APP"]
 Status = Literal["Processing", "Success", "Failed"]
 
 
-def _spelt(pattern: str) -> Meta:
+def _spelt(pattern: str, what: str) -> Meta:
     """Told in the schema alone; the domain's pattern itself is what judges."""
-    return Meta(extra_json_schema={"pattern": f"^{pattern}$"})
+    return Meta(description=what, extra_json_schema={"pattern": f"^{pattern}$"})
 
 
-TaskId = Annotated[str, _spelt(TASK_ID.pattern)]
-AppId = Annotated[str, _spelt(APP_ID.pattern)]
+TaskId = Annotated[str, _spelt(TASK_ID.pattern, "an export task; later ones have larger ids")]
+BatchTaskId = Annotated[str, _spelt(BATCH_TASK_ID.pattern, "a batch task")]
+AppId = Annotated[str, _spelt(APP_ID.pattern, "an app: a resource space of the project")]
 Moment = Annotated[
     str,
-    Meta(description="yyyy-MM-dd'T'HH:mm:ss.SSS'Z', UTC", examples=["2026-01-31T12:00:00.000Z"]),
+    Meta(
+        description="yyyy-MM-dd'T'HH:mm:ss.SSS'Z', UTC",
+        examples=["2026-01-31T12:00:00.000Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+
+
+ConditionText = Annotated[
+    str,
+    Meta(
+        description="conditions, as JSON; compared by what they mean, not by how they are written",
+        extra_json_schema={
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/ResourceCondition"},
+        },
+    ),
 ]
 
 
 class ResourceCondition(Struct, forbid_unknown_fields=True):
     """Whose details are exported: a batch task's id."""
 
-    task_id: Annotated[str, _spelt(BATCH_TASK_ID.pattern)]
+    task_id: BatchTaskId
 
     def check(self) -> None:
         """Raises Invalid unless the id is spelt as one."""
@@ -50,13 +67,18 @@ class ResourceCondition(Struct, forbid_unknown_fields=True):
 
 
 class CreateBody(Struct, forbid_unknown_fields=True):
-    """What is to be exported, and how (contract, section 1 Create); null counts as not given."""
+    """What is to be exported, and how; null counts as not given."""
 
-    resource_type: ResourceType
+    resource_type: Annotated[ResourceType, Meta(description="BatchTasks is taken as BatchTask")]
     resource_condition: ResourceCondition
-    export_format: ExportFormat | None = None
-    app_type: AppType | None = None
-    app_id: AppId | None = None
+    export_format: Annotated[ExportFormat | None, Meta(description="xls if not given")] = None
+    app_type: Annotated[
+        AppType | None, Meta(description="GLOBAL if not given; APP: only what is of one app")
+    ] = None
+    app_id: Annotated[
+        AppId | None,
+        Meta(description="with APP the app, or the default one; with GLOBAL it is merely kept"),
+    ] = None
 
 
 def read_create(body: bytes) -> CreateBody:
@@ -82,37 +104,41 @@ class TaskFile(Struct):
     """What a download would give now; `task_id` is whose bytes these are."""
 
     task_id: TaskId
-    size: int
-    sha256: str
-    rows: int
-    sheets: int
+    size: Annotated[int, Meta(description="bytes")]
+    sha256: Annotated[str, Meta(description="of the bytes, in hexadecimal")]
+    rows: Annotated[int, Meta(description="rows of details")]
+    sheets: Annotated[int, Meta(description="sheets of details")]
     repaired: Annotated[int, Meta(description="cells cut or cleaned")]
     complete: Annotated[bool, Meta(description="had the batch task finished when it was read")]
-    data_as_of: str
+    data_as_of: Annotated[str, Meta(description="when the batch task was read, in UTC")]
 
 
 class ExportTask(Struct, kw_only=True):
-    """An export task, as answered by create, list and show (contract, section 1).
-
-    The last three are on the single task alone.
-    """
+    """An export task, as answered by create, list and show; the last three by show alone."""
 
     export_task_id: TaskId
     resource_type: Literal["BatchTask"]
     resource_condition: ResourceCondition | Raw
     export_format: ExportFormat
-    status: Status
+    status: Annotated[Status, Meta(description="Processing until it ends, once")]
     export_count: Annotated[int, Meta(description="rows exported so far")]
-    progress: Annotated[int, Meta(ge=1, le=100)]
+    progress: Annotated[
+        int,
+        Meta(ge=1, le=100, description="100 exactly with Success; a failed task keeps its last"),
+    ]
     create_time: Moment
     end_time: Moment | None
     app_type: AppType
     app_id: AppId | None
     total: Annotated[int | None, Meta(description="rows that the source says there are")]
-    error_code: str | None
-    error_msg: str | None
-    attempt: int | UnsetType = UNSET
-    queue_position: int | UnsetType | None = UNSET
+    error_code: Annotated[str | None, Meta(description="why, if it failed")]
+    error_msg: Annotated[str | None, Meta(description="why, in words, if it failed")]
+    attempt: Annotated[
+        int | UnsetType, Meta(description="which try this is; 0: none was made yet")
+    ] = UNSET
+    queue_position: Annotated[
+        int | UnsetType | None, Meta(description="from 1; null once an exporter works on it")
+    ] = UNSET
     file: TaskFile | UnsetType | None = UNSET
 
 
@@ -123,8 +149,8 @@ _TASK: Any = ExportTask
 class PageEnd(Struct):
     """How many tasks match in all, and the last id of this page: the marker of the next."""
 
-    count: int
-    marker: TaskId | None
+    count: Annotated[int, Meta(description="all that match, on whichever page")]
+    marker: Annotated[TaskId | None, Meta(description="null for an empty page")]
 
 
 class TaskList(Struct):
@@ -137,28 +163,29 @@ class TaskList(Struct):
 class Limits(Struct):
     """The rules' numbers; the interval in seconds."""
 
-    unfinished: int
-    kept: int
-    download_interval: float
+    unfinished: Annotated[int, Meta(description="tasks that may be unfinished at once")]
+    kept: Annotated[int, Meta(description="tasks that are kept; the earliest goes")]
+    download_interval: Annotated[float, Meta(description="seconds from download to download")]
 
 
 class Quota(Struct):
     """The owner's numbers beside their limits."""
 
     limits: Limits
-    kept: int
-    unfinished: int
-    seconds_to_next_download: float
+    kept: Annotated[int, Meta(description="one's tasks")]
+    unfinished: Annotated[int, Meta(description="those that are Processing")]
+    seconds_to_next_download: Annotated[float, Meta(description="0: at once")]
 
 
 class TaskEvent(Struct):
     """Something that happened to a task; besides these, each type has facts of its own."""
 
-    version: int
+    version: Annotated[int, Meta(description="its place in the task's history, from 1")]
     type: str
     time: Moment
-    by: str
-    request_id: str
+    by: Annotated[str, Meta(description="a user's id, or what the service did by itself")]
+    request_id: Annotated[str, Meta(description="the request that it came of")]
+    key: Annotated[str | None, Meta(description="the access key that signed the request")]
 
 
 class TaskHistory(Struct):
@@ -170,10 +197,10 @@ class TaskHistory(Struct):
 class Project(Struct):
     """A project of the user's, as the cloud's identity service shows it."""
 
-    id: str
-    name: str
-    domain_id: str
-    parent_id: str
+    id: Annotated[str, Meta(description="its id, as paths have it")]
+    name: Annotated[str, Meta(description="its name; the SDK looks for its region's")]
+    domain_id: Annotated[str, Meta(description="the installation's domain")]
+    parent_id: Annotated[str, Meta(description="the same")]
     enabled: bool = True
     is_domain: bool = False
     description: str = ""
@@ -189,8 +216,8 @@ class ProjectList(Struct):
 class Error(Struct):
     """What every refusal answers."""
 
-    error_code: str
-    error_msg: str
+    error_code: Annotated[str, Meta(description="for programs")]
+    error_msg: Annotated[str, Meta(description="for people")]
 
 
 def stamp(moment: datetime) -> str:

@@ -58,6 +58,16 @@ NO_TASK = Problem(404, "IOTDA.014702", "no such export task")
 NO_FILE = Problem(403, "IOTDA.014703", "no file: the task is not Success")
 TOO_SOON = Problem(403, "IOTDA.014704", "downloaded less than the interval ago; Retry-After")
 INSTANCE = Problem(403, "IOTDA.014711", "the instance is unknown, or required and missing")
+FAILED_NO_BATCH_TASK = Problem(
+    None, "IOTDA.014705", "the batch task does not exist, or not in that app"
+)
+FAILED_SOURCE = Problem(None, "IOTDA.014706", "the source could not be read")
+FAILED_TOO_LARGE = Problem(None, "IOTDA.014707", "the result exceeds the limits of the format")
+FAILED_ROWS_DIFFER = Problem(
+    None, "IOTDA.014708", "rows written and rows counted by the source differ"
+)
+FAILED_DIED = Problem(None, "IOTDA.014709", "its exporters died too often")
+FAILED_NOT_STORED = Problem(None, "IOTDA.014710", "the result could not be stored")
 NO_BATCH_TASK = Problem(404, "IOTDA.014705", "no such batch task")
 NO_API = Problem(404, "APIGW.0101", "no such API")
 METHOD = Problem(405, "IOTDA.000003", "method not supported; Allow")
@@ -85,12 +95,12 @@ PROBLEMS = (
     NO_TASK,
     NO_FILE,
     TOO_SOON,
-    Problem(None, "IOTDA.014705", "the batch task does not exist, or not in that app"),
-    Problem(None, "IOTDA.014706", "the source could not be read"),
-    Problem(None, "IOTDA.014707", "the result exceeds the limits of the format"),
-    Problem(None, "IOTDA.014708", "rows written and rows counted by the source differ"),
-    Problem(None, "IOTDA.014709", "its exporters died too often"),
-    Problem(None, "IOTDA.014710", "the result could not be stored"),
+    FAILED_NO_BATCH_TASK,
+    FAILED_SOURCE,
+    FAILED_TOO_LARGE,
+    FAILED_ROWS_DIFFER,
+    FAILED_DIED,
+    FAILED_NOT_STORED,
     NO_BATCH_TASK,
     INSTANCE,
     NO_API,

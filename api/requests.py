@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from api.access.authenticate import Identity
     from api.installation import Installation
+    from api.problems import Problem
 
 BODY_MOST = 64 * 1024
 """The longest body that is read, in bytes (contract, section 1)."""
@@ -60,7 +61,9 @@ class Call:
     `brief` ones, which only ask the read tables, where those are at the log's head. `of_source` and
     `of_results` ones ask the source and the result store, which may be slow, and wait for none but
     each other; `of_health` ones wait for what hangs only so long. `body`, `query` and `answer` are
-    `msgspec` structs, `example` is a body; `media_type` is that of a success.
+    `msgspec` structs, `media_type` is that of a success. `refusals` are those that not every call
+    of its kind may answer; `told` names headers of an answer by its status; `sdk` a method. A call
+    without a `tag` is a page, not the API's.
     """
 
     method: str
@@ -80,11 +83,19 @@ class Call:
     of_health: bool = False
     head: bool = False
     body: type | None = None
-    example: Mapping[str, object] | None = None
     query: type | None = None
     headers: tuple[str, ...] = ()
     answer: type | None = None
     media_type: str = "application/json"
+    tag: str | None = None
+    refusals: tuple[Problem, ...] = ()
+    told: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    sdk: str | None = None
+
+    @property
+    def has_head(self) -> bool:
+        """Does it answer HEAD too?"""
+        return self.method == "GET" and (self.head or self.open)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,32 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from api import batches, exports, health, identity
+from api.access.login import LoginAnswer, LoginBody
 from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchTaskShown
 from api.downloads import MEDIA_TYPE, download
+from api.health_messages import Alive, Readiness
 from api.list_query import ListQuery, ShowQuery
 from api.messages import CreateBody, ExportTask, ProjectList, Quota, TaskHistory, TaskList
 from api.metrics import page
-from api.pages import pages
-from api.problems import METHOD, NO_API, Rejected
+from api.pages import PAGES
+from api.problems import (
+    INSTANCE,
+    LIMIT_INVALID,
+    MARKER_INVALID,
+    METHOD,
+    NO_API,
+    NO_APP,
+    NO_APPS,
+    NO_BATCH_TASK,
+    NO_FILE,
+    NO_TASK,
+    OTHERS_APP,
+    RANGE,
+    SEVERAL_APPS,
+    TOO_SOON,
+    UNFINISHED_LIMIT,
+    Rejected,
+)
 from api.requests import Call, answer
 
 if TYPE_CHECKING:
@@ -28,24 +47,12 @@ BATCHES = PROJECT + "/batchtasks"
 PERMISSION = "iotda:exporttasks:"
 BATCH_PERMISSION = "iotda:batchtasks:"
 
-CREATE_EXAMPLE = {
-    "resource_type": "BatchTask",
-    "resource_condition": {"task_id": "5f433ce0c24389024365fdfa"},
-    "export_format": "xls",
-    "app_type": "APP",
-    "app_id": "jeQDJQZltU8iKgFFoW060F5SGZka",
-}
-LOGIN_EXAMPLE = {
-    "auth": {
-        "identity": {
-            "methods": ["password"],
-            "password": {
-                "user": {"name": "ada", "password": "…", "domain": {"name": "default"}},
-            },
-        },
-        "scope": {"project": {"id": "plant-1"}},
-    }
-}
+EXPORTS, BATCH_TASKS = "Export tasks", "Batch tasks"
+IDENTITY, SERVICE = "Identity", "Service"
+"""The calls by what they are about; one without such a tag is a page, no part of the API."""
+
+_FILE = ("X-Export-Task-Id", "ETag", "Last-Modified", "Cache-Control")
+_BYTES = (*_FILE, "Content-Disposition", "Content-Length", "Accept-Ranges")
 
 _API = (
     Call(
@@ -57,9 +64,14 @@ _API = (
         statuses=(201, 400, 401, 403, 413, 503),
         permission=PERMISSION + "create",
         body=CreateBody,
-        example=CREATE_EXAMPLE,
         headers=("Instance-Id",),
         answer=ExportTask,
+        tag=EXPORTS,
+        refusals=(
+            *(NO_APP, OTHERS_APP, SEVERAL_APPS, NO_APPS),
+            *(UNFINISHED_LIMIT, INSTANCE),
+        ),
+        sdk="create_export_task",
     ),
     Call(
         method="GET",
@@ -72,6 +84,9 @@ _API = (
         permission=PERMISSION + "queryList",
         query=ListQuery,
         answer=TaskList,
+        tag=EXPORTS,
+        refusals=(LIMIT_INVALID, MARKER_INVALID),
+        sdk="list_export_tasks",
     ),
     Call(
         method="GET",
@@ -84,6 +99,8 @@ _API = (
         permission=PERMISSION + "query",
         query=ShowQuery,
         answer=ExportTask,
+        tag=EXPORTS,
+        refusals=(NO_TASK,),
     ),
     Call(
         method="DELETE",
@@ -93,6 +110,9 @@ _API = (
         handle=exports.delete,
         statuses=(204, 401, 403, 404, 503),
         permission=PERMISSION + "delete",
+        tag=EXPORTS,
+        refusals=(NO_TASK,),
+        sdk="delete_export_task",
     ),
     Call(
         method="GET",
@@ -106,6 +126,10 @@ _API = (
         head=True,
         of_results=True,
         media_type=MEDIA_TYPE,
+        tag=EXPORTS,
+        refusals=(NO_TASK, NO_FILE, TOO_SOON, RANGE),
+        told={200: _BYTES, 206: (*_BYTES, "Content-Range"), 304: _FILE},
+        sdk="show_export_task",
     ),
     Call(
         method="GET",
@@ -116,6 +140,8 @@ _API = (
         statuses=(200, 401, 403, 404, 503),
         permission=PERMISSION + "query",
         answer=TaskHistory,
+        tag=EXPORTS,
+        refusals=(NO_TASK,),
     ),
     Call(
         method="GET",
@@ -126,6 +152,7 @@ _API = (
         statuses=(200, 401, 403, 503),
         permission=PERMISSION + "queryList",
         answer=Quota,
+        tag=EXPORTS,
     ),
     Call(
         method="GET",
@@ -138,6 +165,9 @@ _API = (
         query=BatchListQuery,
         answer=BatchTaskList,
         of_source=True,
+        tag=BATCH_TASKS,
+        refusals=(LIMIT_INVALID, MARKER_INVALID, NO_API),
+        sdk="list_batch_tasks",
     ),
     Call(
         method="GET",
@@ -150,6 +180,9 @@ _API = (
         query=BatchQuery,
         answer=BatchTaskShown,
         of_source=True,
+        tag=BATCH_TASKS,
+        refusals=(LIMIT_INVALID, MARKER_INVALID, NO_BATCH_TASK, NO_API),
+        sdk="show_batch_task",
     ),
     Call(
         method="POST",
@@ -160,7 +193,10 @@ _API = (
         statuses=(201, 400, 401, 413, 503),
         open=True,
         login=True,
-        example=LOGIN_EXAMPLE,
+        tag=IDENTITY,
+        body=LoginBody,
+        answer=LoginAnswer,
+        told={201: ("X-Subject-Token",)},
     ),
     Call(
         method="GET",
@@ -171,27 +207,32 @@ _API = (
         statuses=(200, 400, 401, 503),
         query=identity.ProjectQuery,
         answer=ProjectList,
+        tag=IDENTITY,
     ),
     Call(
         method="GET",
         path="/livez",
         name="Livez",
+        answer=Alive,
         summary="Does the process answer?",
         handle=health.livez,
         statuses=(200,),
         open=True,
         light=True,
+        tag=SERVICE,
     ),
     Call(
         method="GET",
         path="/readyz",
         name="Readyz",
+        answer=Readiness,
         summary="Are the stores reached, and the read tables up to date?",
         handle=health.readyz,
         statuses=(200, 503),
         open=True,
         of_health=True,
         query=health.ReadyQuery,
+        tag=SERVICE,
     ),
     Call(
         method="GET",
@@ -203,10 +244,11 @@ _API = (
         open=True,
         of_health=True,
         media_type=page.TYPE,
+        tag=SERVICE,
     ),
 )
 
-CALLS = (*_API, *pages(_API))
+CALLS = (*_API, *PAGES)
 
 
 class Endpoint:
@@ -216,7 +258,7 @@ class Endpoint:
         self.path = calls[0].path
         self._calls = {call.method: call for call in calls}
         read = self._calls.get("GET")
-        if read and (read.head or read.open):
+        if read and read.has_head:
             self._calls["HEAD"] = read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -31,7 +31,16 @@ class Downloads(Aggregate):
         """Something about the owner's downloads."""
 
     class Granted(Event):
-        """The owner got the bytes with this ETag; `recent` are ETags granted lately, with when."""
+        """The owner was let have a file's bytes.
+
+        Fields:
+            project_id: the owner's project.
+            user_id: the owner.
+            task_id: the task that was asked for.
+            file: the key of the file that was sent, which may be a later task's.
+            etag: the ETag of its bytes.
+            recent: ETags granted in the last ten minutes, and when: what may be resumed.
+        """
 
         TOPIC: ClassVar[str] = "downloads.granted"
         project_id: str

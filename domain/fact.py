@@ -50,6 +50,12 @@ def values_of(record: Any) -> dict[str, Any]:
 class Fact(AggregateEvent):
     """Something that happened, by whom and in which request. Stored; names are for ever.
 
+    Fields:
+        by: a user's id; `system` for an operator's command, `exporter` or `keeper` for the service.
+        request_id: the id of the request or command, the same in every event that came of it.
+        key: the access key that signed the request; null for a token, a command or the service.
+        address: whence it was asked, sealed under the person's key; null where that is not kept.
+
     `traceparent` is stored where it was given, and no field: most facts have none.
     """
 

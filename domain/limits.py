@@ -21,7 +21,13 @@ class Limits(Aggregate):
         """A change of the numbers."""
 
     class Set(Event):
-        """All of the numbers, as they are from here on."""
+        """All of the numbers, as they are from here on.
+
+        Fields:
+            unfinished: how many of an owner's tasks may be unfinished.
+            kept: how many of an owner's tasks are kept.
+            download_interval: seconds from one of an owner's downloads to the next.
+        """
 
         TOPIC: ClassVar[str] = "limits.set"
         unfinished: int

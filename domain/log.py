@@ -21,7 +21,15 @@ class Log(Aggregate):
         """Something that happened to the log itself."""
 
     class Begun(Event):
-        """A new incarnation: its id, the one before it, and what was known of that one's end."""
+        """A new incarnation of the log.
+
+        Fields:
+            incarnation: its id.
+            previous: the id of the one before, if there was one.
+            previous_count: how many events that one was known to have.
+            previous_root: the root over them, if it was known.
+            results: the id that the place of the result files is marked with.
+        """
 
         TOPIC: ClassVar[str] = "log.begun"
         incarnation: str

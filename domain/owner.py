@@ -39,7 +39,15 @@ class Owner(Aggregate):
     """Each event carries the whole state, so that loading one costs the same for ever."""
 
     class Event(Aggregate.Event):
-        """A change to which tasks are kept (earliest first), and which of them hold a slot."""
+        """A change to which tasks are kept, and which of them hold a slot.
+
+        Fields:
+            project_id: the owner's project.
+            user_id: the owner.
+            kept: the tasks that are kept from here on, earliest first.
+            holders: those of them that were unfinished when it was last looked.
+            last_id: the owner's largest task id so far.
+        """
 
         project_id: str
         user_id: str
@@ -48,7 +56,14 @@ class Owner(Aggregate):
         last_id: str
 
     class Admitted(Event):
-        """A new task was let in, under these limits, in place of the evicted ones."""
+        """A new task was let in.
+
+        Fields:
+            task_id: the new task.
+            evicted: those that had to go for it, earliest first.
+            unfinished_limit: how many could be unfinished then.
+            kept_limit: how many were kept then.
+        """
 
         TOPIC: ClassVar[str] = "owner.admitted"
         task_id: str
@@ -57,7 +72,11 @@ class Owner(Aggregate):
         kept_limit: int
 
     class Released(Event):
-        """A task was deleted."""
+        """A task was deleted.
+
+        Fields:
+            task_id: that task.
+        """
 
         TOPIC: ClassVar[str] = "owner.released"
         task_id: str

@@ -35,7 +35,21 @@ class Task(Aggregate):
         """Something that happened to the task."""
 
     class Created(Event):
-        """It was asked for and admitted; where an operator retried a failed task, names that."""
+        """It was asked for and admitted.
+
+        Fields:
+            task_id: the export task.
+            project_id: the project in which it was asked for.
+            user_id: whose it is.
+            resource_type: what is exported: `BatchTask`.
+            resource_condition: which one, as JSON text with sorted keys and no spaces.
+            export_format: `xls`.
+            app_type: `GLOBAL`, or `APP`: the result is limited to `scope`.
+            scope: the app that the result is limited to; null with `GLOBAL`.
+            app_id: the app as it was sent, if one was.
+            instance_id: the header Instance-Id as it was sent, if it was.
+            retries: the failed task that an operator retried by it; only there if one did.
+        """
 
         TOPIC: ClassVar[str] = "task.created"
         OPTIONAL: ClassVar[tuple[str, ...]] = ("retries",)
@@ -54,9 +68,18 @@ class Task(Aggregate):
     class Progressed(Event):
         """An attempt claimed it, went on, or handed it back.
 
-        `lease` is how many seconds of silence mean that the exporter is gone; `released` a
-        hand-back, not to be taken up for `wait` seconds. `crashes` counts the leases lost so far,
-        `faults` the hand-backs so far for a passing fault of source or result store.
+        Fields:
+            attempt: which try this is, from 1.
+            exporter: who works on it: a name that its process drew when it began.
+            lease: how many seconds of silence mean that the exporter is gone.
+            rows: rows exported by this attempt so far.
+            total: how many the source says there are; null until it was asked.
+            progress: 1 to 99.
+            released: was it handed back?
+            reason: why it was handed back, if it was.
+            wait: seconds for which, handed back, it is not to be taken up.
+            crashes: leases lost so far.
+            faults: hand-backs so far for a passing fault of source or result store.
         """
 
         TOPIC: ClassVar[str] = "task.progressed"
@@ -73,7 +96,21 @@ class Task(Aggregate):
         faults: int
 
     class Completed(Event):
-        """Its file is safe; `total` is what the source counted after the last row."""
+        """Its file is safe.
+
+        Fields:
+            attempt: which try it was.
+            exporter: who made the file.
+            file: the file's key in the result store.
+            size: its bytes.
+            sha256: the SHA-256 of its bytes, in hexadecimal.
+            rows: rows of details in it.
+            total: what the source counted after the last row.
+            sheets: sheets of details in it.
+            repaired: cells that were cut or cleaned.
+            complete: had the batch task itself finished when it was read?
+            data_as_of: when it was read, in UTC.
+        """
 
         TOPIC: ClassVar[str] = "task.completed"
         attempt: int
@@ -89,7 +126,14 @@ class Task(Aggregate):
         data_as_of: str
 
     class Failed(Event):
-        """It ended without a file; `code` from the contract's table, `message` for its owner."""
+        """It ended without a file.
+
+        Fields:
+            attempt: which try it was.
+            exporter: whose; empty where nobody held it.
+            code: why, of the table of error codes.
+            message: why, in words for its owner.
+        """
 
         TOPIC: ClassVar[str] = "task.failed"
         attempt: int
@@ -98,7 +142,12 @@ class Task(Aggregate):
         message: str
 
     class Evicted(Event):
-        """It was removed: by the limit of tasks kept (`by_task` needed the place), or deleted."""
+        """It was removed: by the limit of tasks kept, or deleted.
+
+        Fields:
+            reason: `kept_limit` or `deleted`.
+            by_task: the newer task that needed the place; null where it was deleted.
+        """
 
         TOPIC: ClassVar[str] = "task.evicted"
         reason: str

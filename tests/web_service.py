@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import contextmanager
 from hashlib import sha256
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
@@ -19,6 +23,7 @@ from tests.facts import BATCH, OPERATOR, a_file
 from tests.household import SECRET_KEY, Household
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PROJECT = "/v5/iot/p1"
@@ -145,6 +150,28 @@ class Client:
     def download(self, task_id: str, method: str = "GET", **headers: str):
         """Asks for a task's file."""
         return self.ask(method, f"{TASKS}/{task_id}/file", **headers)
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """The API at an address of its own, until the end of the block."""
+    config = uvicorn.Config(
+        create_app(settings), port=0, log_config=None, access_log=False, ws="none", lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until = monotonic() + 20
+        while not server.started:
+            assert monotonic() < until
+            assert thread.is_alive()
+            sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def login(name: str, password: str, domain: str = "default", /, **project: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -13,11 +12,6 @@ from msgspec import Struct, convert, to_builtins
 
 from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
-from api.reading import read
-from domain.commands import check
-
-if TYPE_CHECKING:
-    from projections.rows import ProjectRow
 
 TOKEN_LIVES = timedelta(hours=24)
 SESSION_LIVES = timedelta(hours=12)
@@ -27,14 +21,13 @@ TOKEN_LIMIT = 2048
 """The longest token that is read, in characters."""
 
 _ALGORITHM = "HS256"
-_SERVICE = "iotda"
 
 
 class TokenExpired(NotAuthentic):
     """The token was good once; `expired_at` says until when."""
 
     def __init__(self, expired_at: datetime) -> None:
-        super().__init__(f"the token expired at {_shown(expired_at)}")
+        super().__init__(f"the token expired at {shown(expired_at)}")
         self.expired_at = expired_at
 
 
@@ -109,115 +102,10 @@ class Tokens:
         return claims
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who wants a token, and for which project: named by id, by name, or both."""
-
-    name: str
-    password: str = field(repr=False)
-    domain: str
-    project_id: str | None
-    project_name: str | None
-
-
-class _Domain(Struct):
-    name: str
-
-
-class _User(Struct):
-    name: str
-    password: str
-    domain: _Domain
-
-
-class _Password(Struct):
-    user: _User
-
-
-class _Identity(Struct):
-    methods: list[str]
-    password: _Password
-
-
-class _Project(Struct):
-    id: str | None = None
-    name: str | None = None
-
-
-class _Scope(Struct):
-    project: _Project
-
-
-class _Auth(Struct):
-    identity: _Identity
-    scope: _Scope
-
-
-class _Body(Struct):
-    auth: _Auth
-
-
-def read_login(body: bytes) -> Login:
-    """The body of `POST /v3/auth/tokens`; fields it does not know, it passes over.
-
-    Raises:
-        Unreadable: it is not JSON.
-        Invalid: a field is missing or is not what it must be.
-    """
-    auth = read(body, _Body).auth
-    methods, project = auth.identity.methods, auth.scope.project
-    check("auth.identity.methods", methods == ["password"], "must be ['password']")
-    named = project.id is not None or project.name is not None
-    check("auth.scope.project", named, "must have an 'id' or a 'name'")
-    user = auth.identity.password.user
-    return Login(user.name, user.password, user.domain.name, project.id, project.name)
-
-
-def describe(
-    token: Token,
-    user_id: str,
-    user_name: str,
-    domain: str,
-    project: ProjectRow,
-    roles: list[str],
-    service: str,
-) -> dict[str, Any]:
-    """The answer to a login, as the cloud's identity service shapes it; the token is a header.
-
-    `service` is the address at which the login was asked for, and so where the API is.
-    """
-    of_domain = {"id": domain, "name": domain}
-    return {
-        "token": {
-            "methods": ["password"],
-            "issued_at": _shown(token.issued_at),
-            "expires_at": _shown(token.expires_at),
-            "user": {"id": user_id, "name": user_name, "domain": of_domain},
-            "project": {"id": project.project_id, "name": project.name, "domain": of_domain},
-            "roles": [{"id": role, "name": role} for role in roles],
-            "catalog": [
-                {
-                    "id": _SERVICE,
-                    "name": _SERVICE,
-                    "type": _SERVICE,
-                    "endpoints": [
-                        {
-                            "id": project.project_id,
-                            "interface": "public",
-                            "region": project.name,
-                            "region_id": project.name,
-                            "url": f"{service}/v5/iot/{project.project_id}",
-                        }
-                    ],
-                }
-            ],
-        }
-    }
-
-
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _shown(moment: datetime) -> str:
+def shown(moment: datetime) -> str:
+    """A time as the cloud's identity service writes it, in UTC."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from api.access.tokens import Login
+from api.access.login import Login
 from api.console.page import page
 from api.console.rendering import bare, see
 from api.console.sessions import COOKIE, begin_session, end_session, is_private, local

@@ -3,8 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
-UNREACHABLE = "store_unreachable"
+Code = Literal[
+    "nothing_here",
+    "unfinished_restore",
+    "broken_setting",
+    "store_unreachable",
+    "damaged_event_store",
+    "restored_log",
+    "log_altered",
+    "checkpoint_overdue",
+    "audit_place_failing",
+    "audit_sink_failing",
+    "quarantined_stream",
+    "foreign_read_tables",
+    "altered_read_tables",
+    "damaged_read_tables",
+    "missing_result",
+    "orphan_file",
+    "results_claimed",
+    "results_unreachable",
+    "source_unreachable",
+    "no_secret_key",
+    "wrong_secret_key",
+    "readable_by_others",
+    "damaged_side_log",
+    "disk_full",
+]
+"""Every finding there can be; docs/backup.md says what each means."""
+
+UNREACHABLE: Final = "store_unreachable"
 """The code of the one finding after which nothing can be told."""
 
 
@@ -12,7 +41,7 @@ UNREACHABLE = "store_unreachable"
 class Finding:
     """Something that is wrong: a word for programs, a sentence, and how it is mended."""
 
-    code: str
+    code: Code
     what: str
     mend: str
 
@@ -24,7 +53,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def find(self, code: str, what: str, mend: str) -> None:
+    def find(self, code: Code, what: str, mend: str) -> None:
         """One finding more."""
         self.findings.append(Finding(code, what, mend))
 

@@ -25,12 +25,22 @@ class Project(Aggregate):
     # Events: stored under their topics for ever; a changed class needs an upcaster.
 
     class Event(Aggregate.Event):
-        """Something that happened to the project."""
+        """Something that happened to the project.
+
+        Fields:
+            project_id: the project.
+        """
 
         project_id: str
 
     class Added(Event):
-        """It came into being; `upstream_project_id` is the cloud project it may export from."""
+        """It came into being.
+
+        Fields:
+            name: its name.
+            enterprise_project_id: its enterprise project, which policies can name.
+            upstream_project_id: the cloud project that it may export from, if any.
+        """
 
         TOPIC: ClassVar[str] = "project.added"
         name: str
@@ -38,26 +48,43 @@ class Project(Aggregate):
         upstream_project_id: str | None
 
     class AppAdded(Event):
-        """It has an app more; as the default it takes the place of the former one."""
+        """It has an app more.
+
+        Fields:
+            app_id: the app.
+            default: is it the project's default from here on, in place of a former one?
+        """
 
         TOPIC: ClassVar[str] = "project.app_added"
         app_id: str
         default: bool
 
     class AppRemoved(Event):
-        """It has an app less, perhaps the default."""
+        """It has an app less, perhaps the default.
+
+        Fields:
+            app_id: the app.
+        """
 
         TOPIC: ClassVar[str] = "project.app_removed"
         app_id: str
 
     class Joined(Event):
-        """A user belongs to it from here on."""
+        """A user belongs to it from here on.
+
+        Fields:
+            user_id: the user.
+        """
 
         TOPIC: ClassVar[str] = "project.joined"
         user_id: str
 
     class Left(Event):
-        """A user belongs to it no more."""
+        """A user belongs to it no more.
+
+        Fields:
+            user_id: the user.
+        """
 
         TOPIC: ClassVar[str] = "project.left"
         user_id: str

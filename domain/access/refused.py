@@ -48,7 +48,17 @@ class Refused(Aggregate):
         """Something that happened to the count."""
 
     class Counted(Event):
-        """A summary, field by field."""
+        """What one counter refused to one user in a minute or longer.
+
+        Fields:
+            user_id: to whom.
+            access_key: by which access key; null without one.
+            counter: the id of the side log that counted.
+            number: which of its counts this is.
+            since: the time of the first refusal.
+            until: the time of the last.
+            refusals: how many there were, by error code.
+        """
 
         TOPIC: ClassVar[str] = "refused.counted"
         user_id: str

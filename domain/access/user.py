@@ -25,7 +25,11 @@ class User(Aggregate):
     # Events: stored under their topics for ever; a changed class needs an upcaster.
 
     class Event(Aggregate.Event):
-        """Something that happened to the user. Never a name, a password or a secret."""
+        """Something that happened to the user. Never a name, a password or a secret.
+
+        Fields:
+            user_id: the user.
+        """
 
         user_id: str
 
@@ -35,7 +39,13 @@ class User(Aggregate):
         TOPIC: ClassVar[str] = "user.added"
 
     class Granted(Event):
-        """What it may do in a project: everything (`admin`), or what `policy` (JSON text) says."""
+        """It has other rights in a project.
+
+        Fields:
+            project_id: the project.
+            admin: may it do everything there?
+            policy: otherwise what it may do, as JSON text; null: nothing.
+        """
 
         TOPIC: ClassVar[str] = "user.granted"
         project_id: str
@@ -43,7 +53,11 @@ class User(Aggregate):
         policy: str | None
 
     class Withdrawn(Event):
-        """It may do nothing in a project any more."""
+        """It may do nothing in a project any more.
+
+        Fields:
+            project_id: the project.
+        """
 
         TOPIC: ClassVar[str] = "user.withdrawn"
         project_id: str
@@ -54,7 +68,13 @@ class User(Aggregate):
         TOPIC: ClassVar[str] = "user.password_set"
 
     class KeyAdded(Event):
-        """It has an access key more; a temporary one until `expires` (ISO 8601, UTC)."""
+        """It has an access key more.
+
+        Fields:
+            access_key: the key, which is no secret.
+            temporary: does a security token go with it?
+            expires: until when it is good (ISO 8601, UTC); null: until it is revoked.
+        """
 
         TOPIC: ClassVar[str] = "user.key_added"
         access_key: str
@@ -62,7 +82,11 @@ class User(Aggregate):
         expires: str | None
 
     class KeyRevoked(Event):
-        """It has an access key less."""
+        """It has an access key less.
+
+        Fields:
+            access_key: the key.
+        """
 
         TOPIC: ClassVar[str] = "user.key_revoked"
         access_key: str

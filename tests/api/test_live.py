@@ -7,8 +7,7 @@ import logging
 import os
 import re
 import socket
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import monotonic, sleep
@@ -16,44 +15,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkcore.region.region import Region
 from huaweicloudsdkiotda import v5
 
 from api import downloads, requests
-from api.app import create_app
 from api.requests import BODY_MOST
 from exporter.results import CHUNK_BYTES
 from tests.facts import BATCH, OPERATOR
-from tests.web_service import NOWHERE, TASKS
+from tests.web_service import NOWHERE, TASKS, served
 
 SDK: Any = v5  # the SDK is not typed
 REGION = "cn-north-4"
 CONTENT = os.urandom(2 * CHUNK_BYTES + 5)
-
-
-@contextmanager
-def served(settings):
-    """The API at an address of its own, until the end of the block."""
-    config = uvicorn.Config(
-        create_app(settings), port=0, log_config=None, access_log=False, ws="none", lifespan="on"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until = monotonic() + 20
-        while not server.started:
-            assert monotonic() < until
-            assert thread.is_alive()
-            sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

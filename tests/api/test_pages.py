@@ -1,16 +1,9 @@
-"""Health, numbers, the API's document and its pages."""
+"""Health and numbers."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from html.parser import HTMLParser
-
-from api.openapi import document
-from api.problems import PROBLEMS
-from api.routes import CALLS
-
-DESCRIBED = [call for call in CALLS if call.path not in ("/docs", "/openapi.json")]
 
 
 def test_the_process_says_that_it_lives(service):
@@ -68,80 +61,3 @@ def test_without_its_results_it_is_not_ready(service):
     answer = service.http.get("/readyz")
     assert answer.status_code == 503
     assert "result store" in answer.json()["error_msg"]
-
-
-def references(node):
-    if isinstance(node, dict):
-        yield from ([node["$ref"]] if "$ref" in node else [])
-        for value in node.values():
-            yield from references(value)
-    if isinstance(node, list):
-        for value in node:
-            yield from references(value)
-
-
-def test_the_document_holds_every_call_and_every_reference_leads_somewhere(service):
-    answer = service.http.get("/openapi.json")
-    told = answer.json()
-    assert told["openapi"].startswith("3.1")
-    operations = {
-        (method.upper(), path): operation
-        for path, methods in told["paths"].items()
-        for method, operation in methods.items()
-    }
-    assert set(operations) == {
-        (call.method, call.path) for call in CALLS if call.path not in ("/docs", "/openapi.json")
-    }
-    for reference in references(told):
-        assert reference.removeprefix("#/components/schemas/") in told["components"]["schemas"]
-    names = [operation["operationId"] for operation in operations.values()]
-    assert len(set(names)) == len(names)
-    listed = operations["GET", "/v5/iot/{project_id}/export-tasks"]["parameters"]
-    assert {each["name"] for each in listed} == {
-        *("project_id", "limit", "marker", "offset", "status", "at"),
-        *("resource_type", "resource_condition", "app_type", "app_id"),
-    }
-
-
-def test_every_call_tells_the_statuses_of_the_contract():
-    paths = document(CALLS)["paths"]
-    file = paths["/v5/iot/{project_id}/export-tasks/{export_task_id}/file"]["get"]
-    assert list(file["responses"]) == ["200", "206", "304", "401", "403", "404", "416", "503"]
-
-
-class Page(HTMLParser):
-    """What a page is made of."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [name for name, _ in attrs]
-        if tag not in ("meta",):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def test_the_page_is_whole_and_needs_no_script_style_or_image(service):
-    answer = service.http.get("/docs")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    page = Page(answer.text)
-    assert page.open == []
-    assert not {"script", "style", "img", "link", "iframe"} & set(page.tags)
-    assert not [name for name in page.attributes if name.startswith("on") or name == "style"]
-    assert page.tags.count("title") == page.tags.count("h1") == 1
-
-
-def test_the_page_tells_every_call_and_every_error(service):
-    text = service.http.get("/docs").text
-    for call in DESCRIBED:
-        assert call.path in text
-    for problem in PROBLEMS:
-        assert problem.code in text

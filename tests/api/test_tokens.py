@@ -11,19 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
-from msgspec import json
+from msgspec import json, to_builtins
 
+from api.access.login import Login, describe, read_login
 from api.access.sealing import derive
 from api.access.signatures import NotAuthentic
 from api.access.tokens import (
     TOKEN_LIMIT,
     TOKEN_LIVES,
-    Login,
     TokenClaims,
     TokenExpired,
     Tokens,
-    describe,
-    read_login,
 )
 from api.reading import Unreadable
 from domain.refusals import Invalid
@@ -284,7 +282,7 @@ def test_no_bytes_make_reading_a_login_fail(text):
 def test_the_answer_is_shaped_as_the_clouds():
     project = ProjectRow("p1", "cn-north-4", "0", None)
     here = "https://exports.example"
-    assert describe(TOKEN, ANN, "Ann", "default", project, ["admin"], here) == {
+    assert to_builtins(describe(TOKEN, ANN, "Ann", "default", project, ["admin"], here)) == {
         "token": {
             "methods": ["password"],
             "issued_at": "2026-11-24T12:00:00.000000Z",

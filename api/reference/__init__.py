@@ -1,0 +1,1 @@
+"""What the documents of the API say beyond its code: examples, advice, and the pages themselves."""
