@@ -116,5 +116,6 @@ def _words(error: HTTPError) -> tuple[str, str | None]:
 
 def no_answer(what: str, error: Exception) -> NoAnswer:
     """That nothing came back, and why."""
-    why = plain(str(getattr(error, "reason", error)) or type(error).__name__)
+    cause = getattr(error, "reason", error)
+    why = plain(getattr(cause, "strerror", None) or str(cause) or type(cause).__name__)
     return NoAnswer(f"{what}: {why.rstrip('.')}.")

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from api.access.signatures import RawRequest, sign
-from scripts.answers import LOST, Replaced, declined, hash_in, no_answer, offer_of, read
+from scripts.answers import LOST, NoAnswer, Replaced, declined, hash_in, no_answer, offer_of, read
 from scripts.cli import Refused
 
 if TYPE_CHECKING:
@@ -53,9 +53,12 @@ class Remote:
         self._opener = build_opener(_NoRedirect)
 
     def create(self, body: dict[str, Any], instance: str | None) -> Task:
-        """A new task."""
+        """A new task. It is asked for once: an answer that is lost may have been a task."""
         headers = {"content-type": "application/json"} | _if_given("instance-id", instance)
-        return self._told("POST", self._tasks, body=json.dumps(body).encode(), headers=headers)
+        try:
+            return self._told("POST", self._tasks, body=json.dumps(body).encode(), headers=headers)
+        except NoAnswer as error:
+            raise NoAnswer(f"{error.message} Was it created? export-tasks export list") from error
 
     def tasks(self, most: int | None, wanted: dict[str, str]) -> Iterator[Task]:
         """The newest tasks that are as wanted, at most so many."""
@@ -131,7 +134,8 @@ class Remote:
             with error:
                 raise declined(error) from error
         except LOST as error:
-            raise no_answer(f"{self._account.endpoint} does not answer", error) from error
+            told = f"{self._account.endpoint} (EXPORT_TASKS_ENDPOINT) does not answer"
+            raise no_answer(told, error) from error
         return answer
 
     def _signed(

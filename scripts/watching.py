@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import nullcontext
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,13 @@ def watch(
         Declined: there is no such task, or no longer.
         NoAnswer: the service was away for `patience` seconds.
     """
-    with _telling(as_json, tell) as show:
+    words = json_line if as_json else line
+    live = not as_json and is_live(sys.stdout) and is_live(sys.stderr)
+    with progress("exporting", 100) if live else nullcontext() as advance:
         for task in _changes(remote, task_id, patience):
-            show(task)
+            advance(task["progress"]) if advance else tell(words(task))
+    if live:
+        tell(words(task))
     if task["status"] == "Failed":
         raise Refused(_failure(task))
     return task
@@ -64,17 +68,6 @@ def _changes(remote: Remote, task_id: str, patience: float) -> Iterator[Task]:
         last = task
         sleep(pause)
         pause = longer(pause)
-
-
-@contextmanager
-def _telling(as_json: bool, tell: Callable[[str], None]) -> Iterator[Callable[[Task], None]]:
-    if as_json:
-        yield lambda task: tell(json_line(task))
-    elif is_live(sys.stdout) and is_live(sys.stderr):
-        with progress("exporting", 100) as advance:
-            yield lambda task: advance(task["progress"])
-    else:
-        yield lambda task: tell(line(task))
 
 
 def _failure(task: Task) -> str:
