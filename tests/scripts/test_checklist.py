@@ -17,7 +17,7 @@ from scripts.cli import cli
 from scripts.command_tree import EXITS, described
 from scripts.group import command_line
 from scripts.manual import manual
-from scripts.reference import MARK, renewed
+from scripts.command_page import MARK, renewed
 from tests.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -179,9 +179,7 @@ def test_off_a_terminal_nothing_moves(command, begun):
 
 def test_the_page_is_that_of_the_commands_there_are():
     page = PAGE.read_text("utf-8")
-    assert page == renewed(page), (
-        "stale; renew it: .venv/bin/python -m scripts.reference docs/command-line.md"
-    )
+    assert page == renewed(page), "stale; renew it: scripts/reference"
     assert page.count(MARK) == 1
 
 

@@ -1,5 +1,4 @@
-"""Reference: the generated part of docs/command-line.md, renewed by
-`python -m scripts.reference docs/command-line.md`."""
+"""Command page: the part of docs/command-line.md that is made from the commands there are."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from scripts.command_tree import Described
 
-MARK = "<!-- Below, generated: .venv/bin/python -m scripts.reference docs/command-line.md -->"
+MARK = "<!-- Below, made by scripts/reference -->"
 
 
 def renewed(page: str) -> str:
