@@ -14,10 +14,10 @@ import click
 import pytest
 
 from scripts.cli import cli
+from scripts.command_page import MARK, renewed
 from scripts.command_tree import EXITS, described
 from scripts.group import command_line
 from scripts.manual import manual
-from scripts.command_page import MARK, renewed
 from tests.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
