@@ -59,7 +59,7 @@ def test_every_route_is_in_the_table_and_nothing_else():
     assert documented == {(call.method, call.path) for call in CALLS}
 
 
-@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"])
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), *ROOT.glob("*.md")])
 def test_links_lead_somewhere(page):
     links = [link for link in LINKS.findall(page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -167,6 +167,17 @@ def test_the_page_about_the_command_line_does_what_it_says(home, environment, tm
     )
     (file,) = tmp_path.iterdir()
     assert rows_of(file) == 1000
+
+
+def test_the_tutorial_does_what_it_says(home, environment, tmp_path):
+    home.run("limits", "set", "--download-interval", "0")
+    page = (ROOT / "docs" / "tutorial.md").read_text()
+    _, generate, export, look = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    command = f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
+    export = re.sub(r"^export EXPORT.*\n", "", export, flags=re.MULTILINE)
+    script = command + f"BATCH_TASK=$({generate.strip()})\n" + export + look
+    subprocess.run(["bash", "-euc", script], env=environment, cwd=tmp_path, check=True)
+    assert rows_of(tmp_path / "results.xls") == 1000
 
 
 def test_the_page_about_running_does_what_it_says(tmp_path):
