@@ -68,7 +68,7 @@ def test_another_path_is_no_api_and_never_a_redirect(service, path):
         ("DELETE", f"{TASKS}/{NOWHERE}/file", "GET, HEAD"),
         ("GET", "/v3/auth/tokens", "POST"),
         ("POST", "/livez", "GET, HEAD"),
-        ("BREW", "/", "GET, HEAD"),
+        ("BREW", "/metrics", "GET, HEAD"),
     ],
 )
 def test_another_method_is_told_which_there_are(service, method, path, allow):
