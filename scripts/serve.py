@@ -128,14 +128,18 @@ def _check_or_wait(settings: Settings) -> None:
     Raises:
         Away: the database takes no connections; nothing else is known to be wrong.
     """
-    try:
-        check(settings)
-    except (Refusal, CannotOpen) as error:
-        if is_away(settings.events):
-            raise Away(settings) from error
-        if isinstance(error, CannotOpen):
-            raise CannotServe(str(error)) from error
-        raise
+    for again in (True, False):
+        try:
+            return check(settings)
+        except (Refusal, CannotOpen) as error:
+            if is_away(settings.events):
+                raise Away(settings) from error
+            if again:  # perhaps it was away a moment ago: what it says now counts
+                continue
+            if isinstance(error, CannotOpen):
+                raise CannotServe(str(error)) from error
+            raise
+    return None
 
 
 def _api(number: int, listener: socket.socket) -> Child:

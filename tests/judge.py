@@ -50,6 +50,7 @@ SITUATIONS = (
 
 OF_PROJECTS = ("added", "app_added", "app_removed", "joined", "left", "removed")
 OF_USERS = ("added", "granted", "withdrawn", "password_set", "key_added", "key_revoked", "removed")
+OF_USERS += ("operator_set",)
 ACCESS = {*(f"project.{each}" for each in OF_PROJECTS), *(f"user.{each}" for each in OF_USERS)}
 """Who may do what is not judged here, only that it is told in order."""
 

@@ -65,7 +65,7 @@ class Prepared:
             line = {"task_id": task_id, "task_name": "u", "task_type": "t", "status": status}
             run("batch", "import", "-", "--project", "plant-1", given=f"{json.dumps(line)}\n{MORE}")
         made = Installation(self.home)
-        self.task = made.create(BATCH)
+        self.task, self.failed = made.create(BATCH), made.create("dead")
         made.export()
         run("rebuild")
         run("audit", "checkpoint", "--now")

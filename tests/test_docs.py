@@ -175,7 +175,12 @@ def test_the_tutorial_does_what_it_says(home, environment, tmp_path):
     _, generate, export, look = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
     command = f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
     export = re.sub(r"^export EXPORT.*\n", "", export, flags=re.MULTILINE)
-    script = command + f"BATCH_TASK=$({generate.strip()})\n" + export + look
+    script = (
+        command
+        + f"BATCH_TASK=$({generate.strip()} | grep -o '[0-9a-f]\\{{24\\}}')\n"
+        + export
+        + look
+    )
     subprocess.run(["bash", "-euc", script], env=environment, cwd=tmp_path, check=True)
     assert rows_of(tmp_path / "results.xls") == 1000
 
@@ -192,6 +197,7 @@ def test_the_page_about_running_does_what_it_says(tmp_path):
     assert not before & set(service.children())
     with urlopen(f"{service.endpoint}/docs") as answer:
         run["env"] = {**home.environment, "REQUEST_ID": answer.headers["x-request-id"]}
+    eventually(lambda: run["env"]["REQUEST_ID"] in service.text())
     (tmp_path / "export-tasks.log").write_text(service.text())
     found = subprocess.run(["bash", "-c", search], **run, capture_output=True, text=True).stdout
     assert json.loads(found)["route"] == "/docs"

@@ -45,7 +45,9 @@ def test_the_wheel_holds_every_module_of_the_five_packages_and_nothing_else(whee
 
 def test_the_wheel_holds_what_the_console_is_made_of(wheel):
     folder = ROOT / "api" / "console"
-    made_of = {p for kind in ("templates", "static") for p in (folder / kind).iterdir()}
+    made_of = {
+        p for kind in ("templates", "static") for p in (folder / kind).rglob("*") if p.is_file()
+    }
     assert {str(path.relative_to(ROOT)) for path in made_of} <= set(
         zipfile.ZipFile(wheel).namelist()
     )

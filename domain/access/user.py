@@ -92,7 +92,11 @@ class User(Aggregate):
         access_key: str
 
     class OperatorSet(Event):
-        """What it may do to the whole installation: `view`, `operate` too, or (None) nothing."""
+        """It may do something else to the whole installation.
+
+        Fields:
+            role: `view`: it sees everybody's tasks; `operate`: it acts on them too; null: none.
+        """
 
         TOPIC: ClassVar[str] = "user.operator_set"
         role: str | None

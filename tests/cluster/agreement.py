@@ -112,5 +112,7 @@ def _sealed(node: Node, stored: Sequence[Stored]) -> Iterator[str]:
 
 
 def _read(home: Path) -> sqlite3.Connection:
-    (pointer,) = (home / "read").glob("current*")
+    """Of a node that was upgraded the newer tables: the others are its earlier program's."""
+    pointers = (home / "read").glob("current-v*")
+    pointer = max(pointers, key=lambda path: int(path.name.removeprefix("current-v")))
     return sqlite3.connect(f"file:{home / 'read' / pointer.read_text().strip()}?mode=ro", uri=True)

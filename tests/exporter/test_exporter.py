@@ -396,7 +396,7 @@ def test_why_a_task_failed_is_told_its_owner_and_its_code_the_log(shop: Workshop
     assert "IOTDA.014706" in ended.message
     assert "planted" not in caplog.text
     assert began.keys == ended.keys
-    assert began.keys["task_request_id"] == shop.facts(task)[0].request_id
+    assert began.keys["task_request_id"] == shop.history(task)[0].request_id
 
 
 def test_a_source_that_vanishes_while_it_is_read_fails_the_task(shop: Workshop) -> None:

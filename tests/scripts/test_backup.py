@@ -592,7 +592,7 @@ def test_what_a_killed_restore_leaves_is_not_served(kept, there, tmp_path):
         number -= 4
         assert is_cut_off(number, restoring, there, linked)
     assert "unfinished_restore" in run(there, "doctor", exit_code=3)
-    assert "init" in refused(there, "serve", "--port", "0")
+    assert "export-tasks restore" in refused(there, "serve", "--port", "0")
     assert "is there already" in refused(there, "restore", str(linked))
 
 

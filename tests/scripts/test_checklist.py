@@ -112,6 +112,7 @@ WITHOUT_JSON = {
 
 SILENT = {
     "project add", "app add", "user grant", "user withdraw", "user policy set", "user password",
+    "user operator",
 }  # fmt: skip
 """Commands that print nothing but a line on stderr."""
 

@@ -193,7 +193,9 @@ def test_children_are_replaced_one_after_the_other(tmp_path):
     log = tmp_path / "log"
     children = [child(name, LIVES, str(log)) for name in ("one", "two")]
     assert run(children, hang_up_and_then_stop(log, 10))
-    assert lives(log)[4:10] == ["starts 3", "ready 3", "ends 1", "starts 4", "ready 4", "ends 2"]
+    told = lives(log)[4:10]
+    assert [told[0], told[1], told[3], told[4]] == ["starts 3", "ready 3", "starts 4", "ready 4"]
+    assert {told[2], told[5]} == {"ends 1", "ends 2"}  # whichever of the two started first
 
 
 def test_a_child_that_is_last_ends_before_its_successor_starts(tmp_path):

@@ -90,11 +90,14 @@ def test_an_example_is_done_and_what_it_prints_is_there_as_json(
 ):
     if is_of(line, ("backup",)):
         place.words[BACKUP] = str(tmp_path / "monday")
+    task = prepared.failed if is_of(line, ("task retry",)) else prepared.task
+    place.words[TASK] = task
     done = place.run(line, given=TYPED.get(told(line), ""))
     assert done.exit_code == 0, done.output
     assert "\x1b" not in done.output
     if done.stdout and not is_of(line, NO_DATA):
         again = prepared.place(kind_of(line), tmp_path / "again")
+        again.words[TASK] = task
         again.words[BACKUP] = place.words[BACKUP].replace("/monday", "/tuesday")
         monkeypatch.chdir(again.work)
         assert is_json(again.run(as_json(line)).stdout)

@@ -180,6 +180,7 @@ def test_processes_that_start_while_the_database_is_away_wait_for_it(home, serve
     Installation(home).create(home.batch(5))
     eventually(lambda: exported(home), EXPORT_SECONDS)
     assert [pid for kind in KINDS for pid in service.pids(kind)] == started
+    eventually(lambda: {*started} <= {*service.said("can open the event store again")})
     assert service.stop() == 0
     for words in ("cannot open the event store", "can open the event store again"):
         assert [service.said(words).count(pid) for pid in started] == [1, 1, 1]
@@ -271,8 +272,10 @@ def test_without_the_secret_key_it_does_not_wait(home, server, start):
 def test_what_is_wrong_ends_it_when_the_database_that_was_away_is_back(home, server, start):
     url = made(server)
     server.stop()
-    service = start("serve", "--port", "0", EXPORT_TASKS_EVENTS=url)
+    nowhere = "file:///proc/nowhere"
+    given = {"EXPORT_TASKS_EVENTS": url, "EXPORT_TASKS_RESULTS": nowhere}
+    service = start("serve", "--port", "0", **given)
     service.endpoint()
     server.start()
     assert service.process.wait(SOON) == 1
-    assert "export-tasks init" in service.text().splitlines()[-1]
+    assert nowhere in service.text().splitlines()[-1]

@@ -198,6 +198,7 @@ def tab_to(page, what: str) -> None:
 
 def test_by_keyboard_alone(home, window):
     page = window.tab("/")
+    page.locator("#name:focus").wait_for()  # by itself
     page.keyboard.type("admin")
     tab_to(page, "Password")
     page.keyboard.type(PASSWORD)
