@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from api.envelope import Envelope
-from api.installation import open_installation
 from api.routes import no_such_api, routes
+from api.waiting import Doors, Opening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 def create_app(settings: Settings, draining: Event | None = None) -> Starlette:
     """The API as an ASGI application; nothing is opened before its lifespan begins.
 
-    Once `draining` is set, it is not ready any more, and answers as ever.
+    While the database of its events is away, everything but `/livez` is answered with 503. Once
+    `draining` is set, it is not ready any more, and answers as ever.
     """
+    opening = Opening(settings, draining)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        with open_installation(settings, draining) as house:
-            yield {"house": house}
+        with opening:
+            yield {"house": opening.house}
 
-    app = Starlette(routes=routes(), middleware=[Middleware(Envelope)], lifespan=lifespan)
+    middleware = [Middleware(Envelope), Middleware(Doors, opening=opening)]
+    app = Starlette(routes=routes(), middleware=middleware, lifespan=lifespan)
     # The official SDK takes a redirect for an empty answer.
     app.router.redirect_slashes = False
     app.router.default = no_such_api

@@ -20,7 +20,7 @@ from api.values import duration as duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "PROJECT")
+OF_THE_CLIENT = ("ENDPOINT", "AK", "SK", "SK_FILE", "SECURITY_TOKEN", "PROJECT")
 """What `export …` reads, without the prefix; no setting of the service."""
 
 KEY_FILE, NEXT_KEY_FILE = "secret.key", "secret.key.next"

@@ -50,6 +50,7 @@ _OWN_BEFORE = """
     SELECT count(*) FROM tasks WHERE project_id = ? AND user_id = ? AND task_id < ?
     AND status = 'Processing' AND NOT held
 """
+_RUNNING = "SELECT coalesce(sum(running), 0) FROM quotas"
 _WAITING = "SELECT coalesce(sum(unfinished - running), 0) FROM quotas WHERE {waiting}"
 
 
@@ -123,6 +124,10 @@ class Queries:
     def waiting(self) -> int:
         """How many unfinished tasks no exporter works on."""
         return self._number(_WAITING)
+
+    def running(self) -> int:
+        """How many unfinished tasks exporters work on, on whatever machine."""
+        return self._number(_RUNNING)
 
     def queue_position(self, task: TaskRow) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""

@@ -13,9 +13,11 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from api.parts import Parts
+from api.waiting import when_there
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
+from projections.log import CannotOpen, is_away
 from projections.shown import shown
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
@@ -26,6 +28,7 @@ from scripts.talk import say
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from threading import Event
 
     from api.settings import Settings
 
@@ -40,31 +43,45 @@ class CannotServe(Refusal):
     """What keeps the service from starting; told before it listens."""
 
 
+class Away(Unavailable):
+    """The database of the event store takes no connections now."""
+
+    def __init__(self, settings: Settings) -> None:
+        Refusal.__init__(self, f"The event store '{shown(settings.events)}' does not answer.")
+
+
 def serve(settings: Settings) -> bool:
     """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
 
-    At SIGHUP every process but this one is replaced by a new one, at the same socket.
+    At SIGHUP every process but this one is replaced by a new one, at the same socket. A database
+    that is away is no such thing: API processes say 503 until it is there.
 
     Raises:
         CannotServe: the store is empty, another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with alone(settings.home / LOCK):
-        check(settings)
+        checked = _checked(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
-            return _run(settings, [*api, *_makers(settings)], news, settings.drain)
+            children = [*api, *_makers(settings)]
+            return _run(settings, children, news, checked, settings.drain)
 
 
 def export(settings: Settings) -> bool:
     """Runs exporters alone, as `serve` does with the API."""
-    check(settings)
-    return _run(settings, _makers(settings), "exporting")
+    return _run(settings, _makers(settings), "exporting", _checked(settings))
 
 
-def _run(settings: Settings, children: list[Child], news: str, drain: float = 0.0) -> bool:
+def _run(
+    settings: Settings, children: list[Child], news: str, checked: bool, drain: float = 0.0
+) -> bool:
+    """What is not `checked` yet is as soon as it can be; exporters and keeper wait for it."""
     log_to_stderr(settings.log_level)
+
+    def check_then(stop: Event) -> None:
+        when_there(lambda: _check_or_wait(settings), stop)
 
     async def run() -> bool:
         watched = asyncio.create_task(be_watched())
@@ -75,11 +92,37 @@ def _run(settings: Settings, children: list[Child], news: str, drain: float = 0.
             rehearsal=command_line("worker", "check"),
             tell=notify,
         )
-        clean = await group.run(lambda: say(news))
+        clean = await group.run(lambda: say(news), None if checked else check_then)
         watched.cancel()
         return clean
 
     return asyncio.run(run())
+
+
+def _checked(settings: Settings) -> bool:
+    """Checks everything; False where the database is away, so that it could not be."""
+    try:
+        _check_or_wait(settings)
+    except Away as error:
+        say(f"{error} It is waited for; until then every request is answered with 503.")
+        return False
+    return True
+
+
+def _check_or_wait(settings: Settings) -> None:
+    """Checks everything.
+
+    Raises:
+        Away: the database takes no connections; nothing else is known to be wrong.
+    """
+    try:
+        check(settings)
+    except (Refusal, CannotOpen) as error:
+        if is_away(settings.events):
+            raise Away(settings) from error
+        if isinstance(error, CannotOpen):
+            raise CannotServe(str(error)) from error
+        raise
 
 
 def _api(number: int, listener: socket.socket) -> Child:
@@ -91,11 +134,12 @@ def _api(number: int, listener: socket.socket) -> Child:
 
 def _makers(settings: Settings) -> list[Child]:
     exporters = [
-        Child(f"exporter {number}", command_line("worker", "exporter"))
+        Child(f"exporter {number}", command_line("worker", "exporter"), waits=True)
         for number in range(1, settings.exporters + 1)
     ]
     # The keeper stops last: what the others still write down is to be in its last checkpoint.
-    return [*exporters, Child("keeper", command_line("worker", "keeper"), last=True)]
+    keeper = Child("keeper", command_line("worker", "keeper"), last=True, waits=True)
+    return [*exporters, keeper]
 
 
 def check(settings: Settings) -> None:
