@@ -161,7 +161,7 @@ class _Exchange:
             "route": route,
             "status": self._status,
             "duration_s": round(seconds, 6),
-            "bytes": self._bytes,
+            "bytes": 0 if self._scope["method"] == "HEAD" else self._bytes,
             "request_id": self._request_id,
             "by": identity.user_id if identity else None,
             **self._state["told"],

@@ -121,9 +121,9 @@ class Aggregate(BaseAggregate[UUID]):
 
     def record(self, event: type[Fact], caller: Caller, now: datetime, **facts: Any) -> None:
         """Adds a fact, never timed before the one before it in this stream."""
-        timestamp = max(now, self.modified_on)
         asked = values_of(caller)
         traceparent = asked.pop("traceparent")
+        timestamp = max(now, self.modified_on)
         self.trigger_event(event, timestamp=timestamp, **asked, **facts)
         if traceparent:
             vars(self.pending_events[-1])["traceparent"] = traceparent

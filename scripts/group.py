@@ -119,7 +119,7 @@ class Group:
             await place.ready.wait()
         announce()
         self._tell("READY=1")
-        while await self._hung_up.wait():
+        while await self._hung_up.wait() and await self._clear.wait():
             self._hung_up.clear()
             self._tell("RELOADING=1")
             log.info("restarting one process after the other")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.service import Service
 
 PASSWORD = "correct horse battery"
+LONG = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def finished(home: Home, rows: int) -> str:
     ("processes", "rounds"),
     [
         pytest.param(1, 1, id="one of each"),
-        pytest.param(2, 10, id="two of each, for minutes", marks=pytest.mark.long),
+        pytest.param(2, 10, id="two of each, for minutes", marks=LONG),
     ],
 )
 def test_processes_are_replaced_and_ended_and_no_client_notices(home, processes, rounds):
