@@ -10,8 +10,8 @@ from starlette.middleware import Middleware
 
 from api.console import table
 from api.envelope import Envelope
-from api.installation import open_installation
 from api.routes import no_such_api, routes
+from api.waiting import Doors, Opening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The API as an ASGI application; nothing is opened before its lifespan begins."""
+    """The API as an ASGI application; nothing is opened before its lifespan begins.
+
+    While the database of its events is away, everything but `/livez` is answered with 503.
+    """
+    opening = Opening(settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        with open_installation(settings) as house:
-            yield {"house": house}
+        with opening:
+            yield {"house": opening.house}
 
-    app = Starlette(
-        routes=[*table.routes(), *routes()], middleware=[Middleware(Envelope)], lifespan=lifespan
-    )
+    middleware = [Middleware(Envelope), Middleware(Doors, opening=opening)]
+    app = Starlette(routes=[*table.routes(), *routes()], middleware=middleware, lifespan=lifespan)
     # The official SDK takes a redirect for an empty answer.
     app.router.redirect_slashes = False
     app.router.default = _nothing

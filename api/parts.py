@@ -275,10 +275,9 @@ class Parts:
         return self.people.user_id_of(user)
 
     def _remote(self) -> Remote:
-        """A source that is asked over the network; this machine's exporters share its rate."""
-        settings = self.settings
-        rate = settings.source_rate / max(1, settings.exporters)
-        return Remote(settings.source_region, rate, self._upstream_projects)
+        """A source that is asked over the network; all who export now, anywhere, share its rate."""
+        region, rate = self.settings.source_region, self.settings.source_rate
+        return Remote(region, rate, self._upstream_projects, self.queries.running)
 
     def _upstream_projects(self) -> dict[str, str]:
         return {

@@ -13,6 +13,7 @@ from domain.commands import Progress
 from domain.journal import utc_now
 from domain.refusals import TaskOver, Unavailable
 from exporter.attempt import Attempt
+from exporter.outages import Outages
 from exporter.sender import Sender
 from exporter.watch import Watch
 
@@ -36,8 +37,8 @@ CRASHES_ALLOWED = 3
 IDLE_SECONDS = 0.25
 """Between two looks for work, on average: exporters that look at one moment meet at one task."""
 
-AWAY_SECONDS = 2.0
-"""Before the next look while a store is unavailable."""
+AWAY_SECONDS = 1.0
+"""Before the next look while a store is unavailable, on average: not all ask at one moment."""
 
 NONCE_BYTES = 8
 
@@ -82,15 +83,17 @@ class Exporter:
 
         Read tables that cannot be read for a fault of the code end it: its parent starts it again.
         """
+        outages = Outages(log)
         while not stop.is_set():
+            pause = IDLE_SECONDS
             try:
                 busy = self.step(stop)
+                outages.succeeds("look for work")
             except Unavailable as error:
-                log.warning("cannot look for work: %s", error)
-                stop.wait(AWAY_SECONDS)
-            else:
-                if not busy:
-                    stop.wait(IDLE_SECONDS * (0.5 + self._chance.random()))
+                outages.fails("look for work", error)
+                busy, pause = False, AWAY_SECONDS
+            if not busy:
+                stop.wait(pause * (0.5 + self._chance.random()))
 
     def step(self, stop: Event | None = None) -> bool:
         """Takes one task and makes an attempt at it; False where there was nothing to do.

@@ -131,6 +131,10 @@ class Queries:
         """How many kept tasks there are, by what they are at."""
         return self._one(Activity, "activity") or Activity()
 
+    def running(self) -> int:
+        """How many unfinished tasks exporters work on, on whatever machine."""
+        return self.activity().running
+
     def queue_position(self, task: TaskRow) -> int | None:
         """1 for the next to be claimed; None where it is claimed, or not unfinished."""
         if task.held or task.status != "Processing":

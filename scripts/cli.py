@@ -21,11 +21,13 @@ _COMMANDS = {
     "init": "init",
     "demo": "demo",
     "serve": "serve",
+    "export": "export",
+    "quota": "export",
     "exporter": "serve",
     "project": "projects",
     "app": "projects",
     "user": "people",
-    "key": "people",
+    "key": "keys",
     "secret": "secret",
     "refusal": "refusal",
     "limits": "limits",
@@ -41,6 +43,8 @@ _COMMANDS = {
     "migrate": "migrate",
     "doctor": "doctor",
     "config": "config",
+    "completion": "shell",
+    "man": "shell",
     "worker": "serve",
 }
 
@@ -68,6 +72,17 @@ class Commands(click.Group):
             return None
         home = import_module(f"scripts.commands.{_COMMANDS[cmd_name]}")
         return getattr(home, cmd_name)  # type: ignore[no-any-return]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; of one that there is not, the nearest is told."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=_COMMANDS, ctx=ctx
+            ) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; refusals, faults of settings and of stores are told, not traced."""

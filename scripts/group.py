@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -44,13 +45,15 @@ log = logging.getLogger(__name__)
 class Child:
     """A process of the group: its command line, and the descriptors it is given.
 
-    One that is `last` is asked to stop when all others have ended.
+    One that is `last` is asked to stop when all others have ended. One that `waits` is not started
+    before the group is clear.
     """
 
     name: str
     command: list[str]
     descriptors: tuple[int, ...] = ()
     last: bool = False
+    waits: bool = False
 
 
 class ChildFailed(Refusal):
@@ -74,29 +77,49 @@ class Group:
         self._last = {child.name for child in children if child.last}
         self._environment = environment
         self._running: dict[str, Process] = {}
-        self._stopping = asyncio.Event()
+        self._stopping, self._over = asyncio.Event(), Event()
+        self._clear = asyncio.Event()
         self._failed: str | None = None
         self._killed = False
         self._asked = -inf
 
-    async def run(self, announce: Callable[[], None]) -> bool:
+    async def run(
+        self, announce: Callable[[], None], check: Callable[[Event], object] | None = None
+    ) -> bool:
         """Runs until SIGTERM or SIGINT; false where a child had to be killed.
 
         `announce` is called once, when every child is ready. A second signal, a second later or
-        more, kills at once.
+        more, kills at once. With `check`, which is given what is set when the group stops, the
+        group is clear when that returns, and `announce` is called before, if any child need not
+        wait for it.
 
         Raises:
             ChildFailed: one ended before it was ready for the first time; all are stopped.
+            Exception: what `check` raises; all are stopped.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         ready = [asyncio.Event() for _ in self._children]
-        announcing = asyncio.create_task(self._announce(ready, announce))
+        now = [event for child, event in zip(self._children, ready, strict=True) if not child.waits]
+        first = now if check and now else ready
+        announcing = asyncio.create_task(self._announce(first, announce))
+        checking = asyncio.create_task(self._checked(check))
         await asyncio.gather(*map(self._keep, self._children, ready))
         announcing.cancel()
+        await checking
         if self._failed:
             raise ChildFailed(f"{self._failed} could not start")
         return not self._killed
+
+    async def _checked(self, check: Callable[[Event], object] | None) -> None:
+        try:
+            if check:
+                await asyncio.to_thread(check, self._over)
+        except BaseException:
+            self._stop()
+            raise
+        finally:
+            self._clear.set()
 
     async def _announce(self, ready: list[asyncio.Event], announce: Callable[[], None]) -> None:
         for each in ready:
@@ -105,6 +128,8 @@ class Group:
 
     async def _keep(self, child: Child, ready: asyncio.Event) -> None:
         pause = SHORTEST_PAUSE
+        if child.waits:
+            await self._clear.wait()
         while not self._stopping.is_set():
             began = monotonic()
             code = await self._live(child, ready)
@@ -155,6 +180,7 @@ class Group:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        self._over.set()
         for name in self._running.keys() - self._last:
             _signal(self._running[name], signal.SIGTERM)
         self._stop_last()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 if TYPE_CHECKING:
     from click import Context, Parameter
+
+
+class Manner(NamedTuple):
+    """How a download is done: is the interval waited for, and how long a service that is away?"""
+
+    wait: bool
+    patience: float
 
 
 class Duration(click.ParamType[float]):
@@ -18,7 +25,7 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> float:
         """The seconds; a usage error names what it should look like."""
-        from api.settings import duration
+        from api.values import duration
 
         try:
             return duration(str(value))

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from scripts.logs import log_to_stderr
-from scripts.talk import say
+from scripts.talk import is_live, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,12 +46,12 @@ class Pace:
 
 @contextmanager
 def pace(label: str) -> Iterator[Advance]:
-    """One line that changes, where stderr is a terminal; else a line now and then, and a last one.
+    """One line that changes, where stderr can show one; else a line now and then, and a last one.
 
     Log records go to stderr meanwhile, above that line.
     """
     told = Pace(label)
-    if sys.stderr.isatty():
+    if is_live(sys.stderr):
         with _on_a_terminal(told) as advance:
             yield advance
         return

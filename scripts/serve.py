@@ -8,7 +8,7 @@ import fcntl
 import os
 import socket
 import ssl
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from ipaddress import ip_address
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from api.access.first_link import FirstLink
 from api.parts import Parts
 from api.upkeep.event_places import event_place
+from api.waiting import when_there
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
+from projections.log import CannotOpen, is_away
 from projections.shown import shown
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
@@ -26,8 +28,9 @@ from scripts.ready import make_tables
 from scripts.talk import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from threading import Event
 
     from api.settings import Settings
 
@@ -42,8 +45,17 @@ class CannotServe(Refusal):
     """What keeps the service from starting; told before it listens."""
 
 
+class Away(Unavailable):
+    """The database of the event store takes no connections now."""
+
+    def __init__(self, settings: Settings) -> None:
+        Refusal.__init__(self, f"The event store '{shown(settings.events)}' does not answer.")
+
+
 def serve(settings: Settings) -> bool:
     """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
+
+    A database that is away is no such thing: API processes say 503 until it is there.
 
     Raises:
         CannotServe: another `serve` has this home, the port is taken.
@@ -51,28 +63,63 @@ def serve(settings: Settings) -> bool:
     """
     with alone(settings.home / LOCK):
         _check_tls(settings.tls_cert, settings.tls_key)
-        empty = _check(settings)
+        checked = _checked(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
-            if empty:
-                news += "\n" + _first_link(settings, listener)
-            return _run(settings, [*api, *_makers(settings)], news)
+
+            def announce() -> None:
+                say(news)
+                _invite(settings, listener)
+
+            return _run(settings, [*api, *_makers(settings)], announce, checked)
 
 
 def export(settings: Settings) -> bool:
     """Runs exporters alone, as `serve` does with the API."""
-    _check(settings)
-    return _run(settings, _makers(settings), "exporting")
+    return _run(settings, _makers(settings), lambda: say("exporting"), _checked(settings))
 
 
-def _run(settings: Settings, children: list[Child], news: str) -> bool:
+def _run(
+    settings: Settings, children: list[Child], announce: Callable[[], None], checked: bool
+) -> bool:
+    """What is not `checked` yet is as soon as it can be; exporters and keeper wait for it."""
     log_to_stderr(settings.log_level)
 
+    def check(stop: Event) -> None:
+        when_there(lambda: _check_or_wait(settings), stop)
+
     async def run() -> bool:
-        return await Group(children, settings.environment()).run(lambda: say(news))
+        group = Group(children, settings.environment())
+        return await group.run(announce, None if checked else check)
 
     return asyncio.run(run())
+
+
+def _checked(settings: Settings) -> bool:
+    """Checks everything; False where the database is away, so that it could not be."""
+    try:
+        _check_or_wait(settings)
+    except Away as error:
+        say(f"{error} It is waited for; until then every request is answered with 503.")
+        return False
+    return True
+
+
+def _check_or_wait(settings: Settings) -> None:
+    """Checks everything.
+
+    Raises:
+        Away: the database takes no connections; nothing else is known to be wrong.
+    """
+    try:
+        _check(settings)
+    except (Refusal, CannotOpen) as error:
+        if is_away(settings.events):
+            raise Away(settings) from error
+        if isinstance(error, CannotOpen):
+            raise CannotServe(str(error)) from error
+        raise
 
 
 def _api(number: int, listener: socket.socket) -> Child:
@@ -84,18 +131,16 @@ def _api(number: int, listener: socket.socket) -> Child:
 
 def _makers(settings: Settings) -> list[Child]:
     exporters = [
-        Child(f"exporter {number}", command_line("worker", "exporter"))
+        Child(f"exporter {number}", command_line("worker", "exporter"), waits=True)
         for number in range(1, settings.exporters + 1)
     ]
     # The keeper stops last: what the others still write down is to be in its last checkpoint.
-    return [*exporters, Child("keeper", command_line("worker", "keeper"), last=True)]
+    keeper = Child("keeper", command_line("worker", "keeper"), last=True, waits=True)
+    return [*exporters, keeper]
 
 
-def _check(settings: Settings) -> bool:
-    """Whatever of the stores can be known to fail fails here, before anybody is listened to.
-
-    Says whether the event store is empty.
-    """
+def _check(settings: Settings) -> None:
+    """Whatever of the stores can be known to fail fails here, before anybody is listened to."""
     with Parts(settings) as parts:
         with _naming(settings, "read_dir"):
             make_tables(parts)
@@ -108,7 +153,6 @@ def _check(settings: Settings) -> bool:
         with _naming(settings, "source"):
             parts.check_source()
         parts.auditor()
-        return empty
 
 
 def _check_tls(certificate: Path | None, key: Path | None) -> None:
@@ -193,8 +237,15 @@ def _address(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _invite(settings: Settings, listener: socket.socket) -> None:
+    """Says what to open where nobody is there yet."""
+    with suppress(Unavailable, CannotOpen), Parts(settings) as parts:
+        if not parts.queries.projects():
+            say(_first_link(settings, listener))
+
+
 def _first_link(settings: Settings, listener: socket.socket) -> str:
-    """What to open where nobody is there yet; a browser is let in from this machine, or by TLS."""
+    """A browser is let in from this machine, or by TLS."""
     here = ip_address(listener.getsockname()[0])
     address = _address(listener)
     if here.is_unspecified:

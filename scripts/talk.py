@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -56,10 +57,15 @@ def json_line(document: Mapping[str, Any]) -> str:
     return _json(document, indent=None)
 
 
+def is_live(stream: TextIO) -> bool:
+    """May lines on it be written again and again? Not off a terminal, nor on a dumb one."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Advance]:
-    """A bar for long work, told how much is done so far; none where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    """A bar for long work, told how much is done so far; none where stderr cannot show one."""
+    if not is_live(sys.stderr):
         yield lambda _: None
         return
     from rich.console import Console

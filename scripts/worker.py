@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 from uvicorn import Config
 
 from api.parts import Parts
+from api.values import is_shared
+from api.waiting import when_there
 from domain.fact import Caller
 from domain.refusals import Refusal
+from exporter.outages import Outages
 from exporter.results import ResultsFailed
 from scripts.connections import Draining, bounded
 from scripts.group import READY
@@ -119,8 +122,8 @@ def export(settings: Settings) -> None:
     """Makes files; a running one is handed back at the end."""
     stop = _stop_event(settings)
     with Parts(settings) as parts:
-        _tell_ready()
-        parts.exporter().run(stop)
+        if _opens(parts, stop):
+            parts.exporter().run(stop)
 
 
 def keep(settings: Settings) -> None:
@@ -129,19 +132,46 @@ def keep(settings: Settings) -> None:
     """
     stop = _stop_event(settings)
     with Parts(settings) as parts:
-        sweeper, auditor, clock = parts.sweeper(), parts.auditor(), parts.journal.clock
+        if _opens(parts, stop):
+            _keep(parts, stop)
+
+
+def _keep(parts: Parts, stop: Event) -> None:
+    sweeper, auditor, clock = parts.sweeper(), parts.auditor(), parts.journal.clock
+    outages = Outages(log)
+
+    def attempt(what: str, work: Callable[[], object]) -> None:
+        """A store that is away now is tried again at the next turn."""
+        try:
+            work()
+            outages.succeeds(what)
+        except (Refusal, ResultsFailed) as error:
+            outages.fails(what, error)
+
+    next_sweep = next_count = monotonic()
+    while not stop.wait(CATCH_UP_SECONDS):
+        attempt("catch up", lambda: _catch_up(parts.follower))
+        attempt("sign a checkpoint", lambda: auditor.step(clock()))
+        if monotonic() >= next_sweep:
+            attempt("sweep", sweeper.sweep)
+            next_sweep = monotonic() + SWEEP_SECONDS
+        if monotonic() >= next_count:
+            attempt("count refusals", lambda: _count_refusals(parts))
+            next_count = monotonic() + COUNT_SECONDS
+    attempt("sign the last checkpoint", lambda: auditor.close(clock()))
+
+
+def _opens(parts: Parts, stop: Event) -> bool:
+    """Opens the event store, and says that this process has started; False where it is to stop.
+
+    A database that is away is waited for: that is no fault of this process.
+    """
+    if not is_shared(parts.settings.events):
+        _ = parts.log
         _tell_ready()
-        next_sweep = next_count = monotonic()
-        while not stop.wait(CATCH_UP_SECONDS):
-            _attempt("catch up", lambda: _catch_up(parts.follower))
-            _attempt("sign a checkpoint", lambda: auditor.step(clock()))
-            if monotonic() >= next_sweep:
-                _attempt("sweep", sweeper.sweep)
-                next_sweep = monotonic() + SWEEP_SECONDS
-            if monotonic() >= next_count:
-                _attempt("count refusals", lambda: _count_refusals(parts))
-                next_count = monotonic() + COUNT_SECONDS
-        _attempt("sign the last checkpoint", lambda: auditor.close(clock()))
+        return True
+    _tell_ready()
+    return when_there(lambda: parts.log, stop) is not None
 
 
 def _count_refusals(parts: Parts) -> None:
@@ -152,14 +182,6 @@ def _count_refusals(parts: Parts) -> None:
 def _catch_up(follower: Follower) -> None:
     with follower.caught_up():
         pass
-
-
-def _attempt(what: str, work: Callable[[], object]) -> None:
-    """A store that is away now is tried again at the next turn."""
-    try:
-        work()
-    except (Refusal, ResultsFailed) as error:
-        log.warning("cannot %s: %s", what, error)
 
 
 def _stop_event(settings: Settings) -> Event:

@@ -84,9 +84,14 @@ class ObjectStore:
         self.pid = 0
 
     @property
+    def port(self) -> int:
+        """At which it speaks S3."""
+        return self._ports["s3.port"]
+
+    @property
     def endpoint(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self._ports['s3.port']}"
+        return f"http://127.0.0.1:{self.port}"
 
     def environment(self, endpoint: str | None = None) -> dict[str, str]:
         """What its user sets; another endpoint, where something stands between."""

@@ -1,4 +1,4 @@
-"""A wire between a service and its database, which a test can cut where it hurts."""
+"""A wire between a service and a server, which a test can cut where it hurts, or make slow."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import socket
 from contextlib import suppress
 from select import select
 from threading import Event, Thread
+from time import sleep
 from typing import Literal
 
 CHUNK = 65536
+LOOK_SECONDS = 0.02
 Cut = Literal["before it is sent", "after it was done"]
 
 
 class Proxy:
     """Passes what it gets to a port of loopback and back; counts the connections made."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, look: float = LOOK_SECONDS) -> None:
+        """`look` is how often each connection looks whether it is to end."""
         self.connections = 0
         self.away = False
         """Whether connections, new and old, end at once."""
-        self._to = port
+        self._delay = 0.0
+        self._to, self._look = port, look
         self._cut: tuple[bytes, Cut, bool] | None = None
         self.happened = Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -30,6 +34,10 @@ class Proxy:
         """Ends the connection at the next message with this in it; perhaps all others too."""
         self._cut = (marker, where, stay_away)
         self.happened.clear()
+
+    def slow(self, seconds: float) -> None:
+        """Holds up everything that is passed for so long, 64 KiB at a time."""
+        self._delay = seconds
 
     def close(self) -> None:
         """Ends it all."""
@@ -52,10 +60,11 @@ class Proxy:
                     pass
 
     def _passed(self, client: socket.socket, server: socket.socket) -> bool:
-        for source in select([client, server], [], [], 0.02)[0]:
+        for source in select([client, server], [], [], self._look)[0]:
             data = source.recv(CHUNK)
             if not data or (source is client and self._is_cut(data, server)):
                 return False
+            sleep(self._delay)
             (server if source is client else client).sendall(data)
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -18,15 +19,18 @@ from projections.seal import Seal
 from projections.seal import leaf as product_leaf
 from tests.cluster.agreement import leaf, root
 from tests.cluster.chaos import Struck
+from tests.cluster.earlier import COMMIT, earlier, is_known
 from tests.cluster.evidence import evidence
 from tests.cluster.mirror import mirror
 from tests.cluster.options import ClusterOptions
-from tests.cluster.plan import DECK, Fault, planned
+from tests.cluster.plan import DECK, UPGRADE, Fault, planned
 from tests.cluster.recovery import hung, recoveries, undisturbed
 from tests.facts import ANN, BEN, Story
+from tests.torture import started
 from tests.torture.once import doubled
 from tests.torture.people import Owner
 from tests.torture.records import Exchange
+from tests.torture.started import CLOCK
 from tests.torture.story import Story as Told
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +51,41 @@ def test_a_short_torture_of_two_nodes_loses_nothing_and_breaks_no_rule(tmp_path)
     assert report["answered"] > 50
     assert report["faults"]
     assert not folder.exists()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not is_known(), reason=f"the commit {COMMIT} is not in this history")
+def test_an_earlier_program_and_this_one_run_side_by_side_until_the_upgrade(tmp_path):
+    folder = tmp_path / "run"
+    options = (*SMALL, "--torture", "25", "--seed", "5", "--json", "--folder", str(folder))
+    command = (sys.executable, "-m", "tests.cluster", *options, "--beside", COMMIT)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert report["wrongs"] == []
+    assert report["faults"]["upgrade node"]["times"] == 1
+    assert report["answered"] > 50
+
+
+@pytest.mark.skipif(not is_known(), reason=f"the commit {COMMIT} is not in this history")
+def test_the_earlier_program_is_that_of_its_commit(tmp_path):
+    env = {**os.environ, CLOCK: str(tmp_path / "clock")}
+    then, now = (
+        subprocess.run(
+            line("restore", "--help"), env=env, capture_output=True, text=True, check=True
+        )
+        for line in (earlier(COMMIT, tmp_path), started.command_line)
+    )
+    assert "--in-place" in then.stdout
+    assert "--replaced" in now.stdout
+    assert "--replaced" not in then.stdout
+
+
+def test_with_an_earlier_program_its_node_is_upgraded_halfway():
+    options = ClusterOptions(0, 1, beside=COMMIT)
+    faults = planned(options, 60)
+    assert [each.at for each in faults if each.kind == UPGRADE] == [30]
+    assert [each for each in faults if each.kind != UPGRADE] == planned(ClusterOptions(0, 1), 60)
 
 
 def test_the_seed_alone_plans_the_faults():

@@ -139,6 +139,10 @@ def test_a_database_put_back_stops_the_nodes_until_its_log_begins_anew(started, 
     assert told["events"] == len(held)
     assert told["lost"] == len(before) - len(held)
     assert f"{told['lost']} events" in errors
+    named = [each for each in told["differences"] if each["kind"] == "task"]
+    owner = {"project_id": scene.home.project, "user_id": scene.home.begun["user_id"]}
+    gone = {"kind": "task", "id": lost, **owner, "before": "Success", "now": "not there"}
+    assert named == [gone]
     for node in scene.nodes:
         eventually(lambda node=node: listed(scene, node) == {kept: "Success"})
         assert download(scene, node, kept) == file

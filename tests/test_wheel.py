@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import sysconfig
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.wheel import ROOT, built, installed, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ROOMS = {"domain", "projections", "exporter", "api", "scripts"}
-DEPENDENCIES = sysconfig.get_path("purelib")
-
-
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    told = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    return told.stdout
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built without a network, by the backend of the development lock."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    """Of this tree."""
+    return built(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`export-tasks`, installed from the wheel beside the locked dependencies alone."""
-    folder = tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
-    python = folder / "bin" / "python"
-    install = ("-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
-    run(sys.executable, *install)
-    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    # A .pth beside the dependencies is not followed: this tree stays off the path.
-    Path(site, "dependencies.pth").write_text(DEPENDENCIES)
-    return folder / "bin" / "export-tasks"
+    return installed(wheel, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture
@@ -58,6 +41,14 @@ def test_the_wheel_holds_every_module_of_the_five_packages_and_nothing_else(whee
     modules = {name for name in modules if not name.startswith("scripts/benchmarks/")}
     assert {name for name in files if name.endswith(".py")} == modules
     assert {name.split("/")[0] for name in files} == ROOMS
+
+
+def test_the_wheel_holds_what_the_console_is_made_of(wheel):
+    folder = ROOT / "api" / "console"
+    made_of = {p for kind in ("templates", "static") for p in (folder / kind).iterdir()}
+    assert {str(path.relative_to(ROOT)) for path in made_of} <= set(
+        zipfile.ZipFile(wheel).namelist()
+    )
 
 
 def test_of_the_scripts_the_wheel_holds_only_python(wheel):

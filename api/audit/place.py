@@ -51,7 +51,9 @@ class Place(Protocol):
         ...
 
     def list(self, folder: str) -> list[str]:
-        """The last parts of the names right below a folder, sorted."""
+        """The last parts of the names right below a folder, sorted; what is none of ours is not
+        among them.
+        """
         ...
 
     def remove(self, name: str) -> None:
@@ -122,7 +124,10 @@ class LocalPlace:
 
 
 class BucketPlace:
-    """A folder of a bucket. Nothing is ever replaced, so that the bucket may forbid it too."""
+    """A folder of a bucket, for any number of nodes: each name is kept once, whoever comes first.
+
+    Nothing is ever replaced, so that the bucket may forbid it too.
+    """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -139,7 +144,8 @@ class BucketPlace:
 
     def list(self, folder: str) -> list[str]:
         with self._failing():
-            return self._bucket.names(_checked(folder))
+            found = self._bucket.names(_checked(folder))
+        return [name for name in found if _PART.fullmatch(name)]
 
     def remove(self, name: str) -> None:
         with self._failing():

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from api.requests import Asked
 
 _FIELDS = {"name", "password", "project", "domain", "next"}
-ENDED = "Your session has ended: it lasts for twelve hours, until your password changes or you sign out."
+ENDED = (
+    "Your session has ended: it lasts for twelve hours, or until you sign out or your password "
+    "changes."
+)
 NO_COOKIE = (
     "Your browser did not keep the cookie that signs you in. It takes none over plain HTTP, even "
     "from its own machine: use another browser, or TLS."

@@ -16,6 +16,7 @@ from api.upkeep.copies import (
     measure,
     write,
 )
+from api.upkeep.event_copies import silent
 from api.upkeep.event_places import event_place
 from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Manifest
 from api.upkeep.result_copies import copy_results
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from api.parts import Parts
     from api.settings import Settings
-    from api.upkeep.event_places import EventPlace
+    from api.upkeep.event_copies import Advance
 
     Tell = Callable[[str], object]
 
@@ -42,7 +43,14 @@ class CannotBackUp(Refusal):
     """There is nothing to back up, or the place for it is taken."""
 
 
-def back_up(parts: Parts, folder: Path, *, with_secret_key: bool, tell: Tell) -> Manifest:
+def back_up(
+    parts: Parts,
+    folder: Path,
+    *,
+    with_secret_key: bool,
+    tell: Tell,
+    advance: Advance = silent,
+) -> Manifest:
     """Copies event store with vault, batch tasks and result files into a new or empty folder.
 
     The log is copied first, and sweepers are held off from before: so every file that is current in
@@ -60,15 +68,16 @@ def back_up(parts: Parts, folder: Path, *, with_secret_key: bool, tell: Tell) ->
     events.must_be_there()
     secret = _secret(parts.settings) if with_secret_key else None
     with _made(folder), parts.results.hold():
-        return _copy(parts, events, folder, secret, tell)
+        made_at = datetime.now(UTC)
+        tell("copying the event store")
+        events.copy_to(folder / EVENTS, advance)
+        return _copy(parts, made_at, folder, secret, tell)
 
 
 def _copy(
-    parts: Parts, events: EventPlace, folder: Path, secret: bytes | None, tell: Tell
+    parts: Parts, made_at: datetime, folder: Path, secret: bytes | None, tell: Tell
 ) -> Manifest:
-    made_at = datetime.now(UTC)
-    tell("copying the event store")
-    events.copy_to(folder / EVENTS)
+    """All but the event store, which was copied then."""
     replay, log = read_copy(folder / EVENTS)
     _copy_source(parts.settings, folder / SOURCE, tell)
     if secret is not None:

@@ -10,7 +10,7 @@ import psycopg
 from api.access import vault_tables
 from api.audit.stored_postgres import PostgresEvents
 from api.upkeep.copies import Busy, CopyFailed
-from api.upkeep.event_copies import Copied, after, compare, insert, prefix
+from api.upkeep.event_copies import Copied, after, compare, insert, prefix, silent
 from api.upkeep.schema import create_schema
 from projections.shown import shown
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from api.audit.stored import Events, Row
+    from api.upkeep.event_copies import Advance
 
-    Advance = Callable[[int, float], object]
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 WRITERS_MOST_SECONDS = 10
@@ -36,7 +36,7 @@ _NEXT = (
 )
 
 
-def copy_to_database(events: Events, url: str, advance: Advance = lambda _, __: None) -> Copied:
+def copy_to_database(events: Events, url: str, advance: Advance = silent) -> Copied:
     """Makes a database hold these events, at their positions, and the vault; all, or nothing.
 
     The database may have the first of these events already: then those that follow are added. One

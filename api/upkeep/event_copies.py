@@ -20,10 +20,12 @@ from projections.seal import Seal
 from projections.stores.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from api.audit.stored import Events
+
+    Advance = Callable[[int, float], object]
 
 _INSERT = (
     "INSERT INTO stored_events (rowid, originator_id, originator_version, topic, state)"
@@ -44,7 +46,11 @@ class Copied:
     root: str
 
 
-def copy_to_file(events: Events, target: Path) -> Copied:
+def silent(events: int, share: float) -> None:
+    """For whoever does not want to know how many events are done, and what share of all."""
+
+
+def copy_to_file(events: Events, target: Path, advance: Advance = silent) -> Copied:
     """Makes a file of SQLite's with these events, at their positions, and the vault.
 
     Read back and compared before this returns; on the disk then.
@@ -56,18 +62,21 @@ def copy_to_file(events: Events, target: Path) -> Copied:
     create_private(target).close()
     with _copying(target):
         with closing(SQLiteStore(target, synchronous="NORMAL")) as store:
-            seal = _fill(store, events)
+            seal = _fill(store, events, advance)
         settle(target)
     return Copied(seal.count, seal.count, seal.root.hex())
 
 
-def _fill(store: SQLiteStore, events: Events) -> Seal:
+def _fill(store: SQLiteStore, events: Events, advance: Advance) -> Seal:
     """In a call of its own: while a cursor lives, its connection does not let go of the file."""
     SQLiteApplicationRecorder(store).create_table()
     with store.transaction(commit=True) as cursor:
         database = cursor.sqlite_cursor
+        done, total = 0, events.count()
         for page in events.pages():
             database.executemany(_INSERT, page)
+            done += len(page)
+            advance(done, done / total)
         vault_tables.create(database, "sqlite")
         for table in vault_tables.COLUMNS:
             database.executemany(insert(table, "?"), events.beside(table))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.settings import Settings
+    from api.upkeep.event_copies import Advance
 
 STAGING = ".restoring"
 """The folder in which a copied event store is made ready."""
@@ -33,6 +34,7 @@ class NotEmpty(Refusal):
 class EventPlace(Protocol):
     """The place of an event store; `staging` is a folder for work at a copy of it.
 
+    What is copied event by event is told to `advance`, a file as a whole is not.
     What fails raises `CopyFailed`, `CannotRead`, `CannotOpen` or OSError.
     """
 
@@ -43,13 +45,13 @@ class EventPlace(Protocol):
     def must_be_there(self) -> None:
         """Raises NothingThere."""
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, file: Path, advance: Advance) -> None:
         """Events and vault of one moment in a private file of SQLite's, on the disk."""
 
     def must_be_free(self) -> None:
         """Raises NotEmpty."""
 
-    def publish(self, file: Path) -> None:
+    def publish(self, file: Path, advance: Advance) -> None:
         """Events and vault of such a file in this place, at once and whole, never over others.
 
         Raises NotEmpty.
@@ -69,7 +71,8 @@ class FilePlace:
                 f"There is no event store at {self._file}: export-tasks init makes one."
             )
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, file: Path, advance: Advance) -> None:
+        del advance
         copy_database(self._file, file)
         settle(file)
 
@@ -80,7 +83,8 @@ class FilePlace:
                     f"EXPORT_TASKS_EVENTS: {path} is there already; restore into a new home."
                 )
 
-    def publish(self, file: Path) -> None:
+    def publish(self, file: Path, advance: Advance) -> None:
+        del advance
         try:
             link(file, self._file)
         except FileExistsError as error:
@@ -102,9 +106,9 @@ class DatabasePlace:
                 f"There is no event in {shown(self._url)}: export-tasks init makes a beginning."
             )
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, file: Path, advance: Advance) -> None:
         with open_events(self._url) as events:
-            copy_to_file(events, file)
+            copy_to_file(events, file, advance)
 
     def must_be_free(self) -> None:
         if not self._is_empty():
@@ -113,11 +117,11 @@ class DatabasePlace:
                 "empty database."
             )
 
-    def publish(self, file: Path) -> None:
+    def publish(self, file: Path, advance: Advance) -> None:
         from api.upkeep.database_copies import copy_to_database
 
         with open_events(f"sqlite:///{file.absolute()}") as events:
-            copy_to_database(events, self._url)
+            copy_to_database(events, self._url, advance)
 
     def _is_empty(self) -> bool:
         try:

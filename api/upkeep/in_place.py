@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from api.audit.given import CHECKPOINTS, KEYS, read_given, tiles_of
-from api.audit.place import LocalPlace, open_place
+from api.audit.read_place import read_place
 from api.audit.stored import open_events
 from api.audit.verify import verify
 from api.parts import Parts
 from api.upkeep.event_places import event_place
+from api.upkeep.lost import Lost, by_log, by_tables
 from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import Refusal
@@ -41,20 +41,55 @@ class NotPutBack(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
-    """How many events the log has kept, and of which incarnation it is now.
+class Found:
+    """A log that was put back: how many events it has kept, and of which incarnation they are.
 
-    `lost` is how many events more are known to have been there; who was removed again (ids).
+    `signed` is how many events more were signed than it holds; `lost` names what is gone, as far
+    as anybody knows it.
     """
 
     events: int
-    lost: int
     previous: str | None
+    signed: int
+    lost: Lost
+
+    @property
+    def gone(self) -> int:
+        """How many events, at least, are known to have been there and are not."""
+        return max(self.signed, self.lost.events)
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Of which incarnation the log is now, how many events it kept; who was removed again (ids)."""
+
+    events: int
     incarnation: str
     erased: list[str]
 
 
-def begin_anew(settings: Settings, erasures: list[Erasure], *, tell: Tell) -> PutBack:
+def look(settings: Settings, replaced: str | None, *, tell: Tell) -> Found:
+    """What a log holds that its database's own tools put back, and what is gone; changes nothing.
+
+    That is told by the log at the address `replaced`, if one is given, or else by this machine's
+    read tables. Look before `begin_anew`: after it both are of another log.
+
+    Raises:
+        NothingThere: there is no log.
+        NotPutBack: its events are not those that were signed; the text says from where on.
+        NotTheReplaced, CannotOpen, CannotRead: see there.
+    """
+    event_place(settings).must_be_there()
+    tell("comparing the log with what was signed of it")
+    verdict = _judged(settings)
+    tell("looking for what is gone")
+    url = settings.events
+    lost = by_log(replaced, url) if replaced else by_tables(settings.read_dir, url)
+    signed = max(0, verdict.sealed - verdict.events)
+    return Found(verdict.events, verdict.incarnation, signed, lost)
+
+
+def begin_anew(settings: Settings, erasures: list[Erasure]) -> PutBack:
     """Makes the log a new incarnation, after its database was put back to an earlier state.
 
     All that is in it is kept. Nodes that had read further see the new id and build their tables
@@ -62,29 +97,19 @@ def begin_anew(settings: Settings, erasures: list[Erasure], *, tell: Tell) -> Pu
     meanwhile: stop them.
 
     Raises:
-        NothingThere: there is no log.
-        NotPutBack: its events are not those that were signed; the text says from where on.
-        WrongSecretKey, CannotOpen, CannotRead, Unavailable: see there.
+        WrongSecretKey, CannotOpen, Unavailable: see there.
     """
-    event_place(settings).must_be_there()
-    tell("comparing the log with what was signed of it")
-    verdict = _judged(settings)
     with Parts(settings) as parts:
         _ = parts.vault
         count, log = _begin(parts)
         erased = parts.removal.again(erasures, parts.operator()) if erasures else []
-    lost = max(0, verdict.sealed - verdict.events)
-    return PutBack(count, lost, verdict.incarnation, log.incarnation or "", erased)
+    return PutBack(count, log.incarnation or "", erased)
 
 
 def _judged(settings: Settings) -> Verdict:
     """What the signed checkpoints say of the log as it is."""
-    place = open_place(settings.audit)
-    folder = cast("LocalPlace", place).folder
-    notes, keys = folder / CHECKPOINTS, folder / KEYS
-    given = read_given([notes] if notes.exists() else [], [str(keys)] if keys.exists() else [])
-    with open_events(settings.events) as events:
-        verdict = verify(events, given.sealed, lambda name: tiles_of(folder, name))
+    with read_place(settings.audit) as place, open_events(settings.events) as events:
+        verdict = verify(events, place.given().sealed, place.tiles)
     damage = verdict.damage
     if damage and damage.kind != "cut":
         raise NotPutBack(

@@ -6,15 +6,16 @@ Everything is compared with what it was copied from, and nothing of the embedded
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
-from api.audit.stored import open_events
+from api.audit.stored import NothingStored, open_events
 from api.parts import Unusable
 from api.upkeep.copies import Busy, CopyFailed, alone_in
+from api.upkeep.event_copies import prefix
 from api.upkeep.event_places import event_place
 from api.upkeep.result_copies import copy_results
 from api.values import is_shared
@@ -74,17 +75,36 @@ def migrate(
         NotThePrefix: the database holds other events.
         CopyFailed, CannotOpen, CannotRead, Unreadable, ResultsFailed, OSError: see there.
     """
+    path = _movable(settings, to)
+    with alone_in(settings.home, "Another migration"), _held(path):
+        log, results, absent = _results(settings, path, results_to, tell)
+        copied = _events(settings, to, advance)
+    return Migrated(copied, log.incarnation, results, absent)
+
+
+def rehearse(settings: Settings, to: str) -> tuple[int, int]:
+    """How many events there are, and how many of them the database has not; nothing is changed.
+
+    Raises:
+        CannotMigrate, NothingThere, NotThePrefix, CannotOpen, CannotRead: as `migrate`.
+    """
+    _movable(settings, to)
+    with open_events(settings.events) as events:
+        total = events.count()
+        with suppress(NothingStored), open_events(to) as target:
+            return total, total - prefix(events, target)
+        return total, total
+
+
+def _movable(settings: Settings, to: str) -> Path:
+    """The file that is moved."""
     if is_shared(settings.events) or not is_shared(to):
         raise CannotMigrate(
             "An event store is moved from sqlite:///… (EXPORT_TASKS_EVENTS) to postgresql://…; "
             "any other way goes by backup and restore."
         )
     event_place(settings).must_be_there()
-    path = event_file(settings.events)
-    with alone_in(settings.home, "Another migration"), _held(path):
-        log, results, absent = _results(settings, path, results_to, tell)
-        copied = _events(settings, to, advance)
-    return Migrated(copied, log.incarnation, results, absent)
+    return event_file(settings.events)
 
 
 def _results(

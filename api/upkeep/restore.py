@@ -23,6 +23,7 @@ from api.upkeep.copies import (
     settle,
     write,
 )
+from api.upkeep.event_copies import silent
 from api.upkeep.event_places import NotEmpty, beside, event_place
 from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
 from api.values import is_shared
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from api.access.erasures import Erasure
     from api.settings import Settings
+    from api.upkeep.event_copies import Advance
 
     Tell = Callable[[str], object]
 
@@ -54,7 +56,12 @@ class Restored:
 
 
 def restore(
-    settings: Settings, folder: Path, erasures: Sequence[Path] = (), *, tell: Tell
+    settings: Settings,
+    folder: Path,
+    erasures: Sequence[Path] = (),
+    *,
+    tell: Tell,
+    advance: Advance = silent,
 ) -> Restored:
     """Puts a backup into the empty places that the settings name.
 
@@ -90,8 +97,24 @@ def restore(
             tell(f"putting back {len(manifest.results)} result files")
             _put_results(parts, folder, manifest)
             _put_files(settings, folder, manifest)
-            events.publish(staged)
+            events.publish(staged, advance)
     return done
+
+
+def rehearse(settings: Settings, folder: Path, *, tell: Tell) -> Manifest:
+    """Verifies a backup, and that what the settings name is free for it; nothing is changed.
+
+    Raises:
+        NoBackup, Damaged, NotEmpty, NotOurs, NoSecretKey, OSError: as `restore`.
+    """
+    manifest = read_manifest(folder)
+    event_place(settings).must_be_free()
+    with Parts(settings) as parts:
+        _must_be_free(parts, manifest)
+    _secret(settings, folder, manifest)
+    tell("verifying the backup")
+    _verify(folder, manifest)
+    return manifest
 
 
 def erasures_of(settings: Settings, brought: Sequence[Path]) -> list[Erasure]:

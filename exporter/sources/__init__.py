@@ -100,13 +100,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What a remote source needs to know: the upstream's region, how many calls a second it may
-    make, and which project upstream each project here is mapped to.
+    """What a remote source needs to know: the upstream's region, how many calls a second all may
+    make who share it, how many those are now, and which project upstream each here is mapped to.
     """
 
     region: str = ""
     rate: float = 100.0
     projects: Callable[[], Mapping[str, str]] = dict
+    sharers: Callable[[], int] = lambda: 1
 
 
 def open_source(url: str, remote: Remote = Remote()) -> Source:

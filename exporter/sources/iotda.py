@@ -67,7 +67,7 @@ class IotdaSource:
 
     def __init__(self, access: Access, remote: Remote) -> None:
         self._access, self._projects = access, remote.projects
-        self._pace = Pace(remote.rate)
+        self._pace = Pace(remote.rate, remote.sharers)
         self._upstream: Upstream | None = None
 
     def find(self, project_id: str, task_id: str, app_id: str | None) -> BatchTask | None:

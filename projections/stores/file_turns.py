@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -35,12 +35,22 @@ class Turns:
     def __call__(self, owner: OwnerId) -> Iterator[None]:
         """Waits for the owner's turn, at most `TURN_SECONDS`."""
         stripe = blake2b("/".join(owner).encode(), digest_size=1).hexdigest()
-        with ExitStack() as held:
-            with suppress(OSError):  # a turn is fairness, not worth a refusal
-                descriptor = os.open(self._folder / stripe, os.O_RDWR | os.O_CREAT, 0o600)
-                held.callback(os.close, descriptor)
-                _lock(descriptor)
+        descriptor = self._opened(stripe)
+        try:
+            if descriptor is not None:
+                with suppress(OSError):  # a turn is fairness, not worth a refusal
+                    _lock(descriptor)
             yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _opened(self, stripe: str) -> int | None:
+        """The stripe's file; None where it cannot be had."""
+        try:
+            return os.open(f"{self._folder}/{stripe}", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            return None
 
 
 def _lock(descriptor: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import deque
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ class SQLiteLog:
 
     def mark(self) -> Mark:
         """Another one after every commit."""
-        with _translated():
+        with _TRANSLATED:
             return self._marks.now()
 
     @contextmanager
@@ -175,13 +176,13 @@ class SQLiteStore(SQLiteDatastore):
         busy_seconds: float = BUSY_SECONDS,
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
     ) -> None:
-        self._path = path
+        self._path, self._name = path, str(path)
         self._read_only = read_only
         self._busy_seconds = busy_seconds
         self._synchronous = synchronous
         self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
         self._writing = Lock()
-        super().__init__(str(path))
+        super().__init__(self._name)
 
     @contextmanager
     def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
@@ -204,13 +205,13 @@ class SQLiteStore(SQLiteDatastore):
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
         """One transaction: a write, or a read of one moment."""
         if not commit:
-            with self.get_connection(commit=False) as connection, _translated():
+            with self.get_connection(commit=False) as connection, _TRANSLATED:
                 yield connection.cursor()
             return
         if not self._writing.acquire(timeout=self._busy_seconds):
             raise OperationalError("another writer of this process holds the event store")
         try:
-            with self.get_connection(commit=True) as connection, _translated():
+            with self.get_connection(commit=True) as connection, _TRANSLATED:
                 cursor = connection.cursor()
                 begin(cursor.sqlite_cursor.connection, self._busy_seconds)
                 yield cursor
@@ -220,8 +221,8 @@ class SQLiteStore(SQLiteDatastore):
 
     def _file(self) -> tuple[int, int]:
         """Which file is at the path: what an unlinked one holds, nobody finds again."""
-        with _translated():
-            status = self._path.stat()
+        with _TRANSLATED:
+            status = os.stat(self._name)  # noqa: PTH116 (often)
         return status.st_dev, status.st_ino
 
     def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
@@ -239,7 +240,7 @@ class SQLiteStore(SQLiteDatastore):
         super().close()
 
     def _connect(self) -> SQLiteConnection:
-        with _translated():
+        with _TRANSLATED:
             raw = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
                 uri=True,
@@ -259,12 +260,18 @@ class SQLiteStore(SQLiteDatastore):
         return SQLiteConnection(raw, max_age=None)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+class _Translated:
     """Lets SQLite's errors out as the library's, which the journal knows."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise IntegrityError(error) from error
-    except (sqlite3.Error, OSError) as error:
-        raise OperationalError(error) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise IntegrityError(error) from error
+        if isinstance(error, (sqlite3.Error, OSError)):
+            raise OperationalError(error) from error
+
+
+_TRANSLATED = _Translated()
+"""It holds nothing: one does for all, and entering it costs next to nothing."""

@@ -1,9 +1,10 @@
-"""One of several processes that create tasks of one owner for some seconds."""
+"""One of several processes that create tasks of one owner, or of many, for some seconds."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import closing, suppress
+from itertools import cycle
 from time import perf_counter
 
 from domain.journal import Journal
@@ -14,16 +15,16 @@ from scripts.benchmarks import tasks
 from scripts.benchmarks.together import tell, wait_for_the_word
 
 
-def main(url: str, seconds: str) -> None:
+def main(url: str, seconds: str, owners: str = "1") -> None:
     """Tells how many seconds each create took; an exporter finishes each task in between."""
-    (owner,) = tasks.owners(1)
+    turn = cycle(tasks.owners(int(owners)))
     taken: list[float] = []
     with closing(open_log(url)) as log:
-        ledger = Ledger(Journal(log.recorder, turns=log.turns))
+        ledger = Ledger(Journal(log.recorder, clock=log.clock, turns=log.turns))
         wait_for_the_word()
         until = perf_counter() + float(seconds)
         while perf_counter() < until:
-            command = tasks.creating(owner)
+            command = tasks.creating(next(turn))
             began = perf_counter()
             task = ledger.create(command)
             taken.append(perf_counter() - began)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scripts.benchmarks.sizes import Sizes
 
 PROCESSES = 4
+CONTENDING = "scripts.benchmarks.contending"
 FASTEST, MEDIAN = "the fastest of them", "the median create"
 
 
@@ -43,5 +44,5 @@ def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
 
 
 def _round(log: Path, seconds: float) -> list[list[float]]:
-    _, found = together("contending", *[[f"sqlite:///{log}", str(seconds)]] * PROCESSES)
+    _, found = together(*[[CONTENDING, f"sqlite:///{log}", str(seconds)]] * PROCESSES)
     return found

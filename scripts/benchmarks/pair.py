@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scripts.benchmarks.sizes import Sizes
 
 ONE = "one exporter"
+PAIRING = "scripts.benchmarks.pairing"
 
 
 def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
@@ -38,6 +39,6 @@ def measure(sizes: Sizes, runs: int, folder: Path) -> Iterator[Figure]:
 
 def _export(parts: Parts, batch_id: str, rows: int, owners: list[OwnerId]) -> Sample:
     made = [parts.ledger.create(tasks.creating(owner, batch_id)) for owner in owners]
-    seconds, _ = together("pairing", *[[str(parts.settings.home)]] * len(owners))
+    seconds, _ = together(*[[PAIRING, str(parts.settings.home)]] * len(owners))
     tasks.must_succeed(parts.ledger, made, rows)
     return Sample(rows * len(owners), seconds)

@@ -22,17 +22,15 @@ class Ended(Exception):
     """A process ended before it had found anything; its own words are on stderr."""
 
 
-def together(module: str, *processes: Sequence[str]) -> tuple[float, list[Any]]:
-    """Runs a module once for each list of arguments, all at once.
+def together(*processes: Sequence[str]) -> tuple[float, list[Any]]:
+    """Runs modules, each named with its arguments, all at once.
 
     Returns the seconds from the word to begin until the last has ended its work, and what each
     found. Raises Ended.
     """
-    command = (sys.executable, "-m", f"scripts.benchmarks.{module}")
+    python = (sys.executable, "-m")
     with ExitStack() as running:
-        started = [
-            running.enter_context(_Started([*command, *arguments])) for arguments in processes
-        ]
+        started = [running.enter_context(_Started([*python, *each])) for each in processes]
         for each in started:
             each.ready()
         began = perf_counter()

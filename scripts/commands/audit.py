@@ -51,29 +51,35 @@ def verify(
 
     Exit 0: sound. 3: changed; the first bad event is named. 4: it cannot be told.
     """
-    from api.audit.given import tiles_of
+    from api.audit.place import PlaceFailed
+    from api.audit.read_place import read_place
     from api.audit.stored import CannotRead, open_events
     from api.audit.verify import verify as judge
     from api.settings import Settings
     from projections.log import CannotOpen
 
     settings = Settings.read()
-    # Before the events are looked at: what is signed meanwhile would seal more than was read.
-    given = _given(settings, checkpoints, keys)
-    place = _place(settings)
-    if given.keys and not keys:
-        say("The keys are those of the audit place itself: bring one from another source (--key).")
     try:
-        with open_events(settings.events) as events:
-            verdict = judge(events, given.sealed, lambda name: tiles_of(place, name))
-    except (CannotOpen, CannotRead) as error:
+        # The place first: what is signed meanwhile would seal more than was read.
+        with read_place(settings.audit) as place:
+            given = _told(place.given(checkpoints, keys))
+            if given.keys and not keys:
+                say(
+                    "The keys are those of the audit place itself: bring one from another source "
+                    "(--key)."
+                )
+            with open_events(settings.events) as events:
+                verdict = judge(events, given.sealed, place.tiles)
+    except (CannotOpen, CannotRead, PlaceFailed) as error:
         say(f"cannot tell: {error}")
         context.exit(CANNOT_TELL)
     show(_document(verdict), as_json)
     context.exit(EXITS[verdict.outcome])
 
 
-@audit.command(epilog=example("audit bundle case-17", "audit bundle a.zip --task 019a3c5e7f00a1b2"))
+@audit.command(
+    epilog=example("audit bundle case-17", "audit bundle a.zip --task 019a3c5e7f00a1b2c3d4e5f6")
+)
 @click.argument("to", type=PATH)
 @click.option("--task", help="Only events about this export task; of the others, their hashes.")
 @click.option("--user", help="Only events about this user (name or id).")
@@ -88,12 +94,14 @@ def bundle(
     """
     from api.audit.bundle import VERIFIER
     from api.audit.bundle import bundle as make
+    from api.audit.read_place import read_place
     from api.parts import Parts
 
     with Parts() as parts:
         wanted = {"task_id": task, "user_id": parts.user_id(user), "project_id": project}
         settings = parts.settings
-    made = make(settings.events, _place(settings), to, wanted)
+    with read_place(settings.audit) as place:
+        made = make(settings.events, place.folder, to, wanted)
     show({"bundle": str(to), "events": made.events, "of": made.of, "verify": VERIFIER}, as_json)
 
 
@@ -114,7 +122,7 @@ def receipt(context: click.Context, task_id: str, as_json: bool) -> None:
 
     del as_json
     settings = Settings.read()
-    given = _given(settings, (), ())
+    given = _own(settings)
     try:
         with open_events(settings.events) as events:
             click.echo(make(events, task_id, given.sealed))
@@ -140,7 +148,7 @@ def checkpoint(context: click.Context, now: bool, as_json: bool) -> None:
     settings = Settings.read()
     if now and not _sign(settings):
         context.exit(FINDING)
-    given = _given(settings, (), ())
+    given = _own(settings)
     if not given.sealed:
         say("There is no checkpoint yet.")
         context.exit(CANNOT_TELL)
@@ -164,24 +172,18 @@ def _sign(settings: Settings) -> bool:
     return not trouble
 
 
-def _given(settings: Settings, checkpoints: tuple[Path, ...], keys: tuple[str, ...]) -> Given:
-    from api.audit.given import CHECKPOINTS, KEYS, read_given
+def _own(settings: Settings) -> Given:
+    """What the audit place holds."""
+    from api.audit.read_place import read_place
 
-    place = _place(settings)
-    own_notes = [path for path in (place / CHECKPOINTS,) if path.exists()]
-    own_keys = [str(path) for path in (place / KEYS,) if path.exists()]
-    given = read_given(checkpoints or own_notes, keys or own_keys)
+    with read_place(settings.audit) as place:
+        return _told(place.given())
+
+
+def _told(given: Given) -> Given:
     for each in given.refused:
         say(f"not used: {each}")
     return given
-
-
-def _place(settings: Settings) -> Path:
-    from api.audit.place import LocalPlace, open_place
-
-    place = open_place(settings.audit)
-    assert isinstance(place, LocalPlace)
-    return place.folder
 
 
 def _newest(settings: Settings, given: Given) -> Signed:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scripts.talk import as_json, example, say, show
+from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
     from api.settings import Settings
+    from api.upkeep.lost import Lost
     from api.upkeep.manifest import Manifest
 
 FOLDER = click.Path(path_type=Path, file_okay=True)
+DIFFERENCE = ("kind", "id", "project_id", "user_id", "before", "now")
+LOST_EVENT = ("position", "time", "event", "task_id", "project_id", "user_id")
 
 
 @click.command(epilog=example("backup /mnt/backups/monday", "backup monday --with-secret-key"))
@@ -32,9 +35,10 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     """
     from api.parts import Parts
     from api.upkeep.backup import back_up
+    from scripts.pace import pace
 
-    with Parts() as parts:
-        made = back_up(parts, to, with_secret_key=with_secret_key, tell=say)
+    with Parts() as parts, pace("copying") as advance:
+        made = back_up(parts, to, with_secret_key=with_secret_key, tell=say, advance=advance)
     if not with_secret_key:
         say("The secret key is not in it: keep it elsewhere; a restore asks for it.")
     show({"folder": str(to), **_summary(made)}, as_json)
@@ -46,6 +50,8 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
 @click.command(
     epilog=example(
         "restore /mnt/backups/monday --erasures /srv/export-tasks/erasures.jsonl",
+        "restore /mnt/backups/monday --dry-run",
+        "restore --in-place --dry-run",
         "restore --in-place",
     )
 )
@@ -61,8 +67,21 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     multiple=True,
     help="A list of users removed since the backup: {home}/erasures.jsonl; may be repeated.",
 )
+@click.option(
+    "--replaced",
+    metavar="URL",
+    help="The event store before, where it can still be read: what is lost is named by it.",
+)
+@click.option("--dry-run", is_flag=True, help="Verify the backup; or, in place, name what is lost.")
 @as_json
-def restore(from_: Path | None, in_place: bool, erasures: tuple[Path, ...], as_json: bool) -> None:
+def restore(
+    from_: Path | None,
+    in_place: bool,
+    erasures: tuple[Path, ...],
+    replaced: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Put the backup FROM back into an empty home, verified; `serve` goes on from there.
 
     What the settings name must be empty: choose the home by EXPORT_TASKS_HOME, the database by
@@ -73,30 +92,79 @@ def restore(from_: Path | None, in_place: bool, erasures: tuple[Path, ...], as_j
     if in_place == (from_ is not None):
         raise click.UsageError("Give either FROM or --in-place.")
     settings = Settings.read()
-    told = _from(settings, from_, erasures) if from_ else _in_place(settings, erasures)
-    show(told, as_json)
+    if from_ and dry_run:
+        return show(_rehearsed(settings, from_), as_json)
+    if from_:
+        told, lost = _from(settings, from_, erasures, replaced)
+    else:
+        told, lost = _in_place(settings, erasures, replaced, dry_run)
+    return _show(told, lost, as_json)
 
 
-def _from(settings: Settings, folder: Path, erasures: tuple[Path, ...]) -> dict[str, Any]:
+def _rehearsed(settings: Settings, folder: Path) -> dict[str, Any]:
+    from api.upkeep.restore import rehearse
+
+    return _summary(rehearse(settings, folder, tell=say))
+
+
+def _from(
+    settings: Settings, folder: Path, erasures: tuple[Path, ...], replaced: str | None
+) -> tuple[dict[str, Any], Lost]:
+    from api.upkeep.lost import Lost, by_log
+    from api.upkeep.manifest import EVENTS
     from api.upkeep.restore import restore as put_back
+    from scripts.pace import pace
 
-    done = put_back(settings, folder, erasures, tell=say)
+    # Before anything is put back: a log that is not the one before is refused in time.
+    copy = f"sqlite:///{(folder / EVENTS).absolute()}"
+    lost = by_log(replaced, copy) if replaced else Lost()
+    with pace("copying") as advance:
+        done = put_back(settings, folder, erasures, tell=say, advance=advance)
     begun = {"incarnation": done.incarnation, "previous": done.manifest.incarnation}
     _tell_absent(done.manifest)
-    return {"home": str(settings.home), **_summary(done.manifest), **begun, "erased": done.erased}
+    told = {"home": str(settings.home), **_summary(done.manifest), **begun, "erased": done.erased}
+    return ({**told, "lost": lost.events} if replaced else told), lost
 
 
-def _in_place(settings: Settings, erasures: tuple[Path, ...]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from api.upkeep.in_place import begin_anew
+def _in_place(
+    settings: Settings, erasures: tuple[Path, ...], replaced: str | None, only_look: bool
+) -> tuple[dict[str, Any], Lost]:
+    from api.upkeep.in_place import begin_anew, look
     from api.upkeep.restore import erasures_of
     from projections.shown import shown
 
-    done = begin_anew(settings, erasures_of(settings, erasures), tell=say)
-    if done.lost:
-        say(f"{done.lost} events, at least, that were signed after it are gone.")
-    return {"event_store": shown(settings.events), **asdict(done)}
+    erased = erasures_of(settings, erasures)
+    found = look(settings, replaced, tell=say)
+    if found.gone:
+        say(f"{found.gone} events, at least, are gone; {found.signed} of them were signed.")
+    told = {
+        "event_store": shown(settings.events),
+        "events": found.events,
+        "lost": found.gone,
+        "previous": found.previous,
+    }
+    if not only_look:
+        done = begin_anew(settings, erased)
+        told |= {"events": done.events, "incarnation": done.incarnation, "erased": done.erased}
+    return told, found.lost
+
+
+def _show(told: dict[str, Any], lost: Lost, as_json: bool) -> None:
+    """What was done, then what is lost, by name."""
+    from dataclasses import asdict
+
+    named = asdict(lost)
+    del named["events"]
+    if as_json:
+        return show(told | named, as_json)
+    show(told, as_json)
+    if lost.differences:
+        say(f"What is otherwise than {lost.known_by} had it:")
+        show_all(DIFFERENCE, named["differences"], as_json)
+    if lost.lost_events:
+        say("Every event that is gone:")
+        show_all(LOST_EVENT, named["lost_events"], as_json)
+    return None
 
 
 def _summary(manifest: Manifest) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from scripts.talk import as_json, example, progress, show, show_all
+from scripts.consent import Consent, destroys
+from scripts.talk import as_json, example, progress, say, show, show_all
 
 _COLUMNS = ("task_id", "project_id", "app_id", "task_type", "status", "total", "create_time")
 _FORMATS = click.Choice(["jsonl", "csv"])
@@ -15,7 +16,9 @@ _FORMATS = click.Choice(["jsonl", "csv"])
 project_option = click.option("--project", required=True, help="The project it belongs to.")
 app_option = click.option("--app", help="The app it is limited to; none: the whole project.")
 file_argument = click.argument("file", type=click.File("rb"))
-format_option = click.option("--format", type=_FORMATS, default="jsonl", show_default=True)
+format_option = click.option(
+    "--format", type=_FORMATS, default="jsonl", show_default=True, help="How FILE is written."
+)
 
 
 @click.group(epilog=example("batch list"))
@@ -123,9 +126,13 @@ def show_batch(task_id: str, as_json: bool) -> None:
 
 @batch.command("remove", epilog=example("batch remove 6a1f0c"))
 @click.argument("task_id")
-def remove(task_id: str) -> None:
+@destroys
+def remove(task_id: str, consent: Consent) -> None:
     """Remove a batch task; exports of it keep their files."""
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.batches.remove(task_id)
+        lost = asdict(parts.batches.show(task_id).task) if consent.needed else {}
+        if consent.to(f"Remove the batch task {task_id} with its details?", lost):
+            parts.batches.remove(task_id)
+            say(f"The batch task {task_id} is removed.")

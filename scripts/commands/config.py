@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from api.settings import Setting, Settings
 
 HIDDEN = "(hidden)"
+HOW = """\
+# Settings of export-tasks, each with what it means and its default: uncomment what you change.
+#
+# A shell:    set -a; . ./export-tasks.env; set +a; export-tasks serve
+# systemd:    EnvironmentFile=/etc/export-tasks/export-tasks.env
+# Containers: --env-file export-tasks.env
+# What is in force then, and where it comes from: export-tasks config show
+"""
 
 
 @click.group(epilog=example("config show"))
@@ -33,10 +41,13 @@ def show_config(as_json: bool) -> None:
 
 @config.command("example", epilog=example("config example > export-tasks.env"))
 def example_config() -> None:
-    """Print every setting with its meaning and default, as an environment file."""
+    """Print every setting with its meaning and default, as an environment file.
+
+    Its first lines say how it is used.
+    """
     from api.settings import SETTINGS
 
-    click.echo("\n\n".join(map(_example, SETTINGS)))
+    click.echo("\n\n".join([HOW.rstrip(), *map(_example, SETTINGS)]))
 
 
 def _row(setting: Setting, settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,13 @@ FOLDER = Path("demo-home")
 
 
 @click.command(epilog=example("demo --rows 5000 --folder /tmp/try-it"))
-@click.option("--rows", type=click.IntRange(0, 1_000_000), default=ROWS, show_default=True)
+@click.option(
+    "--rows",
+    type=click.IntRange(0, 1_000_000),
+    default=ROWS,
+    show_default=True,
+    help="Details of the batch task.",
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),

@@ -21,9 +21,12 @@ TO = "postgresql://export-tasks@db.example.com/export-tasks"
 @click.option(
     "--results-to", metavar="URL", help="The place, s3://… or file:///…, to copy result files to."
 )
+@click.option("--dry-run", is_flag=True, help="Only say what would be made or copied.")
 @as_json
 @click.pass_context
-def migrate(context: click.Context, to: str | None, results_to: str | None, as_json: bool) -> None:
+def migrate(
+    context: click.Context, to: str | None, results_to: str | None, dry_run: bool, as_json: bool
+) -> None:
     """Make or upgrade the tables of the event store; with --to, copy an embedded one elsewhere.
 
     Without --to it may run on many machines at once. With --to the service must be stopped; where
@@ -35,6 +38,8 @@ def migrate(context: click.Context, to: str | None, results_to: str | None, as_j
     if results_to and not to:
         raise click.UsageError("--results-to goes with --to.")
     settings = Settings.read()
+    if dry_run:
+        return show(_rehearsed(settings, to), as_json)
     if to is None:
         return show(_schema(settings), as_json)
     done = _moved(settings, to, results_to)
@@ -46,6 +51,21 @@ def migrate(context: click.Context, to: str | None, results_to: str | None, as_j
     if done.absent:
         context.exit(1)
     return None
+
+
+def _rehearsed(settings: Settings, to: str | None) -> dict[str, Any]:
+    from api.upkeep.event_places import NothingThere, event_place
+    from api.upkeep.migrate import rehearse
+    from projections.shown import shown
+
+    if to is not None:
+        events, added = rehearse(settings, to)
+        return {"from": shown(settings.events), "to": shown(to), "events": events, "added": added}
+    try:
+        event_place(settings).must_be_there()
+    except NothingThere:
+        return {"event_store": shown(settings.events), "tables": "would be made"}
+    return {"event_store": shown(settings.events), "tables": "there"}
 
 
 def _schema(settings: Settings) -> dict[str, Any]:

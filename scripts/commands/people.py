@@ -1,10 +1,9 @@
-"""`user` and `key`: who may use the service, and with what."""
+"""`user`: who may use the service, and what it may do."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -13,12 +12,14 @@ from msgspec import structs
 from domain.access.policy import LENGTH
 from domain.access.rules import OPERATE, VIEW
 from domain.refusals import Invalid
+from scripts.commands.keys import without_nothing
 from scripts.commands.projects import project_option
-from scripts.options import DURATION
+from scripts.consent import Consent, destroys, no_input
 from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
     from api.access.people import Person
+    from api.parts import Parts
     from projections.rows import MemberRow
 
 PASSWORD_MOST = 4096
@@ -61,7 +62,7 @@ def add_user(
     with Parts() as parts:
         made = parts.people.add_user(name, project, *rights, password, parts.operator())
     say("The secret key is shown this once: keep it.")
-    show(_without_nothing(asdict(made)), as_json)
+    show(without_nothing(asdict(made)), as_json)
 
 
 @user.command("list", epilog=example("user list --json"))
@@ -101,6 +102,7 @@ def grant(name: str, project: str, admin: bool, policy: TextIO | None) -> None:
     rights = _rights(admin, policy)
     with Parts() as parts:
         parts.people.grant(name, project, *rights, parts.operator())
+    say(f"{name} may do that in {project}, from the next request on.")
 
 
 @user.command("withdraw", epilog=example("user withdraw ada --project plant-2"))
@@ -112,6 +114,7 @@ def withdraw(name: str, project: str) -> None:
 
     with Parts() as parts:
         parts.people.withdraw(name, project, parts.operator())
+    say(f"{name} may do nothing in {project} any more.")
 
 
 @user.group("policy", epilog=example("user policy show ada --project plant-1"))
@@ -132,6 +135,7 @@ def set_policy(name: str, policy: TextIO, project: str) -> None:
 
     with Parts() as parts:
         parts.people.grant(name, project, False, _text(policy), parts.operator())
+    say(f"{name} may do what the policy allows, from the next request on.")
 
 
 @policy_group.command("show", epilog=example("user policy show ada --project plant-1"))
@@ -190,56 +194,40 @@ def operator(name: str, role: str) -> None:
     say(f"{name} is no operator." if role == "none" else f"{name} may {role} at /operator.")
 
 
-@user.command("password", epilog=example("user password ada"))
+@user.command(
+    "password",
+    epilog=example("user password ada", "user password ada --password-stdin < password.txt"),
+)
 @click.argument("name")
 @password_stdin
-def password(name: str, password_stdin: bool) -> None:
+@no_input
+def password(name: str, password_stdin: bool, no_input: bool) -> None:
     """Give a user a password, or another one; it is asked for, hidden."""
     from api.parts import Parts
 
+    if no_input and not password_stdin:
+        raise click.UsageError("--no-input goes with --password-stdin.")
     given = _password_from_stdin() if password_stdin else _password_asked()
     with Parts() as parts:
         parts.people.set_password(name, given, parts.operator())
+    say(f"{name} has another password; earlier tokens are void.")
 
 
-@user.command("remove", epilog=example("user remove ada"))
+@user.command("remove", epilog=example("user remove ada", "user remove ada --dry-run"))
 @click.argument("name")
-def remove_user(name: str) -> None:
-    """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay."""
+@destroys
+def remove_user(name: str, consent: Consent) -> None:
+    """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay.
+
+    Who it was cannot be told afterwards. On a terminal the name is asked for once more.
+    """
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.people.remove_user(name, parts.operator())
-
-
-@click.group(epilog=example("key add ada"))
-def key() -> None:
-    """Access keys of users."""
-
-
-@key.command("add", epilog=example("key add ada", "key add ada --expires 1h"))
-@click.argument("name")
-@click.option("--expires", type=DURATION, help="A temporary key, with a security token.")
-@as_json
-def add_key(name: str, expires: float | None, as_json: bool) -> None:
-    """Give a user one more access key; it is printed, this once."""
-    from api.parts import Parts
-
-    lives = None if expires is None else timedelta(seconds=expires)
-    with Parts() as parts:
-        made = parts.people.add_key(name, lives, parts.operator())
-    say("The secret key is shown this once: keep it.")
-    show(_without_nothing(asdict(made)), as_json)
-
-
-@key.command("revoke", epilog=example("key revoke HPUAT4QG7L9K2M8XW5ZC"))
-@click.argument("access_key")
-def revoke(access_key: str) -> None:
-    """Take an access key away, at once."""
-    from api.parts import Parts
-
-    with Parts() as parts:
-        parts.people.revoke_key(access_key, parts.operator())
+        lost = _of_user(parts, name) if consent.needed else {}
+        if consent.to(f"Remove the user {name}, and forget who it was?", lost, typed=name):
+            parts.people.remove_user(name, parts.operator())
+            say(f"The user {name} is removed.")
 
 
 def _rights(admin: bool, policy: TextIO | None) -> tuple[bool, str | None]:
@@ -265,6 +253,17 @@ def _password_asked() -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 
+def _of_user(parts: Parts, name: str) -> dict[str, Any]:
+    """What goes with a user."""
+    user_id = parts.people.user_id_of(name)
+    return {
+        "user_id": user_id,
+        "projects": [each.project_id for each in parts.queries.memberships(user_id)],
+        "access_keys": len(parts.queries.keys(user_id)),
+        "export_tasks": len(parts.queries.all_tasks(user_id=user_id)),
+    }
+
+
 def _document(person: Person) -> dict[str, Any]:
     return {
         "user_id": person.user_id,
@@ -277,7 +276,3 @@ def _document(person: Person) -> dict[str, Any]:
 
 def _right(member: MemberRow) -> str:
     return "admin" if member.admin else member.policy or "nothing"
-
-
-def _without_nothing(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if value is not None}

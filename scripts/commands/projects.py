@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 from msgspec.structs import asdict
 
-from scripts.talk import as_json, example, show_all
+from scripts.consent import Consent, destroys
+from scripts.talk import as_json, example, say, show_all
+
+if TYPE_CHECKING:
+    from api.parts import Parts
 
 project_option = click.option("--project", required=True, help="The project it belongs to.")
 
@@ -30,6 +36,10 @@ def add_project(
         parts.register.add_project(
             project_id, name or project_id, enterprise_project, upstream_project, parts.operator()
         )
+    say(
+        f"The project {project_id} is there. Its first user: export-tasks user add NAME --project "
+        f"{project_id} --admin"
+    )
 
 
 @project.command("list", epilog=example("project list --json"))
@@ -43,14 +53,18 @@ def list_projects(as_json: bool) -> None:
         show_all(columns, map(asdict, parts.queries.projects()), as_json)
 
 
-@project.command("remove", epilog=example("project remove plant-1"))
+@project.command("remove", epilog=example("project remove plant-2 --dry-run"))
 @click.argument("project_id")
-def remove_project(project_id: str) -> None:
-    """Remove a project that no user belongs to."""
+@destroys
+def remove_project(project_id: str, consent: Consent) -> None:
+    """Remove a project that no user belongs to, with its apps."""
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.register.remove_project(project_id, parts.operator())
+        lost = _of_project(parts, project_id) if consent.needed else {}
+        if consent.to(f"Remove the project {project_id}?", lost):
+            parts.register.remove_project(project_id, parts.operator())
+            say(f"The project {project_id} is removed.")
 
 
 @click.group(epilog=example("app list"))
@@ -68,6 +82,7 @@ def add_app(app_id: str, project: str, default: bool) -> None:
 
     with Parts() as parts:
         parts.register.add_app(project, app_id, default, parts.operator())
+    say(f"The app {app_id} is there.")
 
 
 @app.command("list", epilog=example("app list --project plant-1"))
@@ -85,9 +100,25 @@ def list_apps(project: str | None, as_json: bool) -> None:
 @app.command("remove", epilog=example("app remove line-a --project plant-1"))
 @click.argument("app_id")
 @project_option
-def remove_app(app_id: str, project: str) -> None:
+@destroys
+def remove_app(app_id: str, project: str, consent: Consent) -> None:
     """Remove an app from a project."""
     from api.parts import Parts
 
     with Parts() as parts:
-        parts.register.remove_app(project, app_id, parts.operator())
+        if consent.needed:
+            parts.must_have(project, app_id)
+        lost = {"project_id": project, "app_id": app_id}
+        if consent.to(f"Remove the app {app_id} from {project}?", lost):
+            parts.register.remove_app(project, app_id, parts.operator())
+            say(f"The app {app_id} is removed.")
+
+
+def _of_project(parts: Parts, project_id: str) -> dict[str, Any]:
+    """What goes with a project; it goes only once no user is left."""
+    parts.must_have(project_id, None)
+    return {
+        "project_id": project_id,
+        "apps": [each.app_id for each in parts.queries.apps(project_id)],
+        "users": len(parts.queries.memberships(project_id=project_id)),
+    }

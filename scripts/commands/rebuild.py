@@ -20,7 +20,9 @@ FINDING = 3
 @click.command(
     epilog=example("rebuild --check", "rebuild", "rebuild --compare", "rebuild --undo"),
 )
-@click.option("--check", is_flag=True, help="Only look whether a rebuild could begin.")
+@click.option(
+    "--check", "--dry-run", "check", is_flag=True, help="Only look whether a rebuild could begin."
+)
 @click.option("--compare", is_flag=True, help="Only compare: exit 3 where anything differs.")
 @click.option(
     "--quarantine",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import asdict
 
+from scripts.consent import Consent, destroys
 from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def show_task(task_id: str, as_json: bool) -> None:
 
 @task.command("delete", epilog=example("task delete 019a3c5e7f00a1b2c3d4e5f6"))
 @click.argument("task_id")
-def delete_task(task_id: str) -> None:
+@destroys
+def delete_task(task_id: str, consent: Consent) -> None:
     """Delete a task in any state; its events stay readable."""
     from api.parts import Parts
     from domain.commands import DeleteTask
@@ -70,7 +72,13 @@ def delete_task(task_id: str) -> None:
         found = parts.ledger.task(task_id)
         if found is None:
             raise NoSuchTask
-        parts.ledger.delete(DeleteTask(found.owner, task_id, parts.operator()))
+        row = parts.queries.any_task(task_id) if consent.needed else None
+        if consent.to(f"Delete the task {task_id}?", _task_document(row) if row else {}):
+            parts.ledger.delete(DeleteTask(found.owner, task_id, parts.operator()))
+            say(
+                f"The task {task_id} is deleted; its history: export-tasks event list --task "
+                f"{task_id}"
+            )
 
 
 @task.command("retry", epilog=example("task retry 019a3c5e7f00a1b2c3d4e5f6"))

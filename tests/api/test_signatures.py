@@ -28,6 +28,7 @@ from api.access.signatures import (
     RawRequest,
     read,
     scheme,
+    sign,
 )
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ def test_a_golden_signature_of_each_algorithm_is_authentic(algorithm: str) -> No
     verify(with_header(GOLDEN, "Authorization", GOLDEN_SIGNATURES[algorithm]))
 
 
+def test_our_own_signature_is_the_golden_one() -> None:
+    assert sign(GOLDEN, AK, SK) == GOLDEN_SIGNATURES["plain"]
+
+
 # --- whatever the official signer signs
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -165,6 +170,14 @@ def test_what_the_official_signer_signs_is_authentic(
     derived: bool, method: str, path: str, query: list[tuple[str, str]], body: bytes
 ) -> None:
     verify(signed(derived, method, "/" + path, query, body=body))
+
+
+@given(path=nonsense, query=nonsense, body=st.binary(max_size=64))
+def test_what_we_sign_ourselves_is_authentic(path: str, query: str, body: bytes) -> None:
+    headers = ((b"X-Sdk-Date", DATE.encode()), (b"Host", b"tasks.example.org"), (b"X-More", b"1"))
+    request = RawRequest("POST", b"/" + path.encode(), query.encode(), headers, body)
+    proof = (b"Authorization", sign(request, AK, SK))
+    verify(replace(request, headers=(*headers, proof)))
 
 
 @ALGORITHMS

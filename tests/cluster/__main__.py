@@ -49,6 +49,12 @@ COUNT = click.IntRange(1)
 @click.option("--seed", type=int, help="Of the torture; drawn where none is given.")
 @click.option("--owners", type=COUNT, default=20, show_default=True, help="Users who ask.")
 @click.option("--clients", type=COUNT, default=40, show_default=True, help="Of all of them.")
+@click.option(
+    "--beside",
+    metavar="COMMIT",
+    default="",
+    help="Torture: the first node runs that commit's program, until it is upgraded halfway.",
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where; made, and must be empty.")
 @click.option("--keep", is_flag=True, help="Leave the folder: homes, logs, the servers' data.")
 @click.option("--json", "as_json", is_flag=True, help="Print the torture's report as JSON.")

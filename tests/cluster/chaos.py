@@ -9,6 +9,8 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tests.cluster.plan import UPGRADE
+from tests.torture import started
 from tests.torture.running import send
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ LATE = 3.0
 """Seconds by which a fault may come late; where its target had not recovered, it is left out."""
 
 AHEAD = 600.0
+SLOWEST = 0.3
+"""Seconds by which a slow store holds up each 64 KiB, at most."""
+
+FREE_BYTES = (0, 0, 200_000, 2_000_000)
+"""What a full disk may still have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ class Chaos:
                 hand.shutdown()
 
     def _strike(self, fault: Fault, due: float) -> None:
-        if self._over.is_set() or monotonic() - due > LATE:
+        late = monotonic() - due > LATE and fault.kind != UPGRADE
+        if self._over.is_set() or late:
             self.missed.append(fault)
             return
         what, _, whom = fault.kind.partition(" ")
@@ -81,17 +89,22 @@ class Chaos:
     def _struck(self, fault: Fault, what: str, whom: str) -> Iterator[bool]:
         """Does it, yields where there was somebody to do it to, and undoes it."""
         if isinstance(fault.target, str):
-            return self._server(fault.kind)
+            return self._server(fault.kind, fault.draw)
         node = self._scene.nodes[fault.target]
         if whom == "node":
-            return {"kill": _kill, "restart": _restart, "stop": _stop}[what](node)
+            do = {"kill": _kill, "restart": _restart, "stop": _stop, "upgrade": _upgrade}
+            return do[what](node)
+        if whom == "disk":
+            return _fill(node, FREE_BYTES[int(fault.draw * len(FREE_BYTES))])
         if whom == "clock":
             return _step(node, AHEAD if fault.draw < 0.7 else -AHEAD)
         return _process(node, whom, fault.draw, what == "stop")
 
-    def _server(self, kind: str) -> Iterator[bool]:
-        database, store = self._scene.servers.database, self._scene.servers.store
+    def _server(self, kind: str, draw: float) -> Iterator[bool]:
+        servers = self._scene.servers
+        database, store, wire = servers.database, servers.store, servers.wire
         do, undo = {
+            "slow store": (lambda: wire.slow(draw * SLOWEST), lambda: wire.slow(0)),
             "restart database": (database.stop, database.start),
             "kill database": (database.kill, database.start),
             "freeze database": (database.freeze, database.thaw),
@@ -125,10 +138,24 @@ def _restart(node: Node) -> Iterator[bool]:
     node.running.up()
 
 
+def _upgrade(node: Node) -> Iterator[bool]:
+    """From an earlier program to this one, in order."""
+    node.running.command_line = started.command_line
+    return _restart(node)
+
+
 def _stop(node: Node) -> Iterator[bool]:
     """All of its processes stand still, longer than a lease, and go on."""
     pids = node.pids() if node.running.runs else []
     yield from _halted(pids)
+
+
+def _fill(node: Node, leave: int) -> Iterator[bool]:
+    """Its disk has so many bytes left, or so; nothing happens where it has none of its own."""
+    if node.disk:
+        node.disk.fill(leave)
+        yield True
+        node.disk.free()
 
 
 def _process(node: Node, kind: str, draw: float, halt: bool) -> Iterator[bool]:

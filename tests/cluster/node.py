@@ -1,4 +1,4 @@
-"""Node: one machine of a cluster: a home and a port of its own, all else shared."""
+"""Node: one machine of a cluster: a home, a port, perhaps a disk of its own; all else shared."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.torture.clock import Clock
 from tests.torture.commands import run
+from tests.torture.disk import Disk
 from tests.torture.running import Running
 from tests.torture.started import CLOCK
 
@@ -24,9 +25,19 @@ class Node:
     """Its service, kept up as an init system would, and commands as an operator gives them."""
 
     def __init__(
-        self, folder: Path, name: str, shared: Mapping[str, str], command_line: CommandLine
+        self,
+        folder: Path,
+        name: str,
+        shared: Mapping[str, str],
+        command_line: CommandLine,
+        disk: int = 0,
     ) -> None:
+        """With `disk` its home is on one of so many megabytes, if such a one can be mounted."""
         self.name, self.home = name, folder / name
+        self._kept = folder / f"{name}.kept"
+        self.disk = _mounted(folder / f"{name}.disk", disk) if disk else None
+        if self.disk:
+            self.home = self.disk.home / name
         self.home.mkdir()
         self.clock = Clock(folder / f"{name}.clock")
         own = {"EXPORT_TASKS_HOME": str(self.home), CLOCK: str(folder / f"{name}.clock")}
@@ -55,6 +66,11 @@ class Node:
         """SIGTERM, where it runs; its exit code."""
         return self.running.stop() if self.running.runs else None
 
+    def close(self) -> None:
+        """Unmounts its disk; what was on it is kept beside it, for whoever keeps the folder."""
+        if self.disk:
+            self.disk.close(self._kept)
+
     def pids(self) -> list[int]:
         """All of its processes."""
         return [*self.running.processes("parent"), *self.running.children()]
@@ -70,3 +86,9 @@ class Node:
             return 0, ""
         finally:
             connection.close()
+
+
+def _mounted(folder: Path, megabytes: int) -> Disk | None:
+    """A disk of its own; None where none can be mounted, as without root."""
+    disk = Disk(folder, megabytes)
+    return None if disk.kind == "fault" else disk

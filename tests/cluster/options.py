@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class ClusterOptions(Options):
     """Everything that makes a run; `workers` and `exporters` are those of each node.
 
-    `pause` is between the beginnings of two faults, on average.
+    With `beside` the first node runs the program of that commit, until it is upgraded halfway.
+    `pause` is between the beginnings of two faults, on average; each node has a disk of so many MB.
     """
 
     nodes: int = 3
@@ -25,6 +26,8 @@ class ClusterOptions(Options):
     exporters: int = 2
     pause: float = 3.0
     largest: int = 9_000
+    disk: int = 256
+    beside: str = ""
 
     def document(self) -> dict[str, Any]:
         """For the report."""

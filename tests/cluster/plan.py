@@ -30,11 +30,17 @@ DECK: dict[str, tuple[int, tuple[float, float]]] = {
     "freeze database": (3, (1.0, 15.0)),
     "kill store": (3, (1.0, 10.0)),
     "pause store": (3, (2.0, 12.0)),
+    "slow store": (3, (3.0, 15.0)),
+    "fill disk": (3, (2.0, 10.0)),
 }
 """How often each is dealt, and for how many seconds; of one that stops, for how many leases."""
 
 AFTERWARDS = 3.0
 """Seconds that a target is left alone after a fault, more or less: it is to work between them."""
+
+
+UPGRADE = "upgrade node"
+"""Of the first node, halfway, where it begins with an earlier program; never left out."""
 
 
 class Fault(NamedTuple):
@@ -64,7 +70,9 @@ def planned(options: ClusterOptions, seconds: float) -> list[Fault]:
         if free.get(fault.target, 0.0) <= at:
             faults.append(fault)
             free[fault.target] = at + fault.seconds + AFTERWARDS
-    return faults
+    if options.beside:
+        faults.append(Fault(UPGRADE, 0, round(seconds / 2, 2), 0.0, 0.0))
+    return sorted(faults, key=lambda each: each.at)
 
 
 def _shuffled(random: Random) -> list[str]:

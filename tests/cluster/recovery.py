@@ -7,7 +7,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.plan import STORE
+from tests.cluster.plan import STORE, UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUCCESS = (200, 201, 204, 206)
 OF_FILES = ("download", "resume", "head")
-STANDING = ("stop node", "stop api", "stop exporter", "kill node", "restart node")
+STANDING = ("stop node", "stop api", "stop exporter", "kill node", "restart node", UPGRADE)
 """After which requests may wait longer: a node that starts listens before it answers."""
 
 LONGEST = 12.0

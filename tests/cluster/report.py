@@ -99,8 +99,9 @@ class ClusterReport:
         if not self.wrongs:
             return ["nothing lost, nothing done twice, no rule broken, all nodes agree"]
         options = self.document["options"]
-        told = {"nodes", "seed", "source", "workers", "exporters", "owners", "clients"}
-        flags = " ".join(f"--{k} {shlex.quote(str(v))}" for k, v in options.items() if k in told)
+        told = {"nodes", "seed", "source", "workers", "exporters", "owners", "clients", "beside"}
+        given = {k: v for k, v in options.items() if k in told and v != ""}
+        flags = " ".join(f"--{k} {shlex.quote(str(v))}" for k, v in given.items())
         again = f"scripts/cluster --torture {options['seconds']:g} {flags}"
         shown = []
         for wrong in self.wrongs[:WRONGS_SHOWN]:

@@ -13,6 +13,7 @@ import psycopg
 
 from tests.cluster.agreement import disagreements
 from tests.cluster.chaos import Chaos
+from tests.cluster.earlier import earlier
 from tests.cluster.plan import planned
 from tests.cluster.recovery import hung
 from tests.cluster.report import ClusterReport
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.cluster.node import CommandLine
     from tests.cluster.options import ClusterOptions
 
 RUN_ON_SECONDS = 1.5
@@ -68,14 +70,28 @@ class ClusterTorture:
         )
         self.household = Household(self.folder, self.options, random, **settings)
         self.scene = Scene(
-            self.folder, self.servers, self.household, self.options.nodes, self.options.source
+            self.folder,
+            self.servers,
+            self.household,
+            self.options.nodes,
+            self.options.source,
+            disk=self.options.disk,
+            first=self._earlier(),
         )
+        if not all(node.disk for node in self.scene.nodes):
+            self.say("no small disks can be mounted (root can): none is filled")
         self.kept = KeptInBucket(self.servers.results, self.servers.store.environment())
         self.say(f"{self.options.nodes} nodes are starting")
         self._open.enter_context(self.scene)
         self.ports = [node.port for node in self.scene.nodes]
         clock = Clock(self.folder / "clock")  # the database's, which nobody steps
         self.load = Load(self.household, self.records, clock, self.ports, self.options.seed)
+
+    def _earlier(self) -> CommandLine | None:
+        if not self.options.beside:
+            return None
+        self.say(f"the program of {self.options.beside} is built and installed")
+        return earlier(self.options.beside, self.folder / "earlier")
 
     def _torment(self) -> None:
         faults = planned(self.options, self.options.seconds)
@@ -166,7 +182,8 @@ class ClusterTorture:
     def _foreseen(self) -> set[str]:
         """What may be away for longer than eight tries last."""
         struck = {each.fault.target for each in self.chaos.struck}
-        stored = {"IOTDA.014710"} if "store" in struck else set()
+        full = any(each.fault.kind == "fill disk" for each in self.chaos.struck)
+        stored = {"IOTDA.014710"} if full or "store" in struck else set()
         return stored | ({"IOTDA.014706"} if "database" in struck else set())
 
     def _stopped_wrong(self) -> list[str]:

@@ -33,6 +33,9 @@ class Scene:
 
     `home` is the operator's: no service runs there. With `source` embedded all nodes read its
     file, as they can since they are on one machine; with postgresql they read the database's.
+    To be struck, nodes have a disk of so many megabytes each, where one can be mounted, and reach
+    the store by a wire that may be slow. `first` is what the first one begins with, if it is
+    another program.
     """
 
     def __init__(
@@ -43,16 +46,24 @@ class Scene:
         count: int,
         source: Source,
         command_line: CommandLine = started.command_line,
+        *,
+        disk: int = 0,
+        first: CommandLine | None = None,
     ) -> None:
         self.servers, self.home, self._source = servers, home, source
-        environment = home.environment | servers.store.environment()
+        environment = home.environment | (
+            servers.by_wire() if disk else servers.store.environment()
+        )
         environment["EXPORT_TASKS_SOURCE"] = (
             servers.batches if source == "postgresql" else f"sqlite:///{self.batches}"
         )
         self.tell_batches()
         self.nodes = [
-            Node(folder, f"node-{number + 1}", environment, command_line) for number in range(count)
+            Node(folder, f"node-{number + 1}", environment, command_line, disk)
+            for number in range(count)
         ]
+        if first:
+            self.nodes[0].running.command_line = first
 
     def __enter__(self) -> Self:
         self.up()
@@ -64,6 +75,7 @@ class Scene:
         finally:
             for node in self.nodes:
                 node.running.kill_all()
+                node.close()
 
     @property
     def batches(self) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.database import QUICK, Database
 from tests.object_store import ObjectStore
+from tests.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 BUCKET = "export-tasks"
+LOOK_SECONDS = 0.5
 EVENTS, BATCHES = "events", "batches"
 """The databases: of the event log, and of the batch tasks."""
 
@@ -26,13 +28,14 @@ class Servers:
 
     The database has a folder elsewhere, which is removed: its user may not enter every folder.
     The database ends with the *thread* that started it: so one thread, which lives as long as
-    this object, does all that is done to it.
+    this object, does all that is done to it. The store can be reached by a wire that may be slow.
     """
 
     def __init__(self, folder: Path) -> None:
         self._place = TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True)
         self.database = Database(Path(self._place.name) / "data", **QUICK)
         self.store = ObjectStore(folder / "s3")
+        self.wire = Proxy(self.store.port, LOOK_SECONDS)
         self.hand = ThreadPoolExecutor(1, "database")
 
     def __enter__(self) -> Self:
@@ -52,6 +55,7 @@ class Servers:
 
     def close(self) -> None:
         """Ends both."""
+        self.wire.close()
         self.store.close()
         self.by_hand(self.database.stop)
         self.hand.shutdown()
@@ -60,6 +64,10 @@ class Servers:
     def by_hand(self, work: Callable[[], T]) -> T:
         """Does something to the database, and waits for it."""
         return self.hand.submit(work).result()
+
+    def by_wire(self) -> dict[str, str]:
+        """What a user of the store sets who is to reach it by the wire."""
+        return self.store.environment(f"http://127.0.0.1:{self.wire.port}")
 
     @property
     def events(self) -> str:

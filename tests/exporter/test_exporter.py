@@ -236,8 +236,8 @@ def test_while_the_store_is_away_it_waits_longer(shop: Workshop) -> None:
     shop.create()
     shop.refuse(1)
     stop = Stop()
-    shop.exporter().run(stop)
-    assert stop.waits == [2.0]
+    shop.exporter(chance=Drawing(1)).run(stop)
+    assert stop.waits == [1.0 * 0.75]
 
 
 def test_nothing_to_do_is_said(shop: Workshop) -> None:

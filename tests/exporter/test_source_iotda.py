@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from domain.refusals import Unavailable
 from exporter.failures import NO_BATCH_TASK, SOURCE_UNREADABLE
 from exporter.sources import BatchTask, Remote, SourceFailed, open_source
 from exporter.sources.iotda import open_iotda
@@ -398,7 +399,7 @@ def test_a_check_asks_about_a_mapped_project_if_there_is_one(upstream):
 
 def test_calls_are_never_closer_than_the_rate_says():
     now = 100.0
-    pace = Pace(10, lambda: now)
+    pace = Pace(10, clock=lambda: now)
     moments = []
     for passed in (0.0, 0.0, 0.05, 0.3, 0.0, 0.02, 2.0, 0.0):
         now += passed
@@ -407,6 +408,43 @@ def test_calls_are_never_closer_than_the_rate_says():
     pace.hold(5)
     pace.hold(1)
     assert pace.wait() == pytest.approx(5)
+
+
+def test_who_shares_the_rate_gets_a_share_of_it_as_soon_as_it_is_known():
+    now, sharers = 0.0, 1
+
+    def paced(calls: int) -> float:
+        """Seconds that so many calls take."""
+        nonlocal now
+        began = now
+        for _ in range(calls):
+            now += pace.wait()
+        return now - began
+
+    pace = Pace(10, lambda: sharers, clock=lambda: now)
+    assert paced(11) == pytest.approx(1.0)
+    sharers = 4
+    paced(2)
+    assert paced(10) == pytest.approx(4.0)
+    sharers = 0  # nobody is known to export: this one does
+    paced(10)
+    assert paced(10) == pytest.approx(1.0)
+
+
+def test_while_nobody_can_tell_how_many_share_the_rate_they_are_as_many_as_before():
+    now, asked, answers = 0.0, [], [2, None, 1]
+
+    def sharers() -> int:
+        asked.append(now)
+        answer = answers[len(asked) - 1]
+        if answer is None:
+            raise Unavailable
+        return answer
+
+    pace = Pace(1, sharers, clock=lambda: now)
+    moments = [now := now + pace.wait() for _ in range(8)]
+    assert asked == pytest.approx([0.0, 2.0, 12.0])
+    assert moments == pytest.approx([0, 2, 4, 6, 8, 10, 12, 14])
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ def test_places_are_those_of_the_order_in_which_exporters_look(node, story):
         held, waiting = split(node.queries.work())
         assert [*held, *waiting] == list(node.queries.work())
         assert node.queries.waiting() == len(waiting)
+        assert node.queries.running() == len(held)
         places = [node.queries.queue_position(each) for each in waiting]
         assert places == list(range(1, len(waiting) + 1))
 

@@ -379,6 +379,25 @@ def test_a_place_that_is_not_empty_is_refused_by_name(kept, there, tmp_path, nam
     assert contents(tmp_path / "there") == {name: b"mine"}
 
 
+def test_a_dry_run_verifies_all_and_changes_nothing(kept, there, tmp_path):
+    told = json.loads(run(there, "restore", str(kept), "--dry-run", "--json"))
+    done = json.loads(run(there, "restore", str(kept), "--json"))
+    same = ("events", "position", "last_event", "result_files", "files", "bytes")
+    assert {name: told[name] for name in same} == {name: done[name] for name in same}
+    assert told["incarnation"] == done["previous"]
+
+
+def test_a_dry_run_leaves_no_file_behind(kept, there, tmp_path):
+    run(there, "restore", str(kept), "--dry-run")
+    assert contents(tmp_path / "there") == {}
+
+
+def test_a_dry_run_refuses_what_a_restore_refuses(origin, spoilt, kept, there):
+    assert "is there already" in refused(origin.home.environment, "restore", str(kept), "--dry-run")
+    (spoilt / "source.sqlite").unlink()
+    assert "is missing" in refused(there, "restore", str(spoilt), "--dry-run")
+
+
 def test_a_result_that_is_there_under_a_key_of_the_backup_stays_as_it_is(kept, there, tmp_path):
     name = next((kept / "results").iterdir()).name
     (tmp_path / "there" / "results").mkdir(parents=True)

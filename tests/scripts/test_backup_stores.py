@@ -83,6 +83,16 @@ def test_a_backup_of_either_store_is_restored_into_either(origin, there, tmp_pat
     assert log_of(there["EXPORT_TASKS_EVENTS"])[0][-1][0] == rows[-1][0] + 2
 
 
+def test_what_is_copied_event_by_event_says_how_far_it_is(origin, there, tmp_path):
+    done = invoke(origin.home.environment, "backup", str(tmp_path / "b"))
+    told_of = f"copying: {len(log_of(origin.url)[0])} events, 100%"
+    assert (told_of in done.stderr) == origin.url.startswith("postgresql:")
+    assert "copying:" not in done.stdout
+    done = invoke(there, "restore", str(tmp_path / "b"))
+    copied = f"copying: {len(log_of(there['EXPORT_TASKS_EVENTS'])[0])} events, 100%"
+    assert (copied in done.stderr) == there["EXPORT_TASKS_EVENTS"].startswith("postgresql:")
+
+
 def test_results_in_a_bucket_are_backed_up_and_put_back(tmp_path, database, bucket_url):
     home = Home(tmp_path / "first", events=database.fresh(), secret_key=KEY, results=bucket_url)
     made = Installation(home)
@@ -196,8 +206,8 @@ def test_a_log_that_was_put_back_goes_on_as_a_new_incarnation(origin):
     assert "operator must look" in refused(env, "task", "list")
     done = invoke(env, "restore", "--in-place", "--json")
     found = json.loads(done.stdout)
-    assert (found["events"], found["lost"]) == (len(rows) - 3, 3)
-    assert "3 events, at least," in done.stderr
+    assert (found["events"], found["lost"]) == (len(rows) - 3, 5)
+    assert "5 events, at least, are gone; 3 of them were signed" in done.stderr
     anew = log_of(origin.url)[0]
     assert anew[:-1] == rows[:-3]
     begun = json.loads(anew[-1][4])

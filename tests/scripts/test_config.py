@@ -1,6 +1,12 @@
 """`config`: settings, their values and where they come from."""
 
+import json
+import subprocess
+
 from api.settings import SETTINGS
+from scripts.group import command_line
+
+SETTINGS_BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 def rows(command) -> dict:
@@ -59,4 +65,22 @@ def test_the_example_names_every_setting_and_is_an_environment_file(command):
     lines = command("config", "example").stdout.splitlines()
     named = [line.removeprefix("# ").partition("=")[0] for line in lines if "EXPORT_TASKS_" in line]
     assert named == [setting.variable for setting in SETTINGS]
-    assert all(not line or line.startswith("# ") for line in lines)
+    assert all(not line or line.startswith("#") for line in lines)
+
+
+def test_the_example_is_used_as_its_first_lines_say(command, home, tmp_path):
+    lines = command("config", "example").stdout.splitlines()
+    given = {line for line in lines if line.startswith("# EXPORT_TASKS_") and line[-1] != "="}
+    assert f"# EXPORT_TASKS_SWEEP_AFTER={SETTINGS_BY_NAME['sweep_after'].default}" in given
+    changed = [line.removeprefix("# ") if line in given else line for line in lines]
+    (tmp_path / "export-tasks.env").write_text("\n".join(changed))
+    (how,) = [line for line in lines if line.startswith("# A shell: ")]
+    recipe = how.partition(":")[2].replace("export-tasks serve", '"$@"')
+    show = command_line("config", "show", "--json")
+    done = subprocess.run(
+        ["bash", "-euc", recipe, "bash", *show], cwd=tmp_path, capture_output=True, check=True
+    )
+    shown = {row["variable"]: row for row in json.loads(done.stdout)}
+    default = rows(command)
+    for variable in (line.split()[1].partition("=")[0] for line in given):
+        assert shown[variable] == default[variable] | {"origin": "environment"}

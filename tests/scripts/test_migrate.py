@@ -179,6 +179,19 @@ def test_files_are_moved_to_a_bucket(made, to, moved, bucket_url):
     assert told(moved, "doctor", "--deep") == {"findings": []}
 
 
+def test_a_dry_run_says_what_would_be_copied_and_copies_nothing(made, to, tmp_path):
+    environment = made.home.environment
+    planned = told(environment, "migrate", "--to", to, "--dry-run")
+    assert planned["added"] == planned["events"] > 0
+    elsewhere = {**environment, "EXPORT_TASKS_EVENTS": to, "EXPORT_TASKS_SECRET_KEY": "k" * 40}
+    assert told(elsewhere, "migrate", "--dry-run")["tables"] == "would be made"
+    assert told(environment, "migrate", "--dry-run")["tables"] == "there"
+    done = told(environment, "migrate", "--to", to)
+    assert done["added"] == planned["events"]
+    assert told(environment, "migrate", "--to", to, "--dry-run")["added"] == 0
+    assert "sqlite:///" in refused(environment, "migrate", "--to", "file:///x", "--dry-run")
+
+
 def test_on_the_moved_log_the_waiting_are_exported_and_positions_go_on(made, to, moved):
     results = moved["EXPORT_TASKS_RESULTS"]
     invoke(made.home.environment, "migrate", "--to", to, "--results-to", results)

@@ -154,6 +154,14 @@ def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve)
     assert "begin" not in again.text()
 
 
+def test_where_a_restore_was_cut_off_it_ends_it_does_not_begin_anew(home, serve):
+    (home / ".restoring").mkdir(parents=True)
+    service = serve("--port", "0")
+    assert service.process.wait(SOON) == 1
+    assert "export-tasks restore" in service.text()
+    assert "listening" not in service.text()
+
+
 def test_a_second_serve_on_the_same_home_is_refused_with_the_pid_of_the_first(running, serve):
     second = serve("--port", "0", env=running.env)
     assert second.process.wait(SOON) == 1

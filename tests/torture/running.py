@@ -42,7 +42,7 @@ class Running:
         log: Path,
         command_line: Callable[..., list[str]] = command_line,
     ) -> None:
-        self._environment, self.log, self._command_line = environment, log, command_line
+        self._environment, self.log, self.command_line = environment, log, command_line
         self.port = _free_port()
         self.lock = RLock()
         self.starts = 0
@@ -138,7 +138,7 @@ class Running:
 
     def _orphaned(self) -> set[int]:
         """Numbers are given again: only a worker that the torture started counts."""
-        ours = self._command_line()[:-1]
+        ours = self.command_line()[:-1]
         return {
             pid
             for pid, _, words in _processes()
@@ -149,7 +149,7 @@ class Running:
         with self.log.open("ab") as stderr:
             begun = stderr.tell()
             self._process = subprocess.Popen(
-                self._command_line("serve", "--port", str(self.port)),
+                self.command_line("serve", "--port", str(self.port)),
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,

@@ -355,6 +355,8 @@ def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path
                 page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size(size)
                 page.goto(paths[path])
+                if path in ("exports", "running", "failed"):
+                    page.locator(".live[data-on^='●']").wait_for(state="attached")
                 picture = folder / f"console-{name}.png"
                 page.screenshot(path=picture)
                 assert picture.stat().st_size < PICTURE_MOST

@@ -26,6 +26,12 @@ def _looks_often(monkeypatch):
 
 
 @pytest.fixture
+def service(any_service):
+    """Over each kind of event store: positions are dense in one alone."""
+    return any_service
+
+
+@pytest.fixture
 def story(service):
     return service.story
 

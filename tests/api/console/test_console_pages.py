@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from api.console.assets import address
 from tests.visitor import text_of
 
 STATIC = Path(pages.__file__).parent / "static"
+ROOT = Path(__file__).parents[3]
 EMPTY = {"area", "br", "hr", "img", "input", "link", "meta"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -145,6 +148,12 @@ def test_other_addresses_hold_nothing(service, path):
 def test_nothing_outside_the_folder_is_an_asset(service):
     place = address("..%2Fpage.py")
     assert service.http.get(place, headers={"accept": "text/html"}).status_code == 404
+
+
+def test_a_process_that_nobody_asks_for_a_page_has_not_loaded_what_makes_them():
+    heavy = "{'jinja2', 'sse_starlette'}"
+    look = f"import sys, api.app; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", look], cwd=ROOT, check=True)
 
 
 def test_the_scripts_are_small_and_plain():

@@ -1,0 +1,1 @@
+"""Scale: a year of ten million users over several event stores, simulated with measured times."""

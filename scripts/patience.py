@@ -1,0 +1,50 @@
+"""Patience: a service that is away for a moment is asked again."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, TypeVar
+
+from scripts.remote import PASSING, Declined, NoAnswer
+from scripts.talk import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+"""Seconds between two questions, unless the service says how long to wait."""
+
+GROWTH = 1.5
+SECONDS = 120.0
+"""How long a service is waited for, unless it is said otherwise."""
+
+
+def ask(call: Callable[[], Answer], seconds: float) -> Answer:
+    """The first answer; that there is none yet is told once.
+
+    Raises:
+        NoAnswer, Declined: there was none within so many seconds, or it is a no that stays one.
+    """
+    until, pause, told = monotonic() + seconds, SHORTEST_PAUSE, False
+    while True:
+        try:
+            return call()
+        except (NoAnswer, Declined) as error:
+            if not _passes(error) or monotonic() >= until:
+                raise
+            if not told:
+                say(f"{error.message} Trying again for up to {seconds:g} s.")
+            told = True
+            sleep(error.retry_after or pause)
+        pause = longer(pause)
+
+
+def longer(pause: float) -> float:
+    """The pause after this one."""
+    return min(pause * GROWTH, LONGEST_PAUSE)
+
+
+def _passes(error: NoAnswer | Declined) -> bool:
+    return isinstance(error, NoAnswer) or error.status in PASSING

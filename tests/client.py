@@ -1,0 +1,36 @@
+"""A user of a service, who has a key and nothing of an operator's, and its commands."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from scripts.group import command_line
+
+if TYPE_CHECKING:
+    from tests.service import Home
+
+    Given = dict[str, Any]
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def client_of(home: Home, endpoint: str) -> Given:
+    """What a user of the home's first project has set (None: not set)."""
+    kept = {k: v for k, v in home.environment.items() if "EXPORT_TASKS" not in k}
+    cleared = dict.fromkeys((*PROXIES, *map(str.upper, PROXIES), "EXPORT_TASKS_SK_FILE"))
+    return {
+        **kept,
+        **cleared,
+        "EXPORT_TASKS_ENDPOINT": endpoint,
+        "EXPORT_TASKS_PROJECT": home.project,
+        "EXPORT_TASKS_AK": home.begun["access_key"],
+        "EXPORT_TASKS_SK": home.begun["secret_key"],
+    }
+
+
+def started(user: Given, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | streams
+    environment = {name: value for name, value in user.items() if value is not None}
+    return subprocess.Popen(command_line(*arguments), env=environment, **streams)

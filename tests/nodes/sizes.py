@@ -1,0 +1,34 @@
+"""Sizes: how much each measurement of several nodes does in one round."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Sizes(NamedTuple):
+    """How many of each; `history` is how many owners, and how many events of each."""
+
+    seconds: float
+    http_creates: int
+    looks: int
+    exports: int
+    rows: int
+    history: tuple[int, int]
+
+
+FULL = Sizes(
+    seconds=5.0,
+    http_creates=2_000,
+    looks=500,
+    exports=100,
+    rows=2_000,
+    history=(10_000, 100),
+)
+QUICK = Sizes(
+    seconds=0.2,
+    http_creates=30,
+    looks=10,
+    exports=6,
+    rows=20,
+    history=(10, 20),
+)

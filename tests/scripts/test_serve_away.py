@@ -1,0 +1,249 @@
+"""`serve` while the database of its event store is away, and when it is back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.group import command_line
+from tests.database import QUICK, running_database
+from tests.installation import Installation
+from tests.service import SOON, Home, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.database import Database
+
+KEY = "a secret key of many characters.."
+SOON_BACK = 15.0
+
+
+@pytest.fixture(scope="module")
+def _fragile_server() -> Iterator[Database]:
+    with running_database(**QUICK) as server:
+        yield server
+
+
+@pytest.fixture
+def server(_fragile_server) -> Iterator[Database]:
+    """A server that the test may stop."""
+    yield _fragile_server
+    _fragile_server.stop()
+    _fragile_server.start()
+
+
+@pytest.fixture
+def home(server, tmp_path) -> Iterator[Home]:
+    """An installation over a database of its own."""
+    home = Home(tmp_path, events=made(server), secret_key=KEY)
+    yield home
+    home.close()
+
+
+def made(server: Database) -> str:
+    """The address of an empty database."""
+    name = f"d{token_hex(4)}"
+    server.execute(f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+class Waiting:
+    """A command that runs whatever it waits for."""
+
+    def __init__(self, home: Home, *arguments: str, **settings: str) -> None:
+        self.log = home.folder / f"{arguments[0]}.log"
+        with self.log.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                command_line(*arguments),
+                env={**home.environment, **settings},
+                stdin=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def endpoint(self) -> str:
+        return eventually(lambda: re.search(r"listening on (http://\S+)", self.text()))[1]
+
+    def pids(self, kind: str) -> list[int]:
+        """Its children of a kind."""
+        found = []
+        for each in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+                words = (each / "cmdline").read_text().split("\0")
+                if parent == self.process.pid and kind in words:
+                    found.append(int(each.name))
+        return found
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(SOON)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def start(home) -> Iterator[object]:
+    """Starts a command; ended with the test."""
+    started: list[Waiting] = []
+
+    def start(*arguments: str, **settings: str) -> Waiting:
+        started.append(Waiting(home, *arguments, **settings))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
+def asked(url: str) -> tuple[int, str | None]:
+    """The status, and when to ask again."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status, None
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers["retry-after"]
+    except OSError:
+        return 0, None
+
+
+def is_ready(endpoint: str) -> bool:
+    return asked(f"{endpoint}/readyz")[0] == 200
+
+
+def exported(home: Home) -> bool:
+    """Is everything that was asked for made?"""
+    return all(
+        each["status"] == "Success" for each in json.loads(home.run("task", "list", "--json"))
+    )
+
+
+def test_a_service_that_starts_before_its_database_says_so_and_becomes_ready(home, server, start):
+    Installation(home).create(home.batch(5))
+    server.stop()
+    service = start("serve", "--port", "0", "--workers", "2")
+    endpoint = service.endpoint()
+    assert asked(f"{endpoint}/livez") == (200, None)
+    for path in ("/readyz", f"/v5/iot/{home.project}/export-tasks", "/v3/projects", "/metrics"):
+        assert asked(f"{endpoint}{path}") == (503, "1")
+    assert "does not answer" in service.text()
+    assert "events.sqlite" not in service.text()
+    waiting = sorted(service.pids("api"))
+    assert (len(waiting), service.pids("exporter"), service.pids("keeper")) == (2, [], [])
+    server.start()
+    eventually(lambda: is_ready(endpoint), SOON_BACK)
+    eventually(lambda: exported(home))
+    assert sorted(service.pids("api")) == waiting
+    assert service.stop() == 0
+
+
+def test_processes_that_start_while_the_database_is_away_wait_for_it(home, server, start):
+    service = start("serve", "--port", "0")
+    endpoint = service.endpoint()
+    Installation(home).create(home.batch(5))
+    server.stop()
+    for kind in ("api", "exporter", "keeper"):
+        (killed,) = service.pids(kind)
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda kind=kind, killed=killed: set(service.pids(kind)) - {killed})
+    eventually(lambda: asked(f"{endpoint}/livez") == (200, None))
+    assert asked(f"{endpoint}/readyz") == (503, "1")
+    started = [service.pids(kind) for kind in ("api", "exporter", "keeper")]
+    eventually(lambda: service.text().count("cannot open the event store") == 3)
+    server.start()
+    eventually(lambda: is_ready(endpoint), SOON_BACK)
+    Installation(home).create(home.batch(5))
+    eventually(lambda: exported(home))
+    assert [service.pids(kind) for kind in ("api", "exporter", "keeper")] == started
+    assert service.stop() == 0
+    assert service.text().count("cannot open the event store") == 3
+    assert service.text().count("can open the event store again") == 3
+    assert "ready" not in service.text().splitlines()
+
+
+def test_a_node_without_read_tables_has_them_made_when_the_database_is_back(
+    home, server, start, tmp_path
+):
+    Installation(home).create(home.batch(5))
+    server.stop()
+    node = str(tmp_path / "node")
+    service = start("serve", "--port", "0", EXPORT_TASKS_HOME=node)
+    endpoint = service.endpoint()
+    server.start()
+    eventually(lambda: is_ready(endpoint), SOON_BACK)
+    assert service.stop() == 0
+
+
+def test_exporters_alone_wait_for_the_database_too(home, server, start):
+    Installation(home).create(home.batch(5))
+    server.stop()
+    exporter = start("exporter")
+    eventually(lambda: "does not answer" in exporter.text())
+    assert "exporting" not in exporter.text()
+    server.start()
+    eventually(lambda: exported(home))
+    assert "exporting" in exporter.text()
+    assert exporter.stop() == 0
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("exporter",)])
+def test_who_waits_can_be_stopped(home, server, start, command):
+    server.stop()
+    waiting = start(*command)
+    eventually(lambda: "cannot open the event store" in waiting.text())
+    assert waiting.stop() == 0
+
+
+def test_an_unknown_database_is_told_before_it_listens(home, server, start):
+    url = server.url("nowhere")
+    service = start("serve", "--port", "0", EXPORT_TASKS_EVENTS=url)
+    assert service.process.wait(SOON) == 1
+    assert '"nowhere" does not exist' in service.text()
+    assert "listening" not in service.text()
+    assert len(service.text().splitlines()) == 1
+
+
+def with_a_password(server: Database) -> str:
+    """The address of a role that needs one, with a wrong one."""
+    server.execute("CREATE ROLE ann LOGIN SUPERUSER PASSWORD 'right'")
+    rules = server.folder / "pg_hba.conf"
+    rules.write_text(f"host all ann 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    server.execute("SELECT pg_reload_conf()")
+    return server.url().replace("postgres@", "ann:wrong@")
+
+
+def test_a_wrong_password_is_told_before_it_listens(home, server, start):
+    url = with_a_password(server)
+    service = start("serve", "--port", "0", EXPORT_TASKS_EVENTS=url)
+    assert service.process.wait(SOON) == 1
+    assert "password authentication failed" in service.text()
+    assert "listening" not in service.text()
+    assert "wrong" not in service.text()
+
+
+def test_what_is_wrong_ends_it_when_the_database_that_was_away_is_back(home, server, start):
+    url = made(server)
+    server.stop()
+    service = start("serve", "--port", "0", EXPORT_TASKS_EVENTS=url)
+    service.endpoint()
+    server.start()
+    assert service.process.wait(SOON) == 1
+    assert "export-tasks init" in service.text().splitlines()[-1]
