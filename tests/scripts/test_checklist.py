@@ -111,7 +111,8 @@ WITHOUT_JSON = {
 """Texts that are what they are, and what does not end."""
 
 SILENT = {
-    "project add", "app add", "user grant", "user withdraw", "user operator", "user policy set", "user password",
+    "project add", "app add", "user grant", "user withdraw", "user operator", "user policy set",
+    "user password",
 }  # fmt: skip
 """Commands that print nothing but a line on stderr."""
 
