@@ -30,6 +30,7 @@ from domain.task import Task
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from api.messages import CreateBody
     from api.requests import Asked
     from api.settings import Settings
     from domain.fact import Fact
@@ -42,7 +43,15 @@ def create(asked: Asked) -> Response:
     """Contract, section 1 Create."""
     check_media_type(asked.header("content-type"))
     body = read_create(asked.body)
-    instance_id = asked.header("instance-id")
+    return as_json(new_task(create_task(asked, body, asked.header("instance-id"))), 201)
+
+
+def create_task(asked: Asked, body: CreateBody, instance_id: str | None) -> Task:
+    """Creates what is asked for.
+
+    Raises:
+        Rejected, Refusal: contract, section 1 Create.
+    """
     app_type = body.app_type or "GLOBAL"
     conditions = ExportConditions(
         resource_type="BatchTask",
@@ -53,8 +62,7 @@ def create(asked: Asked) -> Response:
     )
     command = CreateTask(asked.owner, conditions, body.app_id, instance_id, asked.caller())
     _check_instance(asked.house.settings, instance_id)
-    task = asked.house.ledger.create(command)
-    return as_json(new_task(task), 201)
+    return asked.house.ledger.create(command)
 
 
 def list_tasks(asked: Asked) -> Response:
@@ -91,19 +99,33 @@ def delete(asked: Asked) -> Response:
 
 def events(asked: Asked) -> Response:
     """A task's history, to its owner also after its removal."""
-    history = asked.house.ledger.history(task_id(asked))
-    if not history or _owner_of(history[0]) != asked.owner:
+    return as_json({"events": [told(fact) for fact in history(asked)]})
+
+
+def history(asked: Asked) -> list[Fact]:
+    """All that happened to the task in the path.
+
+    Raises:
+        NoSuchTask: it never was, or is another owner's.
+    """
+    found = asked.house.ledger.history(task_id(asked))
+    if not found or _owner_of(found[0]) != asked.owner:
         raise NoSuchTask
-    return as_json({"events": [_told(fact) for fact in history]})
+    return found
 
 
 def quota(asked: Asked) -> Response:
     """The owner's numbers beside their limits."""
+    return as_json(quota_of(asked))
+
+
+def quota_of(asked: Asked) -> Quota:
+    """The owner's numbers beside their limits."""
     ledger, owner = asked.house.ledger, asked.owner
     limits, row = ledger.limits(), asked.house.queries.quota(owner)
-    told = Limits(limits.unfinished, limits.kept, limits.download_interval)
+    shown = Limits(limits.unfinished, limits.kept, limits.download_interval)
     wait = round(ledger.seconds_to_next_download(owner), 3)
-    return as_json(Quota(told, row.kept, row.unfinished, wait))
+    return Quota(shown, row.kept, row.unfinished, wait)
 
 
 def task_id(asked: Asked) -> str:
@@ -142,7 +164,7 @@ def _owner_of(fact: Fact) -> OwnerId | None:
     return OwnerId(fact.project_id, fact.user_id) if isinstance(fact, Task.Created) else None
 
 
-def _told(fact: Fact) -> dict[str, Any]:
+def told(fact: Fact) -> dict[str, Any]:
     """A fact for its owner. The address is sealed: only an operator can read it."""
     envelope = {
         "version": fact.originator_version,

@@ -12,12 +12,14 @@ from api.access.authenticate import Doorkeeper
 from api.access.first_link import FirstLink
 from api.access.lockout import Lockout
 from api.access.tokens import SESSION_LIVES, Tokens
+from api.console.watcher import Watcher
 from api.health import Health
 from api.metrics.page import Numbers
 from api.metrics.pools import Pools
 from api.metrics.processes import Working
 from api.metrics.traffic import Traffic
 from api.parts import Parts
+from projections.overview import Overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,6 +65,7 @@ class Installation:
     settings: Settings
     ledger: Ledger
     queries: Queries
+    overview: Overview
     past: Past
     people: People
     tokens: Tokens
@@ -71,6 +74,7 @@ class Installation:
     doorkeeper: Doorkeeper
     lockout: Lockout
     side_log: SideLog
+    watcher: Watcher
     traffic: Traffic
     health: Health
     pools: Pools
@@ -107,6 +111,7 @@ def open_installation(
             settings=settings,
             ledger=parts.ledger,
             queries=parts.queries,
+            overview=Overview(parts.follower),
             past=parts.past,
             people=parts.people,
             tokens=tokens,
@@ -117,6 +122,7 @@ def open_installation(
             doorkeeper=Doorkeeper(parts.people, tokens, parts.queries),
             lockout=Lockout(parts.vault, settings.secret_key()),
             side_log=parts.side_log,
+            watcher=Watcher(parts.journal),
             traffic=traffic,
             health=health,
             pools=pools,

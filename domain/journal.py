@@ -86,6 +86,15 @@ class Journal:
         """
         return self._facts(stream)
 
+    def part(self, stream: UUID, limit: int, *, newest: bool = False) -> list[Fact]:
+        """The oldest facts of a stream, or the newest, at most so many; oldest first.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        found = self._facts(stream, desc=newest, limit=limit)
+        return found[::-1] if newest else found
+
     def load(self, aggregate: type[A], stream: UUID) -> A:
         """The aggregate after its whole history; version 0 where there is none.
 

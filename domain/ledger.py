@@ -79,8 +79,7 @@ class Ledger:
         """Admits a new task in a failed one's stead; repeated, it is the same until it has ended.
 
         Raises:
-            NoSuchTask: never was.
-            NotFailed: it did not fail, or was removed.
+            NoSuchTask, NotFailed: it never was; or did not fail, or was removed.
             UnfinishedLimitReached, OwnerClosed: as `create`.
         """
         task = self._task(command.task_id)
@@ -158,6 +157,10 @@ class Ledger:
     def history(self, task_id: str) -> list[Fact]:
         """Everything that happened to a task, also after its removal; empty where it never was."""
         return self.journal.history(task_stream(task_id))
+
+    def downloads(self, owner: OwnerId, most: int) -> list[Fact]:
+        """The owner's latest downloads, oldest first."""
+        return self.journal.part(downloads_stream(owner), most, newest=True)
 
     # Exporters
 

@@ -81,8 +81,8 @@ class Queries:
         page = {**wanted, "_marker": marker, "_limit": limit, "_offset": offset}
         # One snapshot: the first statement is read to its end after the second has run.
         with self.follower.caught_up() as database:
-            total = _ask(database, f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
-            found = _ask(
+            total = ask(database, f"SELECT count(*) FROM tasks WHERE {where}", wanted)  # noqa: S608
+            found = ask(
                 database,
                 f"SELECT {columns_of(ListedTask)} FROM tasks WHERE {where}"  # noqa: S608
                 " AND task_id < :_marker ORDER BY task_id DESC LIMIT :_limit OFFSET :_offset",
@@ -110,7 +110,7 @@ class Queries:
         Read as they are asked for, so that the first cost little, however long the line.
         """
         with self.follower.caught_up() as database:
-            held = all_of(TaskRow, _ask(database, _HELD))
+            held = all_of(TaskRow, ask(database, _HELD))
         yield from held
         offset, page = 0, self._line(0)
         while page:
@@ -121,7 +121,7 @@ class Queries:
     def _line(self, offset: int) -> list[TaskRow]:
         query = LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
         with self.follower.caught_up() as database:
-            return all_of(TaskRow, _ask(database, query, [LINE_PAGE, offset]))
+            return all_of(TaskRow, ask(database, query, [LINE_PAGE, offset]))
 
     def waiting(self) -> int:
         """How many unfinished tasks no exporter works on."""
@@ -142,7 +142,7 @@ class Queries:
     def current_file(self, conditions: str) -> FileRow | None:
         """The file that is current for these conditions (their digest; contract, section 2.4)."""
         with self.follower.caught_up() as database:
-            found = _ask(
+            found = ask(
                 database,
                 f"SELECT {columns_of(FileRow, 'files')} FROM results JOIN files"  # noqa: S608
                 " ON files.key = results.current WHERE results.conditions = ?",
@@ -228,7 +228,7 @@ class Queries:
 
     def _number(self, query: str, *values: str | int) -> int:
         with self.follower.caught_up() as database:
-            (number,) = _ask(database, query.format(waiting=WAITING), values).fetchone()
+            (number,) = ask(database, query.format(waiting=WAITING), values).fetchone()
             return int(number)
 
     def _all(self, kind: type[R], table: str, **filters: str | int | None) -> list[R]:
@@ -236,10 +236,10 @@ class Queries:
         where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
         with self.follower.caught_up() as database:
             query = f"SELECT {columns_of(kind)} FROM {table} WHERE {where}"  # noqa: S608
-            return all_of(kind, _ask(database, query, wanted))
+            return all_of(kind, ask(database, query, wanted))
 
 
-def _ask(database: Database, query: str, values: Any = ()) -> sqlite3.Cursor:
+def ask(database: Database, query: str, values: Any = ()) -> sqlite3.Cursor:
     """A query whose rows are plain tuples."""
     cursor = database.conn.cursor()
     cursor.row_factory = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 (read by msgspec)
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -66,6 +66,11 @@ class TaskRow(ListedTask, frozen=True):
         """Whose task it is."""
         return OwnerId(self.project_id, self.user_id)
 
+    @property
+    def created(self) -> datetime:
+        """When it was created, as a time."""
+        return datetime.fromisoformat(self.created_at)
+
 
 class QuotaRow(Found, frozen=True):
     """An owner's numbers: of the `unfinished` tasks, exporters work on those that are `running`.
@@ -117,31 +122,14 @@ class Failures(Found, frozen=True):
     latest: str
 
 
-class UnderWay(Found, frozen=True):
-    """An unfinished task, for operators: how far it is, and since when its exporter is at it.
+class UnderWay(TaskRow, frozen=True):
+    """An unfinished task, for operators: since when its exporter is at it, and why one gave it up.
 
     `wait` seconds and `reason` are the last hand-back's, which was then `heard_at`.
     """
 
-    task_id: str
-    project_id: str
-    user_id: str
-    created_at: datetime
-    rows: int
-    total: int | None
-    progress: int
-    attempt: int
-    exporter: str | None
-    lease: float
     claimed_at: datetime | None
-    heard_at: datetime
-    wait: float
     reason: str | None
-
-    @property
-    def owner(self) -> OwnerId:
-        """Whose task it is."""
-        return OwnerId(self.project_id, self.user_id)
 
 
 class FileRow(Found, frozen=True):

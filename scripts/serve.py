@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from api.access.first_link import FirstLink
 from api.parts import Parts
+from api.upkeep.event_places import event_place
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
@@ -99,6 +100,8 @@ def _check(settings: Settings) -> bool:
         with _naming(settings, "read_dir"):
             make_tables(parts)
             empty = not parts.queries.projects()
+        if empty and event_place(settings).staging.exists():
+            raise CannotServe("A restore was cut off; give it again: export-tasks restore FROM")
         _ = parts.vault  # without its key no process of the group could work
         with _naming(settings, "results"):
             parts.claim_results()

@@ -34,13 +34,13 @@ def eventually(holds: Callable[[], Any], seconds: float = SOON) -> Any:
 class Home:
     """A home after `init`, with a user who has a password."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *init: str, **settings: str) -> None:
         self.folder = folder
         self.services: list[Service] = []
         kept = {name: value for name, value in os.environ.items() if "EXPORT_TASKS" not in name}
         settings = {f"EXPORT_TASKS_{name.upper()}": value for name, value in settings.items()}
         self.environment = {**kept, "EXPORT_TASKS_HOME": str(folder / "home"), **settings}
-        self.begun = json.loads(self.run("init", "--json"))
+        self.begun = json.loads(self.run("init", "--json", *init))
         self.project = self.begun["project_id"]
 
     def run(self, *arguments: str, given: str | None = None) -> str:

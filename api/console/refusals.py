@@ -10,6 +10,7 @@ from api import problems
 from api.access.lockout import Locked
 from api.access.signatures import NotAuthentic
 from api.console import sessions
+from api.console.operator.access import CANNOT_RETRY, NOT_AN_OPERATOR
 from api.console.rendering import bare, see
 from api.problems import INTERNAL, Problem, problem_of
 
@@ -45,7 +46,10 @@ _TOLD: dict[Problem, tuple[str, str]] = {
         "It never was, or is not yours. Your exports are on the first page.",
     ),
     problems.NO_FILE: ("There is no file", "Only an export that is ready has one. Look how it is."),
-    problems.TOO_SOON: ("Too soon for another download", "Wait, and try again."),
+    problems.TOO_SOON: (
+        "Too soon for another download",
+        "Your last one counts, of whichever export. The file does not go away meanwhile.",
+    ),
     problems.NO_API: ("There is no such page", "Look at the address, or begin at the first page."),
     problems.METHOD: ("That does not work here", "Begin at the first page."),
     problems.TOO_LARGE: ("That is too much", "Send less."),
@@ -58,6 +62,16 @@ _TOLD: dict[Problem, tuple[str, str]] = {
         "This was not sent from here",
         "Open the page anew and use its own buttons. Behind a proxy: it must pass on the Host "
         "header.",
+    ),
+    NOT_AN_OPERATOR: (
+        "This is for operators",
+        "Whoever runs the service may make you one: export-tasks user operator NAME view, or "
+        "operate.",
+    ),
+    CANNOT_RETRY: (
+        "This cannot be retried now",
+        "Look how the task is now. Where its owner has too many unfinished ones, wait for one of "
+        "them to end.",
     ),
     INTERNAL: (
         "Something went wrong here",

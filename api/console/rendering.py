@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import sha256
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +22,21 @@ if TYPE_CHECKING:
 
 
 def render(asked: Asked, template: str, status: int = 200, **values: Any) -> Response:
-    """A page for whoever is signed in, under the console's head and tabs."""
-    shown = [tab for tab in TABS if tab.shown(asked)]
-    name = asked.house.people.name_of(asked.user_id)
+    """A page for whoever is signed in, under the console's head and tabs.
+
+    `here` is its path, `address` that with the query; `stream` differs between those who may be
+    signed in, one after the other, in one browser.
+    """
+    url = asked.request.url
     return bare(
         template,
         status,
-        who=name,
+        who=asked.house.people.name_of(asked.user_id),
         project=asked.project_id,
-        tabs=shown,
-        here=asked.request.url.path,
+        tabs=[tab for tab in TABS if tab.shown(asked)],
+        here=url.path,
+        address=f"{url.path}?{url.query}" if url.query else url.path,
+        stream=sha256(dumps(asked.owner).encode()).hexdigest()[:16],
         **values,
     )
 

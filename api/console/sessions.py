@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from api.access.permissions import permission
 from api.access.signatures import NotAuthentic
 from api.access.tokens import SESSION_LIVES
 from api.problems import Problem, Rejected
@@ -36,6 +37,12 @@ def session_of(asked: Asked) -> Identity:
             changed since, or the user removed.
     """
     return asked.house.doorkeeper.vouch(claims_of(asked))
+
+
+def may(asked: Asked, action: str) -> bool:
+    """May whoever is signed in do this, too? For what a page offers: what is done is judged."""
+    member = asked.house.queries.member(*asked.owner)
+    return member is not None and permission(asked.house.queries, member, action).allowed
 
 
 def claims_of(asked: Asked) -> TokenClaims:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from api.requests import Asked
 
 _FIELDS = {"name", "password", "project", "domain", "next"}
-ENDED = "Your session has ended: it lasts for twelve hours, or until your password changes."
+ENDED = "Your session has ended: it lasts for twelve hours, until your password changes or you sign out."
 NO_COOKIE = (
     "Your browser did not keep the cookie that signs you in. It takes none over plain HTTP, even "
     "from its own machine: use another browser, or TLS."

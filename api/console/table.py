@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 
-from api.console import assets, exports, first_user, signing_in
+from api.console import assets, creating, exports, first_user, live, signing_in, task
+from api.console.operator.pages import PAGES as OPERATOR_PAGES
 from api.console.refusals import problem_page, to_sign_in
 from api.console.sessions import COOKIE, must_be_ours, must_be_private
 from api.problems import METHOD, NO_API, Rejected
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
 
     from api.requests import Call
 
-PAGES = (*assets.PAGES, *signing_in.PAGES, *first_user.PAGES, *exports.PAGES)
+PAGES = (
+    *assets.PAGES,
+    *signing_in.PAGES,
+    *first_user.PAGES,
+    *exports.PAGES,
+    *creating.PAGES,
+    *task.PAGES,
+    *live.PAGES,
+)
 
 
 class Endpoint:
@@ -69,6 +78,7 @@ def is_browser(scope: Scope) -> bool:
 
 def routes() -> list[Route]:
     """A route for each path; of several that fit, the first in the order of `PAGES`."""
-    paths = list(dict.fromkeys(page.path for page in PAGES))
-    of_path = {path: [page for page in PAGES if page.path == path] for path in paths}
+    pages = (*PAGES, *OPERATOR_PAGES)
+    paths = list(dict.fromkeys(page.path for page in pages))
+    of_path = {path: [page for page in pages if page.path == path] for path in paths}
     return [Route(path, Endpoint(pages)) for path, pages in of_path.items()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from api.console.operator.access import is_operator
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,4 +28,5 @@ class Tab(NamedTuple):
 TABS = (
     Tab("My exports", "/"),
     Tab("New export", "/exports/new"),
+    Tab("Operator", "/operator", is_operator),
 )

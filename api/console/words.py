@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from json import loads
+from json import dumps, loads
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ def duration(seconds: float) -> str:
         elif told:
             break
     return " ".join(told) or "less than 1 s"
+
+
+def wait(seconds: float) -> str:
+    """As `duration`, never less than there is to wait."""
+    return duration(ceil(seconds))
 
 
 def size(octets: int) -> str:
@@ -59,12 +65,19 @@ def batch_of(resource_condition: str) -> str:
     return str(loads(resource_condition).get("task_id", "?"))
 
 
+def in_json(document: object) -> str:
+    """For whoever wants to see it as it is."""
+    return dumps(document, indent=2, ensure_ascii=False, default=str)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
+    "wait": wait,
     "size": size,
     "number": number,
     "plural": plural,
     "utc": utc,
     "iso": iso,
     "batch": batch_of,
+    "json": in_json,
 }

@@ -187,6 +187,7 @@ def operator(name: str, role: str) -> None:
 
     with Parts() as parts:
         parts.people.set_operator(name, None if role == "none" else role, parts.operator())
+    say(f"{name} is no operator." if role == "none" else f"{name} may {role} at /operator.")
 
 
 @user.command("password", epilog=example("user password ada"))

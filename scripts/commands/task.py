@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import asdict
 
-from scripts.talk import as_json, example, show, show_all
+from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
     from projections.rows import FileRow, QuotaRow, TaskRow
@@ -86,6 +86,7 @@ def retry_task(task_id: str, as_json: bool) -> None:
 
     with Parts() as parts:
         made = parts.ledger.retry(RetryTask(task_id, parts.operator()))
+        say(f"{made.task_id} is a new export task in its stead.")
         show({"export_task_id": made.task_id, "retries": task_id}, as_json)
 
 

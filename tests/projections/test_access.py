@@ -80,3 +80,16 @@ def test_a_removed_user_leaves_nothing(node, register):
     register.remove_user(ANN, OPERATOR)
     assert node.queries.user(ANN) is None
     assert node.queries.users() == node.queries.keys(ANN) == node.queries.memberships(ANN) == []
+
+
+def test_an_operator_is_known_by_its_role_until_it_is_none(node, register):
+    assert node.queries.user(ANN).operator is None
+    for role in ("view", "operate", None):
+        register.set_operator(ANN, role, OPERATOR)
+        assert node.queries.user(ANN).operator == role
+
+
+def test_an_operator_who_is_removed_is_nobody(node, register):
+    register.set_operator(ANN, "operate", OPERATOR)
+    register.remove_user(ANN, OPERATOR)
+    assert node.queries.user(ANN) is None

@@ -214,10 +214,16 @@ def test_who_was_never_served_stands_behind_all_that_were_by_then(node, story):
 
 def test_a_place_in_a_long_line_is_found_by_the_index(node):
     with node.follower.caught_up() as database:
-        for query in ("_OWNERS_BEFORE", "_LINE", "_WAITING"):
+        for query in ("_OWNERS_BEFORE", "LINE"):
             asked = getattr(queries_module, query).format(
                 waiting=queries_module.WAITING, columns="task_id"
             )
             values = ["x"] * asked.count("?")
             plan = database.execute(f"EXPLAIN QUERY PLAN {asked}", values).fetchall()
             assert "INDEX line" in plan[0]["detail"], plan
+
+
+def test_what_exporters_work_on_is_found_by_the_index(node):
+    with node.follower.caught_up() as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN {queries_module._HELD}").fetchall()
+        assert "INDEX unfinished" in plan[0]["detail"], plan

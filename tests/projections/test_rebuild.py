@@ -60,7 +60,7 @@ def test_a_stale_row_is_removed_and_a_wrong_one_shown(node, history):
     node.queries.tasks(ANN)
     with node.tables.open() as database:
         database.execute("UPDATE quotas SET kept = 99 WHERE user_id = 'ann'")
-        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
+        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, NULL, '[]', '[]')")
     done = rebuild(node.log.recorder, node.tables)
     assert done.different == 2
     quota, ghost = done.differences
@@ -145,7 +145,7 @@ def test_a_transaction_that_fails_changes_nothing(node, story):
     node.queries.tasks(ANN)
     with node.tables.open() as database:
         with pytest.raises(ZeroDivisionError), immediate(database):  # noqa: PT012
-            database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
+            database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, NULL, '[]', '[]')")
             raise ZeroDivisionError
         assert database.execute("SELECT count(*) FROM users").fetchone()[0] == 0
 
@@ -240,7 +240,7 @@ def test_differences_are_explained_by_the_last_event_that_touched_the_row(node, 
     with node.tables.open() as database:
         database.execute("UPDATE tasks SET rows = 99 WHERE task_id = ?", [task.task_id])
         database.execute("DELETE FROM quotas WHERE user_id = 'ann'")
-        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
+        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, NULL, '[]', '[]')")
     told = {each.table: each for each in rebuild(node.log.recorder, node.tables).differences}
     completed = told["tasks"].by
     assert completed.topic == "task.completed"
@@ -255,7 +255,7 @@ def test_differences_are_explained_by_the_last_event_that_touched_the_row(node, 
 def test_the_first_twenty_differences_are_shown_and_all_are_counted(node, history, rows, shown):
     with node.tables.open() as database:
         database.conn.executemany(
-            "INSERT INTO users VALUES (?, 'never', 0, '[]', '[]')",
+            "INSERT INTO users VALUES (?, 'never', 0, NULL, '[]', '[]')",
             [(f"ghost{number}",) for number in range(rows)],
         )
     done = rebuild(node.log.recorder, node.tables)

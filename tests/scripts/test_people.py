@@ -216,7 +216,9 @@ def test_what_is_printed_as_json_is_one_document(command, begun):
 def test_a_user_is_made_an_operator_and_is_none_any_more(command, begun):
     assert command.json("user", "show", "admin")["operator"] is None
     for role, shown in (("view", "view"), ("operate", "operate"), ("none", None)):
-        assert command("user", "operator", "Admin", role).output == ""
+        told = command("user", "operator", "Admin", role)
+        assert told.stdout == ""
+        assert told.stderr.startswith("Admin is no" if shown is None else f"Admin may {role}")
         assert command.json("user", "show", "admin")["operator"] == shown
         assert [each["operator"] for each in command.json("user", "list")] == [shown]
 

@@ -96,7 +96,7 @@ def test_what_is_different_is_shown_with_the_event_that_made_it(command, begun):
 
 def test_a_stale_row_was_made_by_no_event(command, begun):
     with Parts() as parts, parts.follower.caught_up() as database:
-        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, '[]', '[]')")
+        database.execute("INSERT INTO users VALUES ('ghost', 'never', 0, NULL, '[]', '[]')")
     assert "; rebuilt -; by no event" in command("rebuild").stdout
 
 

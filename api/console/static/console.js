@@ -1,1 +1,139 @@
-// The console, live.
+// The console, live: news become numbers in the page, or parts of it made anew. All of it works
+// without this, by forms, links and reloading.
+const main = document.querySelector("main[data-after]");
+const announcer = document.getElementById("announce");
+const news = main?.dataset.news ?? "/live";
+const MILESTONES = [25, 50, 75];
+const AT_MOST_EVERY = 1000;
+const told = new Map();
+let timer, waiting, busy = false, wanted = false, begun = 0;
+
+const grouped = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");
+const shown = (id) => [...document.querySelectorAll(`[data-task="${id}"]`)];
+const name = (id) => shown(id)[0]?.querySelector("th a")?.textContent ?? "This export";
+
+function announce(id, words) {
+  announcer.textContent = `${name(id)}: ${words}`;
+}
+
+// Parts made anew
+
+async function refresh() {
+  if (busy) return void (wanted = true);
+  busy = true;
+  begun = Date.now();
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.redirected || answer.status === 410) return location.reload();
+    if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch {
+    live(false);
+  } finally {
+    busy = false;
+    if (wanted) soon();
+  }
+}
+
+function soon() {
+  wanted = true;
+  if (busy) return;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    wanted = false;
+    refresh();
+  }, Math.max(0, begun + AT_MOST_EVERY - Date.now()));
+}
+
+function swap(page) {
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const made = page.getElementById(old.id);
+    if (!made) continue;
+    const focused = old.contains(document.activeElement) && document.activeElement.id;
+    for (const each of old.querySelectorAll("details[open]")) {
+      made.querySelector(`#${CSS.escape(each.id)}`)?.setAttribute("open", "");
+    }
+    for (const each of made.querySelectorAll(".silent")) {
+      const id = each.closest("[data-task]").dataset.task;
+      if (!document.querySelector(`[data-task="${id}"] .silent`)) announce(id, "its exporter is silent");
+    }
+    old.replaceWith(made);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+  live(true);
+  later();
+}
+
+// What changes by itself: a wait that ends, an exporter that says nothing.
+function later() {
+  const times = [...document.querySelectorAll("[data-again]")].map((each) => +each.dataset.again);
+  clearTimeout(waiting);
+  if (times.length) waiting = setTimeout(soon, Math.min(...times) * 1000 + 200);
+}
+
+// News
+
+function progressed({ task, rows, total, progress }) {
+  if (!document.querySelector(`[data-task="${task}"] .running`)) return soon();
+  const text = total === null ? `${grouped(rows)} rows so far` : `${grouped(rows)} of ${grouped(total)} rows`;
+  for (const each of shown(task)) {
+    each.querySelectorAll("progress").forEach((bar) => (bar.value = progress));
+    each.querySelectorAll("[data-rows]").forEach((place) => (place.textContent = text));
+  }
+  const before = told.get(task) ?? progress;
+  told.set(task, progress);
+  const reached = MILESTONES.findLast((each) => each <= progress);
+  if (reached > before) announce(task, `${reached} percent`);
+}
+
+const WORDS = { completed: "ready", failed: "failed", evicted: "removed", released: "handed back" };
+
+function hear({ on, news, ended }) {
+  if (ended) return location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname)}`);
+  if (on !== undefined) live(on);
+  if (!news) return;
+  if (news.what === "progressed" && shown(news.task).length) {
+    if (!document.querySelector(`[data-task="${news.task}"] .running`)) announce(news.task, "started");
+    return progressed(news);
+  }
+  if (WORDS[news.what] && shown(news.task).length) announce(news.task, WORDS[news.what]);
+  soon();
+}
+
+function live(on) {
+  for (const each of document.querySelectorAll(".live")) each.dataset.on = on ? "● Live." : "";
+}
+
+// Listening
+
+function share() {
+  const at = new URL("stream.js", import.meta.url);
+  const { port } = new SharedWorker(at, { name: main.dataset.stream });
+  port.onmessage = ({ data }) => hear(data);
+  port.postMessage({ after: +main.dataset.after, news });
+  addEventListener("pagehide", () => port.postMessage({ leave: true }));
+  document.querySelector(".who")?.addEventListener("submit", () => port.postMessage({ out: true }));
+}
+
+function alone() {
+  let source, last = main.dataset.after;
+  const listen = () => {
+    source?.close();
+    if (document.hidden) return;
+    source = new EventSource(`${news}?after=${last}`);
+    source.onopen = () => hear({ on: true });
+    source.onerror = () => hear({ on: false });
+    source.addEventListener("ended", () => hear({ ended: true }));
+    source.addEventListener("news", (event) => {
+      last = event.lastEventId;
+      hear({ news: JSON.parse(event.data) });
+    });
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
+}
+
+if (main) {
+  if (window.SharedWorker) share();
+  else alone();
+  later();
+}

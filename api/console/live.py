@@ -1,0 +1,153 @@
+"""Live: one stream of news to a browser, from the position at which its page was made."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+from msgspec import json
+from starlette.responses import Response
+
+from api.console.exports import PERMISSION
+from api.console.page import HEADERS, page
+from api.console.sessions import claims_of, may
+from domain.commands import check
+from domain.refusals import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from anyio import Event
+    from starlette.types import Receive, Scope, Send
+
+    from api.console.watcher import News, Viewer
+    from api.requests import Asked
+    from domain.conditions import OwnerId
+
+SEND_SECONDS = 60.0
+"""How long a browser may take nothing of what is sent before it is given up."""
+
+FAREWELL_SECONDS = 3.0
+"""How long a stream may take to end when the service stops."""
+
+AGAIN_MILLISECONDS = 1000
+"""After which a browser asks another process, once its stream has ended."""
+
+_DIGITS = 18
+
+
+def live(asked: Asked) -> Response:
+    """The owner's news."""
+    return Live(asked, asked.owner)
+
+
+class Live(Response):
+    """News of an owner, or of all owners (None), until the session ends or the service stops.
+
+    Whoever makes one has seen to it that they are for whoever asks. `after` in the address is the
+    position from which the page was made: what came since is sent first.
+    """
+
+    def __init__(self, asked: Asked, owner: OwnerId | None) -> None:
+        super().__init__()
+        self._asked, self._owner = asked, owner
+        self._after = _after(asked)
+        self._until = claims_of(asked).expires_at
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends until it ends."""
+        # Late: nobody needs it who has no page open.
+        from anyio import Event
+        from sse_starlette import EventSourceResponse
+
+        stopping = Event()
+        response = EventSourceResponse(
+            self._events(stopping),
+            headers=HEADERS,
+            send_timeout=SEND_SECONDS,
+            shutdown_event=stopping,
+            shutdown_grace_period=FAREWELL_SECONDS,
+        )
+        await response(scope, receive, send)
+
+    async def _events(self, stopping: Event) -> AsyncIterator[dict[str, Any]]:
+        watcher = self._asked.house.watcher
+        with watcher.viewing(self._owner) as viewer:
+            yield {"comment": "live", "retry": AGAIN_MILLISECONDS}
+            last = self._after
+            for each in await watcher.since(self._after, self._owner):
+                yield _event(each)
+                last = each.position
+            while not stopping.is_set():
+                news = await _next(viewer, stopping, self._seconds_left())
+                if not await self._holds(news):
+                    yield {"event": "ended", "data": "{}"}
+                    return
+                if news and news.what != "people" and news.position > last:
+                    yield _event(news)
+            yield {"event": "bye", "data": "{}", "retry": AGAIN_MILLISECONDS}
+
+    def _seconds_left(self) -> float:
+        return self._until - self._asked.house.ledger.journal.clock().timestamp()
+
+    async def _holds(self, news: News | None) -> bool:
+        """Does the session still hold? The store is asked only when something about people is
+        new.
+        """
+        if self._seconds_left() <= 0:
+            return False
+        if news is None or news.what != "people":
+            return True
+        return await to_thread.run_sync(self._still_may, limiter=self._asked.house.requests)
+
+    def _still_may(self) -> bool:
+        asked = self._asked
+        try:
+            user = asked.house.queries.user(asked.user_id)
+            same = user is not None and user.password_version == claims_of(asked).password_version
+            return same and self._permitted(asked)
+        except Unavailable:
+            return True
+
+    def _permitted(self, asked: Asked) -> bool:
+        return may(asked, PERMISSION + "queryList")
+
+
+async def _next(viewer: Viewer, stopping: Event, seconds: float) -> News | None:
+    """News; None where there were none in this time, or the service stops."""
+    waiting = asyncio.ensure_future(viewer.next())
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        first = asyncio.FIRST_COMPLETED
+        await asyncio.wait((waiting, stop), timeout=max(0.0, seconds), return_when=first)
+        return waiting.result() if waiting.done() else None
+    finally:
+        waiting.cancel()
+        stop.cancel()
+
+
+def _event(news: News) -> dict[str, Any]:
+    told = {
+        "task": news.task_id,
+        "what": news.what,
+        "rows": news.rows,
+        "total": news.total,
+        "progress": news.progress,
+    }
+    return {"id": str(news.position), "event": "news", "data": json.encode(told).decode()}
+
+
+def _after(asked: Asked) -> int:
+    """The later of the page's position and, where a stream goes on, of the last event it sent."""
+    sent = (
+        asked.request.query_params.get("after", "0"),
+        asked.request.headers.get("last-event-id", "0"),
+    )
+    for text in sent:
+        is_position = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+        check("after", is_position, "must be a position")
+    return max(map(int, sent))
+
+
+PAGES = (page("GET", "/live", "Live", live, permission=PERMISSION + "queryList"),)

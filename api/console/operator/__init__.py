@@ -1,0 +1,1 @@
+"""The operators' pages: everybody's exports, and what the service is at."""

@@ -1,0 +1,42 @@
+// One stream of news for all tabs of a browser: a browser opens only six connections to a place.
+const ports = new Set();
+let source, last = 0;
+
+function tell(message, but) {
+  for (const port of ports) if (port !== but) port.postMessage(message);
+}
+
+function close() {
+  source?.close();
+  source = null;
+}
+
+function open(news, after) {
+  source = new EventSource(`${news}?after=${after}`);
+  source.onopen = () => tell({ on: true });
+  source.onerror = () => tell({ on: false });
+  source.addEventListener("news", (event) => {
+    last = Number(event.lastEventId);
+    tell({ on: true, news: JSON.parse(event.data) });
+  });
+  source.addEventListener("ended", () => {
+    close();
+    tell({ ended: true });
+  });
+}
+
+onconnect = ({ ports: [port] }) => {
+  ports.add(port);
+  port.onmessage = ({ data }) => {
+    if (data.leave) ports.delete(port);
+    if (data.out) {
+      close();
+      tell({ ended: true }, port);
+    }
+    if (!ports.size) close();
+    if (data.after === undefined) return;
+    if (!source || source.readyState === EventSource.CLOSED) open(data.news, Math.max(last, data.after));
+    else port.postMessage({ on: source.readyState === EventSource.OPEN });
+    if (last > data.after) port.postMessage({ news: { what: "stale" } });
+  };
+};

@@ -1,0 +1,382 @@
+"""The console in a real browser: with and without scripts, by keyboard, in twelve tabs, live."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.browser import NARROW, PASSWORD, SOON, WIDE, Window, running_browser
+from tests.service import Home, Service, eventually
+
+LEASE = 4
+LONG = 400_000
+"""Rows that take an exporter long enough to be watched."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def home(browser, tmp_path_factory):
+    """A running service with two API processes, a long batch task and a short one."""
+    home = Home(tmp_path_factory.mktemp("console"), lease=f"{LEASE}s")
+    home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
+    home.run("limits", "set", "--download-interval", "2s")
+    home.short, home.long = home.batch(700), home.batch(LONG)
+    home.service = home.serve("--workers", "2")
+    yield home
+    try:
+        assert home.service.stop() == 0
+    finally:
+        home.close()
+
+
+@pytest.fixture
+def clean(home):
+    """No exports of the tests before."""
+    yield
+    for line in home.run("task", "list").splitlines()[1:]:
+        home.run("task", "delete", line.split()[0])
+
+
+@pytest.fixture
+def window(browser, home, clean):
+    window = Window(browser, home.service.endpoint)
+    yield window
+    window.close()
+
+
+def until(page, script: str) -> None:
+    """Waits for something in a page, whose policy lets Playwright wait for nothing in it."""
+    eventually(lambda: page.evaluate(script))
+
+
+def create(page, batch: str) -> str:
+    """Creates an export by the form; its id."""
+    page.goto("/exports/new")
+    page.locator(f"input[value='{batch}']").check()
+    page.get_by_role("button", name="Create the export").click()
+    page.wait_for_url(re.compile(r"/exports/[0-9a-f]{24}$"))
+    return page.url.rpartition("/")[2]
+
+
+def created_ready(page, batch: str) -> str:
+    task_id = create(page, batch)
+    page.locator("#now .state.ready").wait_for()
+    return task_id
+
+
+def kill_exporter(home) -> None:
+    (pid,) = [pid for pid, line in home.service.children().items() if "worker exporter" in line]
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_from_the_link_that_serve_prints_to_a_first_page(browser, tmp_path):
+    kept = {name: value for name, value in os.environ.items() if "EXPORT_TASKS" not in name}
+    place = {**kept, "EXPORT_TASKS_HOME": str(tmp_path / "home")}
+    service = Service(SimpleNamespace(folder=tmp_path, environment=place), "serve", "--port", "0")
+    try:
+        link = eventually(lambda: service._said(r"(http\S+/begin\S+)"))
+        window = Window(browser, service.endpoint)
+        page = window.tab(link)
+        page.get_by_label("Your user name").fill("ada")
+        page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+        page.get_by_label("The same password again").fill(PASSWORD)
+        page.get_by_role("button").click()
+        page.get_by_role("heading", name="You are in").wait_for()
+        page.get_by_role("link", name="To my exports").click()
+        page.get_by_text("Create your first export").wait_for()
+        assert page.locator("header").inner_text().count("ada in plant-1") == 1
+        page.goto(link)
+        page.get_by_role("heading", name="This link is dead").wait_for()
+        window.close()
+        assert service.stop() == 0
+    finally:
+        if service.process.poll() is None:
+            service.kill_everything()
+
+
+def test_created_watched_downloaded_and_deleted(home, window):
+    page = window.sign_in("admin")
+    task_id = create(page, home.long)
+    page.locator("#now .state.running").wait_for()
+    until(page, "document.querySelector('#now progress').value > 10")
+    milestones = page.get_by_role("status")
+    until(page, "/percent|ready/.test(document.getElementById('announce').textContent)")
+    page.locator("#now .state.ready").wait_for()
+    until(page, "/ready$/.test(document.getElementById('announce').textContent)")
+    assert milestones.count() == 1
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename.startswith(task_id)
+    assert Path(download.value.path()).read_bytes()[:8] == bytes.fromhex("d0cf11e0a1b11ae1")
+    page.get_by_text("Downloaded", exact=True).wait_for()
+    page.get_by_text("Delete…").click()
+    page.get_by_role("button", name="Delete this export").click()
+    page.get_by_text("Nothing is here yet").wait_for()
+    page.goto(f"/exports/{task_id}")
+    page.get_by_role("heading", name="This export is gone").wait_for()
+
+
+def test_the_list_is_live(home, window):
+    page, other = window.sign_in("admin"), window.tab()
+    task_id = create(other, home.long)
+    row = page.locator(f"tr[data-task='{task_id}']")
+    row.locator(".state.running").wait_for()
+    until(page, f"document.querySelector('[data-task=\"{task_id}\"] progress').value > 20")
+    row.locator(".state.ready").wait_for()
+    other.get_by_text("Delete…").click()
+    other.get_by_role("button", name="Delete this export").click()
+    row.wait_for(state="detached")
+
+
+def test_an_exporter_killed_at_half_is_told_within_a_lease_and_the_export_goes_on(home, window):
+    page = window.sign_in("admin")
+    create(page, home.long)
+    until(page, "document.querySelector('#now progress')?.value > 30")
+    kill_exporter(home)
+    page.locator("#now .state.silent").wait_for()
+    assert page.get_by_text("Taken over by").count() == 0  # what a lease of silence is before
+    until(page, "/silent$/.test(document.getElementById('announce').textContent)")
+    page.locator("#now .state.running").wait_for()
+    page.get_by_text("Taken over by").wait_for()
+    page.locator("#now .state.ready").wait_for(timeout=2 * SOON)
+    waited = re.search(r"waiting (\d+) s", page.locator("#timeline").inner_text())
+    assert waited
+    assert int(waited[1]) >= LEASE
+
+
+def test_without_scripts_everything_works_by_forms_links_and_reloads(browser, home, clean):
+    window = Window(browser, home.service.endpoint, java_script_enabled=False)
+    page = window.sign_in("admin")
+    page.get_by_label("State").select_option("Failed")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_text("No export fits this").wait_for()
+    create(page, home.short)
+
+    def is_ready() -> bool:
+        page.get_by_role("link", name="Reload").click()
+        return page.locator("#now .state.ready").count() == 1
+
+    eventually(is_ready)
+    with page.expect_download():
+        page.get_by_role("link", name="Download").click()
+    page.goto("/")
+    assert page.locator("tr .state.ready").count() == 1
+    page.locator("tbody th a").click()
+    page.get_by_text("Delete…").click()
+    page.get_by_role("button", name="Delete this export").click()
+    page.get_by_text("Nothing is here yet").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    window.close()
+
+
+def tab_to(page, what: str) -> None:
+    """Goes on by the Tab key until what is focused is this, by its name or its words."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name = page.evaluate("""() => {
+            const at = document.activeElement;
+            const words = at.getAttribute('aria-label') ?? at.innerText ?? '';
+            return words || at.labels?.[0]?.innerText || at.name || '';
+        }""")
+        if what in name:
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            return
+    pytest.fail(f"{what} cannot be reached by keyboard")
+
+
+def test_by_keyboard_alone(home, window):
+    page = window.tab("/")
+    page.keyboard.type("admin")
+    tab_to(page, "Password")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="My exports").wait_for()
+    tab_to(page, "To the content")
+    tab_to(page, "New export")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="New export").wait_for()
+    tab_to(page, "made up")
+    while page.evaluate("document.activeElement.value") != home.short:
+        page.keyboard.press("ArrowDown")
+    tab_to(page, "Create the export")
+    page.keyboard.press("Enter")
+    page.locator("#now .state.ready").wait_for()
+    tab_to(page, "Download")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+    page.get_by_text("Downloaded", exact=True).wait_for()
+    tab_to(page, "Delete…")
+    page.keyboard.press("Enter")
+    tab_to(page, "Delete this export")
+    page.keyboard.press("Enter")
+    page.get_by_text("Nothing is here yet").wait_for()
+
+
+def test_the_focus_stays_where_it_is_when_parts_are_made_anew(home, window):
+    page, other = window.sign_in("admin"), window.tab()
+    task_id = created_ready(other, home.short)
+    link = page.locator(f"#get-{task_id}")
+    link.focus()
+    newer = created_ready(other, home.short)
+    page.locator(f"tr[data-task='{newer}'] .state.ready").wait_for()
+    assert page.evaluate("document.activeElement.id") == f"get-{task_id}"
+
+
+def test_twelve_tabs_are_all_live_on_one_stream(home, window):
+    first = window.sign_in("admin")
+    tabs = [first, *(window.tab("/") for _ in range(11))]
+    for tab in tabs:
+        tab.locator(".live[data-on^='●']").wait_for(state="attached")
+    other = window.tab()
+    task_id = create(other, home.short)
+    for tab in tabs:
+        tab.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
+
+
+def test_signing_out_in_one_tab_ends_the_others(window):
+    page, other = window.sign_in("admin"), window.tab("/")
+    other.locator(".live[data-on^='●']").wait_for(state="attached")
+    page.get_by_role("button", name="Sign out").click()
+    other.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_another_password_ends_an_open_page(browser, home, clean):
+    home.run("user", "add", "eve", "--project", home.project, "--admin")
+    home.run("user", "password", "eve", "--password-stdin", given=PASSWORD)
+    window = Window(browser, home.service.endpoint)
+    page = window.sign_in("eve")
+    page.locator(".live[data-on^='●']").wait_for(state="attached")
+    home.run("user", "password", "eve", "--password-stdin", given="another horse")
+    page.get_by_text("Your session has ended").wait_for()
+    window.close()
+
+
+def test_without_shared_workers_a_tab_that_is_seen_is_live(home, window):
+    window.context.add_init_script("delete window.SharedWorker")
+    page = window.sign_in("admin")
+    page.locator(".live[data-on^='●']").wait_for(state="attached")
+    other = window.tab()
+    task_id = create(other, home.short)
+    page.bring_to_front()
+    page.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
+
+
+@contextmanager
+def every_page_of(home, page):
+    """Paths of every kind of page, with an export of every kind, for who is signed in."""
+    ready = created_ready(page, home.short)
+    gone = created_ready(page, home.short)
+    page.get_by_text("Delete…").click()
+    page.get_by_role("button", name="Delete this export").click()
+    page.goto("/exports/new")
+    page.get_by_text("Another one, by its id").click()
+    page.get_by_label("Batch task id").fill("dead")
+    page.get_by_role("button", name="Create the export").click()
+    page.locator("#now .state.failed").wait_for()
+    failed = page.url.rpartition("/")[2]
+    running = create(page, home.long)
+    page.locator("#now .state.running").wait_for()
+    until(page, "document.querySelector('#now progress')?.value > 20")
+    yield {
+        "exports": "/",
+        "nothing": "/?state=Success&app=default",
+        "new": "/exports/new",
+        "running": f"/exports/{running}",
+        "ready": f"/exports/{ready}",
+        "failed": f"/exports/{failed}",
+        "gone": f"/exports/{gone}",
+        "refused": "/exports/0",
+        "nowhere": "/nowhere",
+        "sign-in": "/sign-in?ended=1",
+        "dead-link": "/begin?key=0",
+    }
+
+
+def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(home, window):
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe, found = Axe(), []
+    page = window.sign_in("admin")
+    with every_page_of(home, page) as paths:
+        for name, path in paths.items():
+            page.goto(path)
+            for each in page.locator("details").all():
+                each.evaluate("each => each.open = true")
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                for size in (WIDE, NARROW):
+                    page.set_viewport_size(size)
+                    where = f"{name}, {scheme}, {size['width']} px"
+                    wide = page.evaluate("document.documentElement.scrollWidth")
+                    if wide > size["width"]:
+                        found.append(f"{where}: is {wide} px wide")
+                    result = axe.run(page)
+                    if result.violations_count:
+                        found.append(f"{where}: {result.generate_report()}")
+    assert found == []
+
+
+PICTURE_MOST = 150_000
+"""How large a picture for the README may be, in bytes."""
+
+
+def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path):
+    """`scripts/screenshots` keeps them in docs/images."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    home = Home(tmp_path, "--project", "plant-1", "--user", "ada", lease="60s")
+    try:
+        home.run("user", "password", "ada", "--password-stdin", given=PASSWORD)
+        home.run("app", "add", "line-2", "--project", "plant-1")
+        home.short, home.long = home.batch(2_400), home.batch(LONG)
+        window = Window(browser, home.serve().endpoint)
+        page = window.sign_in("ada")
+        with every_page_of(home, page) as paths:
+            for name, path, scheme, size in (
+                ("exports", "exports", "light", WIDE),
+                ("exports-dark", "exports", "dark", WIDE),
+                ("exports-narrow", "exports", "light", NARROW),
+                ("export", "running", "light", WIDE),
+                ("failed", "failed", "light", WIDE),
+                ("new", "new", "light", WIDE),
+                ("sign-in", "sign-in", "light", WIDE),
+            ):
+                page.emulate_media(color_scheme=scheme)
+                page.set_viewport_size(size)
+                page.goto(paths[path])
+                picture = folder / f"console-{name}.png"
+                page.screenshot(path=picture)
+                assert picture.stat().st_size < PICTURE_MOST
+        window.close()
+    finally:
+        home.close()
+
+
+def test_a_service_that_stops_takes_leave_of_its_streams(browser, tmp_path):
+    home = Home(tmp_path)
+    try:
+        home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
+        service = home.serve()
+        port = int(service.endpoint.rpartition(":")[2])
+        window = Window(browser, service.endpoint)
+        page = window.sign_in("admin")
+        page.locator(".live[data-on^='●']").wait_for(state="attached")
+        assert service.stop() == 0
+        page.locator(".live[data-on='']").wait_for(state="attached")
+        home.serve(port=port)
+        page.locator(".live[data-on^='●']").wait_for(state="attached")
+        window.troubles = [each for each in window.troubles if "ERR_CONNECTION" not in each]
+        window.close()
+    finally:
+        home.close()
