@@ -42,7 +42,7 @@ def samples_of_log(follower: Follower, now: Callable[[], datetime]) -> list[Samp
         oldest = Overview(follower).oldest()
     except BehindLog:
         return samples
-    since = oldest.created_at if oldest else now()
+    since = oldest.created if oldest else now()
     waited = max(0.0, (now() - since).total_seconds())
     return [*samples, *_now(measured, waited), *_since_ever(measured), *_took(measured)]
 
