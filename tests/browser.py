@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,16 @@ SOON = 30_000
 """How long whatever should happen may take, in milliseconds."""
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+
+PICTURE_MOST = 150_000
+"""How large a picture for the documents may be, in bytes."""
+
+
+def keep_picture(page: Page, name: str, elsewhere: Path) -> None:
+    """Makes a picture of a page: in the folder that SCREENSHOTS names, if it names one."""
+    picture = Path(os.environ.get("SCREENSHOTS") or elsewhere) / f"console-{name}.png"
+    page.screenshot(path=picture)
+    assert picture.stat().st_size < PICTURE_MOST
 
 
 def program() -> str | None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from projections.rows import Seen
 
 WIDTH, HEIGHT = 768, 240
-LEFT, TOP, BOTTOM = 48, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 28
 LABELLED_EVERY = 3
 """Hours between two that are named under the picture."""
 
@@ -47,7 +47,7 @@ class Picture(NamedTuple):
 def draw(seen: list[Seen]) -> Picture:
     """The hours from left to right, to a scale on which the highest fits."""
     top = _round_up(max((max(_ended(hour), hour.created) for hour in seen), default=0))
-    room, column = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT) / len(seen)
+    room, column = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT - RIGHT) / len(seen)
     bars: list[Bar] = []
     for place, hour in enumerate(seen):
         x, width = LEFT + place * column + column * 0.15, column * 0.7

@@ -11,7 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.browser import NARROW, PASSWORD, SOON, WIDE, Window, running_browser
+from tests.browser import (
+    NARROW,
+    PASSWORD,
+    SOON,
+    WIDE,
+    Window,
+    keep_picture,
+    running_browser,
+)
 from tests.service import Home, Service, eventually
 
 LEASE = 4
@@ -329,13 +337,8 @@ def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(home, window)
     assert found == []
 
 
-PICTURE_MOST = 150_000
-"""How large a picture for the README may be, in bytes."""
-
-
 def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path):
     """`scripts/screenshots` keeps them in docs/images."""
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
     home = Home(tmp_path, "--project", "plant-1", "--user", "ada", lease="60s")
     try:
         home.run("user", "password", "ada", "--password-stdin", given=PASSWORD)
@@ -358,9 +361,7 @@ def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path
                 page.goto(paths[path])
                 if path in ("exports", "running", "failed"):
                     page.locator(".live[data-on^='●']").wait_for(state="attached")
-                picture = folder / f"console-{name}.png"
-                page.screenshot(path=picture)
-                assert picture.stat().st_size < PICTURE_MOST
+                keep_picture(page, name, tmp_path)
         window.close()
     finally:
         home.close()

@@ -10,7 +10,7 @@ from api.parts import Parts
 from api.settings import Settings
 from domain.commands import CompleteTask, DeleteTask, Progress, SetLimits
 from domain.conditions import OwnerId
-from tests.browser import NARROW, PASSWORD, WIDE, Window, running_browser
+from tests.browser import NARROW, PASSWORD, WIDE, Window, keep_picture, running_browser
 from tests.busy import Busy
 from tests.facts import LEASE, a_file
 from tests.service import Home, eventually
@@ -63,7 +63,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(browser, tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("operators"))
+    home = Home(tmp_path_factory.mktemp("operators"), "--project", "plant-1")
     scene = Scene(home)
     yield scene
     try:
@@ -259,3 +259,11 @@ def test_an_exporter_that_says_nothing_is_told_without_a_reload(scene, window):
     row(page, task.task_id).locator(".state.silent").wait_for()
     eventually(lambda: "silent" in page.get_by_role("status").inner_text())
     scene.delete(task.task_id)
+
+
+def test_pictures_of_the_operators_pages_show_a_busy_day_and_are_small(window, tmp_path):
+    """`scripts/screenshots` keeps them in docs/images."""
+    page = window.sign_in("olga")
+    for name in ("", "/hours", "/failures"):
+        page.goto(f"/operator{name}")
+        keep_picture(page, f"operator{name.replace('/', '-')}", tmp_path)
