@@ -26,6 +26,7 @@ def test_every_figure_of_several_nodes_can_be_taken(tmp_path):
         "a create of a hot owner beside 1",
         "a list on another node right after a create",
         "exports of 20 rows",
+        "downloads of 0.1 MB from S3",
         "a new node's readiness",
     }
     assert all(ratio > 0 for each in figures for ratio in each["ratios"])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.benchmarks.report import document, print_table
+from scripts.benchmarks.report import document, print_table, verdict
 from scripts.talk import say
-from tests.nodes import creates, exporting, hot, lag, newcomer
+from tests.nodes import creates, downloading, exporting, hot, lag, newcomer
 from tests.nodes.place import place
 from tests.nodes.sizes import FULL, QUICK
 
@@ -30,6 +30,7 @@ SUBJECTS: dict[str, Measure] = {
     "hot": hot.measure,
     "lag": lag.measure,
     "exporters": exporting.measure,
+    "downloads": downloading.measure,
     "newcomer": newcomer.measure,
 }
 
@@ -52,6 +53,7 @@ def nodes(quick: bool, only: tuple[str, ...], runs: int, to: Path | None) -> Non
                 found = document(figures, runs, quick, monotonic() - began)
                 to.write_text(json.dumps(found, indent=2) + "\n")
     print_table(figures)
+    click.echo(verdict(figures))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ class Sizes(NamedTuple):
     looks: int
     exports: int
     rows: int
+    downloads: int
+    file_bytes: int
     history: tuple[int, int]
 
 
@@ -22,6 +24,8 @@ FULL = Sizes(
     looks=500,
     exports=100,
     rows=2_000,
+    downloads=60,
+    file_bytes=10_000_000,
     history=(10_000, 100),
 )
 QUICK = Sizes(
@@ -30,5 +34,7 @@ QUICK = Sizes(
     looks=10,
     exports=6,
     rows=20,
+    downloads=8,
+    file_bytes=100_000,
     history=(10, 20),
 )
