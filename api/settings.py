@@ -76,7 +76,7 @@ SETTINGS = (
     Setting("source_rate", "100", "requests a second to an iotda+https:// source",
             values.number(1, SOURCE_RATE_MOST)),
     Setting("audit", "file:///{home}/audit", "signed checkpoints of the event log, and what proves "
-            "events by them: file:///FOLDER", values.place("file:///")),
+            "events by them: file:///FOLDER or s3://…", values.place("file:///", "s3://")),
     Setting("audit_sinks", "", "who else gets every checkpoint, with commas: file:///FOLDER, "
             "s3://bucket/prefix, syslog:///dev/log, syslog://HOST:514", values.sinks),
     Setting("lease", "60s", "after which a silent exporter's task is taken over",
