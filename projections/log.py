@@ -136,16 +136,3 @@ def open_log(url: str) -> OpenLog:
         f"The event store '{shown(url)}' is not of a known kind: use {_SQLITE}PATH or "
         f"{_POSTGRES}USER@HOST/DATABASE."
     )
-
-
-def is_away(url: str) -> bool:
-    """Does the server of an event store take no connections, or none yet?
-
-    Where it does, what keeps a store from being opened is something else: an unknown database, a
-    wrong password. Nothing else of this process goes on meanwhile, for two seconds at most.
-    """
-    if not url.startswith(_POSTGRES):
-        return False
-    from projections.stores.postgres_store import takes_no_connections
-
-    return takes_no_connections(url)

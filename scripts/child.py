@@ -44,14 +44,12 @@ class Child:
     """A process of the group: its command line, and the descriptors it is given.
 
     One that is `last` is asked to stop when all others have ended, and never runs twice at once.
-    One that `waits` is not started before the group is clear.
     """
 
     name: str
     command: list[str]
     descriptors: tuple[int, ...] = ()
     last: bool = False
-    waits: bool = False
 
 
 class ChildFailed(Refusal):

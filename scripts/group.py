@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 from math import inf
-from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -49,35 +48,27 @@ class Group:
         self._places = [Place(child, environment) for child in children]
         self._environment = environment
         self._drain, self._rehearsal, self._tell = drain, rehearsal, tell
-        self._stopping, self._over = asyncio.Event(), Event()
-        self._clear = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._at_terminal = os.isatty(0)
         self._failed: ChildFailed | None = None
         self._killed = False
         self._asked = -inf
 
-    async def run(
-        self, announce: Callable[[], None], check: Callable[[Event], object] | None = None
-    ) -> bool:
+    async def run(self, announce: Callable[[], None]) -> bool:
         """Runs until SIGTERM or SIGINT; false where a child had to be killed.
 
         `announce` is called once, when every child is ready. A second signal, a second later or
-        more, kills at once. At SIGHUP every child is replaced, one after the other. With `check`,
-        which is given what is set when the group stops, the group is clear when that returns, and
-        `announce` is called before, if any child need not wait for it.
+        more, kills at once. At SIGHUP every child is replaced, one after the other.
 
         Raises:
             ChildFailed: one ended before it was ready for the first time; all are stopped.
-            Exception: what `check` raises; all are stopped.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
         loop.add_signal_handler(signal.SIGHUP, self._on_hang_up)
-        now = [place for place in self._places if not (check and place.child.waits)]
-        replacing = asyncio.create_task(self._replace_when_asked(now or self._places, announce))
-        checking = asyncio.create_task(self._checked(check))
+        replacing = asyncio.create_task(self._replace_when_asked(announce))
         last = [asyncio.create_task(self._keep(each)) for each in self._of(last=True)]
         await asyncio.gather(*map(self._keep, self._of(last=False)))
         await self._stopping.wait()
@@ -85,27 +76,14 @@ class Group:
             place.stop()
         await asyncio.gather(*last)
         replacing.cancel()
-        await checking
         if self._failed:
             raise self._failed
         return not self._killed
-
-    async def _checked(self, check: Callable[[Event], object] | None) -> None:
-        try:
-            if check:
-                await asyncio.to_thread(check, self._over)
-        except BaseException:
-            self._stop()
-            raise
-        finally:
-            self._clear.set()
 
     def _of(self, *, last: bool) -> list[Place]:
         return [place for place in self._places if place.child.last == last]
 
     async def _keep(self, place: Place) -> None:
-        if place.child.waits:
-            await self._clear.wait()
         try:
             await place.keep()
         except ChildFailed as error:
@@ -114,12 +92,12 @@ class Group:
 
     # Replacing
 
-    async def _replace_when_asked(self, first: list[Place], announce: Callable[[], None]) -> None:
-        for place in first:
+    async def _replace_when_asked(self, announce: Callable[[], None]) -> None:
+        for place in self._places:
             await place.ready.wait()
         announce()
         self._tell("READY=1")
-        while await self._hung_up.wait() and await self._clear.wait():
+        while await self._hung_up.wait():
             self._hung_up.clear()
             self._tell("RELOADING=1")
             log.info("restarting one process after the other")
@@ -179,7 +157,6 @@ class Group:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._over.set()
         for place in self._of(last=False):
             place.stop()
         asyncio.get_running_loop().call_later(STOP_SECONDS, self._kill)

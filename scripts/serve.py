@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 from api.access.first_link import FirstLink
 from api.parts import Parts
 from api.upkeep.event_places import event_place
-from api.waiting import when_there
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
-from projections.log import CannotOpen, is_away
+from projections.log import CannotOpen
 from projections.shown import shown
 from scripts.group import Child, Group, command_line
 from scripts.logs import log_to_stderr
@@ -31,7 +30,6 @@ from scripts.talk import say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from threading import Event
 
     from api.settings import Settings
 
@@ -46,25 +44,17 @@ class CannotServe(Refusal):
     """What keeps the service from starting; told before it listens."""
 
 
-class Away(Unavailable):
-    """The database of the event store takes no connections now."""
-
-    def __init__(self, settings: Settings) -> None:
-        Refusal.__init__(self, f"The event store '{shown(settings.events)}' does not answer.")
-
-
 def serve(settings: Settings) -> bool:
     """Runs the whole service until SIGTERM or SIGINT; false where a child had to be killed.
 
-    A database that is away is no such thing: API processes say 503 until it is there. At SIGHUP
-    every process but this one is replaced by a new one, at the same socket.
+    At SIGHUP every process but this one is replaced by a new one, at the same socket.
 
     Raises:
         CannotServe: another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
     with alone(settings.home / LOCK):
-        checked = _checked(settings)
+        check(settings)
         with closing(_listening(settings.host, settings.port)) as listener:
             api = [_api(number, listener) for number in range(1, settings.workers + 1)]
             news = f"listening on {_scheme(settings)}://{_address(listener)}"
@@ -74,26 +64,22 @@ def serve(settings: Settings) -> bool:
                 _invite(settings, listener)
 
             children = [*api, *_makers(settings)]
-            return _run(settings, children, announce, checked, settings.drain)
+            return _run(settings, children, announce, settings.drain)
 
 
 def export(settings: Settings) -> bool:
     """Runs exporters alone, as `serve` does with the API."""
-    return _run(settings, _makers(settings), lambda: say("exporting"), _checked(settings))
+    check(settings)
+    return _run(settings, _makers(settings), lambda: say("exporting"))
 
 
 def _run(
     settings: Settings,
     children: list[Child],
     announce: Callable[[], None],
-    checked: bool,
     drain: float = 0.0,
 ) -> bool:
-    """What is not `checked` yet is as soon as it can be; exporters and keeper wait for it."""
     log_to_stderr(settings.log_level)
-
-    def check_later(stop: Event) -> None:
-        when_there(lambda: _check_or_wait(settings), stop)
 
     async def run() -> bool:
         watched = asyncio.create_task(be_watched())
@@ -104,42 +90,11 @@ def _run(
             rehearsal=command_line("worker", "check"),
             tell=notify,
         )
-        clean = await group.run(announce, None if checked else check_later)
+        clean = await group.run(announce)
         watched.cancel()
         return clean
 
     return asyncio.run(run())
-
-
-def _checked(settings: Settings) -> bool:
-    """Checks everything; False where the database is away, so that it could not be."""
-    try:
-        _check_or_wait(settings)
-    except Away as error:
-        _check_the_rest(settings)
-        say(f"{error} It is waited for; until then every request is answered with 503.")
-        return False
-    return True
-
-
-def _check_or_wait(settings: Settings) -> None:
-    """Checks everything.
-
-    Raises:
-        Away: the database takes no connections; nothing else is known to be wrong.
-    """
-    for again in (True, False):
-        try:
-            return check(settings)
-        except (Refusal, CannotOpen) as error:
-            if is_away(settings.events):
-                raise Away(settings) from error
-            if again:  # perhaps it was away a moment ago: what it says now counts
-                continue
-            if isinstance(error, CannotOpen):
-                raise CannotServe(str(error)) from error
-            raise
-    return None
 
 
 def _api(number: int, listener: socket.socket) -> Child:
@@ -151,11 +106,11 @@ def _api(number: int, listener: socket.socket) -> Child:
 
 def _makers(settings: Settings) -> list[Child]:
     exporters = [
-        Child(f"exporter {number}", command_line("worker", "exporter"), waits=True)
+        Child(f"exporter {number}", command_line("worker", "exporter"))
         for number in range(1, settings.exporters + 1)
     ]
     # The keeper stops last: what the others still write down is to be in its last checkpoint.
-    keeper = Child("keeper", command_line("worker", "keeper"), last=True, waits=True)
+    keeper = Child("keeper", command_line("worker", "keeper"), last=True)
     return [*exporters, keeper]
 
 
@@ -180,14 +135,6 @@ def check(settings: Settings) -> None:
         with _naming(settings, "source"):
             parts.check_source()
         parts.auditor()
-
-
-def _check_the_rest(settings: Settings) -> None:
-    """What can be known to fail without a database."""
-    _check_tls(settings.tls_cert, settings.tls_key)
-    settings.secret_key()
-    with Parts(settings) as parts:
-        _ = parts.results, parts.source
 
 
 def _check_tls(certificate: Path | None, key: Path | None) -> None:

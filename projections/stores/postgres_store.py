@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from eventsourcing.persistence import IntegrityError, OperationalError
 from eventsourcing.postgres import PostgresDatastore
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import PGconn, Ping, TransactionStatus
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from projections.stores.patience import PatientConnection
@@ -26,7 +26,6 @@ CONNECTIONS = 8
 
 WAIT_SECONDS = 3.0
 IDLE_SECONDS = 60.0
-PING_SECONDS = 2
 PAUSE_LEAST, PAUSE_MOST = 0.05, 1.0
 
 # What the URL says comes after these, and so counts.
@@ -165,16 +164,6 @@ class PostgresStore(PostgresDatastore):
                 self._idle.popleft()[1].close()
         except IndexError:
             pass  # another thread took it
-
-
-def takes_no_connections(url: str) -> bool:
-    """Is the server gone, or does it start or stop? It is asked without name and password.
-
-    Raises:
-        psycopg.ProgrammingError: that is no URL of a database.
-    """
-    asked = make_conninfo(url, connect_timeout=PING_SECONDS)
-    return PGconn.ping(asked.encode()) in (Ping.REJECT, Ping.NO_RESPONSE)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -18,7 +17,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from domain.conditions import OwnerId
 from domain.refusals import Unavailable
 from projections.follower import LogAltered
-from projections.log import CannotOpen, is_away, open_log
+from projections.log import CannotOpen, open_log
 from projections.stores import postgres_recorder, postgres_store
 from projections.stores.advisory_turns import SPACE
 from projections.stores.database_clock import FRESH_SECONDS, DatabaseClock
@@ -71,17 +70,6 @@ def test_a_server_that_cannot_be_reached_is_refused_without_its_password():
     with pytest.raises(CannotOpen, match=r"cannot be opened: .*refused") as refused:
         open_log(f"postgresql://u:secret@127.0.0.1:{free_port()}/d")
     assert "secret" not in f"{refused.value} {refused.value.__cause__}"
-
-
-def test_a_server_is_away_where_it_takes_no_connections_whatever_is_wrong_beside(
-    database, tmp_path
-):
-    assert is_away(f"postgresql://u:secret@127.0.0.1:{free_port()}/d")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert is_away(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/d")
-    assert not is_away(database.url("nowhere"))
-    assert not is_away(database.url().replace("postgres@", "nobody@"))
-    assert not is_away(f"sqlite:///{tmp_path}/nowhere/events.sqlite")
 
 
 def test_a_schema_that_is_not_there_is_refused(database):

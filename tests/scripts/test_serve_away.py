@@ -143,23 +143,14 @@ def exported(home: Home) -> bool:
     )
 
 
-def test_a_service_that_starts_before_its_database_says_so_and_becomes_ready(home, server, start):
-    Installation(home).create(home.batch(5))
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("exporter",)])
+def test_who_starts_before_its_database_is_told_so_before_it_listens(home, server, start, command):
     server.stop()
-    service = start("serve", "--port", "0", "--workers", "2")
-    endpoint = service.endpoint()
-    assert asked(f"{endpoint}/livez") == (200, None)
-    for path in ("/readyz", f"/v5/iot/{home.project}/export-tasks", "/v3/projects", "/metrics"):
-        assert asked(f"{endpoint}{path}") == (503, "1")
-    assert "does not answer" in service.text()
-    assert "events.sqlite" not in service.text()
-    waiting = sorted(service.pids("api"))
-    assert (len(waiting), service.pids("exporter"), service.pids("keeper")) == (2, [], [])
-    server.start()
-    eventually(lambda: is_ready(endpoint), SOON_BACK)
-    eventually(lambda: exported(home), EXPORT_SECONDS)
-    assert sorted(service.pids("api")) == waiting
-    assert service.stop() == 0
+    service = start(*command)
+    assert service.process.wait(SOON) == 1
+    assert home.environment["EXPORT_TASKS_EVENTS"] in service.text()
+    assert "listening" not in service.text()
+    assert len(service.text().splitlines()) == 1
 
 
 def test_processes_that_start_while_the_database_is_away_wait_for_it(home, server, start):
@@ -187,37 +178,14 @@ def test_processes_that_start_while_the_database_is_away_wait_for_it(home, serve
     assert "ready" not in service.text().splitlines()
 
 
-def test_a_node_without_read_tables_has_them_made_when_the_database_is_back(
-    home, server, start, tmp_path
-):
-    Installation(home).create(home.batch(5))
+def test_who_waits_can_be_stopped(home, server, start):
+    service = start("serve", "--port", "0")
+    service.endpoint()
     server.stop()
-    node = str(tmp_path / "node")
-    service = start("serve", "--port", "0", EXPORT_TASKS_HOME=node)
-    endpoint = service.endpoint()
-    server.start()
-    eventually(lambda: is_ready(endpoint), SOON_BACK)
+    (killed,) = service.pids("exporter")
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: service.said("cannot open the event store"))
     assert service.stop() == 0
-
-
-def test_exporters_alone_wait_for_the_database_too(home, server, start):
-    Installation(home).create(home.batch(5))
-    server.stop()
-    exporter = start("exporter")
-    eventually(lambda: "does not answer" in exporter.text())
-    assert "exporting" not in exporter.text()
-    server.start()
-    eventually(lambda: exported(home), EXPORT_SECONDS)
-    assert "exporting" in exporter.text()
-    assert exporter.stop() == 0
-
-
-@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("exporter",)])
-def test_who_waits_can_be_stopped(home, server, start, command):
-    server.stop()
-    waiting = start(*command)
-    eventually(lambda: "cannot open the event store" in waiting.text())
-    assert waiting.stop() == 0
 
 
 def test_an_unknown_database_is_told_before_it_listens(home, server, start):
@@ -245,37 +213,3 @@ def test_a_wrong_password_is_told_before_it_listens(home, server, start):
     assert "password authentication failed" in service.text()
     assert "listening" not in service.text()
     assert "wrong" not in service.text()
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [("SOURCE", "ftp://nowhere", "EXPORT_TASKS_SOURCE"), ("SECRET_KEY", "short", "SECRET_KEY")],
-)
-def test_other_settings_that_are_wrong_are_told_while_it_is_away_too(
-    home, server, start, name, value, said
-):
-    server.stop()
-    service = start("serve", "--port", "0", **{f"EXPORT_TASKS_{name}": value})
-    assert service.process.wait(SOON) == 1
-    assert said in service.text()
-    assert "listening" not in service.text()
-
-
-def test_without_the_secret_key_it_does_not_wait(home, server, start):
-    server.stop()
-    del home.environment["EXPORT_TASKS_SECRET_KEY"]
-    service = start("serve", "--port", "0")
-    assert service.process.wait(SOON) == 1
-    assert "EXPORT_TASKS_SECRET_KEY" in service.text()
-
-
-def test_what_is_wrong_ends_it_when_the_database_that_was_away_is_back(home, server, start):
-    url = made(server)
-    server.stop()
-    nowhere = "file:///proc/nowhere"
-    given = {"EXPORT_TASKS_EVENTS": url, "EXPORT_TASKS_RESULTS": nowhere}
-    service = start("serve", "--port", "0", **given)
-    service.endpoint()
-    server.start()
-    assert service.process.wait(SOON) == 1
-    assert nowhere in service.text().splitlines()[-1]
