@@ -32,8 +32,8 @@ OWN_STYLE = """
 LINES: tuple[tuple[str, str, Callable[[Outcome], float]], ...] = (
     ("owner", "in a storm, by owner", lambda found: found.storm_p99),
     ("project", "in a storm, by project", lambda found: found.storm_p99),
-    ("owner thin", "busiest hour, by owner", lambda found: found.hour_p99),
     ("project thin", "busiest hour, by project", lambda found: found.hour_p99),
+    ("owner thin", "busiest hour, by owner", lambda found: found.hour_p99),
 )
 
 
