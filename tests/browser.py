@@ -32,6 +32,29 @@ def keep_picture(page: Page, name: str, elsewhere: Path) -> None:
     assert picture.stat().st_size < PICTURE_MOST
 
 
+def faults_of(page: Page, name: str) -> list[str]:
+    """What axe finds wrong with the page that is shown, all of it unfolded, light and dark, narrow
+    and wide; and where it scrolls sideways.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe, found = Axe(), []
+    for each in page.locator("details").all():
+        each.evaluate("each => each.open = true")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)
+            where = f"{name}, {scheme}, {size['width']} px"
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > size["width"]:
+                found.append(f"{where}: is {wide} px wide")
+            result = axe.run(page)
+            if result.violations_count:
+                found.append(f"{where}: {result.generate_report()}")
+    return found
+
+
 def program() -> str | None:
     """Where the browser is: `CHROMIUM`, or what is installed under one of its names."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from scripts.group import command_line
+from tests.service import Home
 
 if TYPE_CHECKING:
-    from tests.service import Home
+    from collections.abc import Iterator
+    from pathlib import Path
 
     Given = dict[str, Any]
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Home]:
+    """A home whose service runs, and where downloads may follow each other at once."""
+    home = Home(folder)
+    home.run("limits", "set", "--download-interval", "0")
+    home.serve()
+    yield home
+    home.close()
 
 
 def client_of(home: Home, endpoint: str) -> Given:

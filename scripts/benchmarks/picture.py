@@ -64,7 +64,7 @@ def picture(figures: Sequence[Figure]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         f"<title>{title}</title><style>{STYLE}</style><defs>{STRIPES}</defs>",
         f'<rect class="back" width="{WIDTH}" height="{height}"/>',
-        _text(16, 30, f"How each figure stands to its bar: {title}", "title"),
+        text_at(16, 30, f"How each figure stands to its bar: {title}", "title"),
         *_grid(scale, height),
         *chain.from_iterable(
             _row(TOP + ROW * row, figure, margin, scale)
@@ -99,11 +99,11 @@ def _grid(scale: _Scale, height: int) -> Iterator[str]:
     for tick in scale.ticks():
         x = scale.at(tick)
         yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{bottom}"/>'
-        yield _text(x, bottom + 16, f"{tick:g} ×", "small", "middle")
+        yield text_at(x, bottom + 16, f"{tick:g} ×", "small", "middle")
     yield f'<line class="line" x1="{middle:.1f}" x2="{middle:.1f}" y1="{TOP - 14}" y2="{bottom}"/>'
-    yield _text(middle, TOP - 34, "the bar", "word", "middle")
-    yield _text(middle - 8, TOP - 18, "← missed", "small", "end")
-    yield _text(middle + 8, TOP - 18, "met →", "small")
+    yield text_at(middle, TOP - 34, "the bar", "word", "middle")
+    yield text_at(middle - 8, TOP - 18, "← missed", "small", "end")
+    yield text_at(middle + 8, TOP - 18, "met →", "small")
 
 
 def _row(top: int, figure: Figure, margin: float, scale: _Scale) -> Iterator[str]:
@@ -111,15 +111,16 @@ def _row(top: int, figure: Figure, margin: float, scale: _Scale) -> Iterator[str
     length = max(abs(scale.at(margin) - scale.at(1)), THINNEST)
     start = scale.at(1) if kind == "met" else scale.at(1) - length
     y, text = top + (ROW - THICK) / 2, figure.bar.text if figure.bar else ""
-    yield _text(LABELS - 14, top + 15, figure.what, "", "end")
-    yield _text(LABELS - 14, top + 29, f"{figure.unit}, beside {figure.peer}", "small", "end")
+    yield text_at(LABELS - 14, top + 15, figure.what, "", "end")
+    yield text_at(LABELS - 14, top + 29, f"{figure.unit}, beside {figure.peer}", "small", "end")
     yield (f'<rect class="{kind}" x="{start:.1f}" y="{y}" width="{length:.1f}" height="{THICK}"/>')
     x = LABELS + PLOT + 14
     shown = number(median(figure.ours)) if figure.peer == LIMIT else f"{figure.ratio:.3g}"
-    yield _text(x, top + 15, f"{kind}: {shown}", "word")
-    yield _text(x, top + 29, text, "small")
+    yield text_at(x, top + 15, f"{kind}: {shown}", "word")
+    yield text_at(x, top + 29, text, "small")
 
 
-def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> str:
+def text_at(x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:
+    """Words in a picture, at pixels from its left and upper sides."""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text class="{kind}" {place}>{escape(words)}</text>'

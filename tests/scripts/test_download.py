@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import xlrd
 
-from tests.client import client_of, started
+from tests.client import client_of, serving, started
 from tests.cut_short import CutShort
 from tests.installation import Installation
 from tests.invoked import invoke, refused, told
@@ -29,11 +29,8 @@ ROWS = 20_000
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    home = Home(tmp_path_factory.mktemp("download"))
-    home.run("limits", "set", "--download-interval", "0")
-    home.serve()
-    yield home
-    home.close()
+    with serving(tmp_path_factory.mktemp("download")) as home:
+        yield home
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import xlrd
 
 from scripts.group import command_line
-from tests.client import client_of, started
+from tests.client import client_of, serving, started
 from tests.installation import Installation
 from tests.invoked import invoke, refused, told
 from tests.service import Home, eventually
@@ -28,11 +28,8 @@ NOWHERE = "0" * 24
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    home = Home(tmp_path_factory.mktemp("export"))
-    home.run("limits", "set", "--download-interval", "0")
-    home.serve()
-    yield home
-    home.close()
+    with serving(tmp_path_factory.mktemp("export")) as home:
+        yield home
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from html import escape
 from math import ceil, floor, log2, log10
 from typing import TYPE_CHECKING
 
-from scripts.benchmarks.picture import STYLE
+from scripts.benchmarks.picture import STYLE, text_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +46,7 @@ def chart(outcomes: Sequence[Outcome], title: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{escape(title)}</title><style>{STYLE}{OWN_STYLE}</style>",
         f'<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
-        _text(16, 32, title, "title"),
+        text_at(16, 32, title, "title"),
         *axes.drawn(),
         *_lines(outcomes, axes),
         "</svg>",
@@ -72,15 +72,15 @@ class _Axes:
         for power in range(self._least, self._most + 1):
             y = self.y(10.0**power)
             yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            yield _text(LEFT - 10, y + 4, f"{10.0**power:g} s", "small", "end")
+            yield text_at(LEFT - 10, y + 4, f"{10.0**power:g} s", "small", "end")
         for count in self._counts:
-            yield _text(self.x(count), HEIGHT - BOTTOM + 22, str(count), "", "middle")
+            yield text_at(self.x(count), HEIGHT - BOTTOM + 22, str(count), "", "middle")
         middle = (LEFT + WIDTH - RIGHT) / 2
-        yield _text(middle, HEIGHT - 20, "event stores", "", "middle")
-        yield _text(16, 62, "99 of 100 transactions on the busiest store wait less than", "small")
+        yield text_at(middle, HEIGHT - 20, "event stores", "", "middle")
+        yield text_at(16, 62, "99 of 100 transactions on the busiest store wait less than", "small")
         y = self.y(BOUND)
         yield f'<line class="line" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield _text(LEFT + 6, y - 6, f"{BOUND:g} s: a request's turn is over", "small")
+        yield text_at(LEFT + 6, y - 6, f"{BOUND:g} s: a request's turn is over", "small")
 
 
 def _lines(outcomes: Sequence[Outcome], axes: _Axes) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _lines(outcomes: Sequence[Outcome], axes: _Axes) -> Iterator[str]:
         for x, y in places:
             yield f'<circle class="{by}-dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
         y = _free(places[-1][1], ends)
-        yield _text(places[-1][0] + 12, y + 4, words)
+        yield text_at(places[-1][0] + 12, y + 4, words)
 
 
 def _free(y: float, taken: list[float]) -> float:
@@ -102,8 +102,3 @@ def _free(y: float, taken: list[float]) -> float:
         y += 2
     taken.append(y)
     return y
-
-
-def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text class="{kind}" {place}>{escape(words)}</text>'

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from scripts.benchmarks.scale.population import Population
 
 SECONDS_OF_AN_HOUR = 3600.0
-HOURS_OF_A_YEAR = HOURS
 SPREAD_SECONDS = 60.0
 """Within which a task's later transactions follow its create."""
 
@@ -62,8 +61,8 @@ def outcomes(
     """With each number of stores, by owner and by project."""
     peak = max(weights())
     for count in counts:
-        yield _outcome(people, measured, count, "owner", peak, seed)
-        yield _outcome(people, measured, count, "project", peak, seed)
+        for by in ("owner", "project"):
+            yield _outcome(people, measured, count, by, peak, seed)
 
 
 def store_of(slot: int, count: int) -> int:
@@ -77,7 +76,7 @@ def _outcome(
     slots = people.by_owner if by == "owner" else people.by_project
     loads = _gathered(slots, count)
     busiest = max(range(count), key=loads.__getitem__)
-    rate = loads[busiest] / (HOURS_OF_A_YEAR * SECONDS_OF_AN_HOUR) * peak
+    rate = loads[busiest] / (HOURS * SECONDS_OF_AN_HOUR) * peak
     storms = _storming(people, count, by)
     events = loads[busiest] * measured.events
     waits = Waits(measured, seed)

@@ -17,6 +17,7 @@ from tests.browser import (
     SOON,
     WIDE,
     Window,
+    faults_of,
     keep_picture,
     running_browser,
 )
@@ -314,26 +315,11 @@ def every_page_of(home, page):
 
 
 def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(home, window):
-    from axe_playwright_python.sync_playwright import Axe
-
-    axe, found = Axe(), []
-    page = window.sign_in("admin")
+    found, page = [], window.sign_in("admin")
     with every_page_of(home, page) as paths:
         for name, path in paths.items():
             page.goto(path)
-            for each in page.locator("details").all():
-                each.evaluate("each => each.open = true")
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                for size in (WIDE, NARROW):
-                    page.set_viewport_size(size)
-                    where = f"{name}, {scheme}, {size['width']} px"
-                    wide = page.evaluate("document.documentElement.scrollWidth")
-                    if wide > size["width"]:
-                        found.append(f"{where}: is {wide} px wide")
-                    result = axe.run(page)
-                    if result.violations_count:
-                        found.append(f"{where}: {result.generate_report()}")
+            found += faults_of(page, name)
     assert found == []
 
 

@@ -10,7 +10,7 @@ from api.parts import Parts
 from api.settings import Settings
 from domain.commands import CompleteTask, DeleteTask, Progress, SetLimits
 from domain.conditions import OwnerId
-from tests.browser import NARROW, PASSWORD, WIDE, Window, keep_picture, running_browser
+from tests.browser import PASSWORD, Window, faults_of, keep_picture, running_browser
 from tests.busy import Busy
 from tests.facts import LEASE, a_file
 from tests.service import Home, eventually
@@ -218,8 +218,6 @@ def test_an_operator_who_is_none_any_more_loses_an_open_page(scene, window):
 
 
 def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(scene, window):
-    from axe_playwright_python.sync_playwright import Axe
-
     paths = {
         "queue": "/operator",
         "hours": "/operator/hours",
@@ -231,21 +229,10 @@ def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(scene, window
         **{name: f"/operator/tasks/{task_id}" for name, task_id in scene.tasks.items()},
         "refused": "/operator/tasks?state=x",
     }
-    axe, found, page = Axe(), [], window.sign_in("olga")
+    found, page = [], window.sign_in("olga")
     for name, path in paths.items():
         page.goto(path)
-        for each in page.locator("details").all():
-            each.evaluate("each => each.open = true")
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            for size in (WIDE, NARROW):
-                page.set_viewport_size(size)
-                where = f"{name}, {scheme}, {size['width']} px"
-                wide = page.evaluate("document.documentElement.scrollWidth")
-                assert wide <= size["width"], f"{where}: scrolls sideways"
-                result = axe.run(page)
-                if result.violations_count:
-                    found.append(f"{where}: {result.generate_report()}")
+        found += faults_of(page, name)
     assert found == []
 
 
