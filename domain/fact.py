@@ -19,7 +19,7 @@ _STREAMS = UUID("5b8e2d2e-7f0c-5c55-9d3a-1f6a0c9e4b71")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def stream_id(kind: str, *names: str) -> UUID:
     """The id of the stream about `names`; none of them may hold a slash."""
     return uuid5(_STREAMS, "/".join((kind, *names)))

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from projections import schema
 from projections.pointers import DRAFT, Pointers, sync
-from projections.write_lock import BUSY_SECONDS
+from projections.write_lock import BUSY_SECONDS, CACHE_KIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,6 +236,7 @@ def connect(path: Path, *, create: bool = False) -> Database:
     )
     connection.row_factory = sqlite3.Row
     try:
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error:

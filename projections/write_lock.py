@@ -9,6 +9,9 @@ from time import monotonic, sleep
 BUSY_SECONDS = 5.0
 """How long whoever writes, or reads, waits for others, unless told otherwise."""
 
+CACHE_KIB = 512
+"""How much of a file SQLite may keep in memory for each connection; the machine keeps the rest."""
+
 PAUSE_SECONDS = 0.001
 """Between two tries, on average."""
 

@@ -24,7 +24,7 @@ from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
 from projections.stores.file_turns import Turns
 from projections.stores.marks import Mark, Marks
-from projections.write_lock import BUSY_SECONDS, begin
+from projections.write_lock import BUSY_SECONDS, CACHE_KIB, begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import Notification
 
-STREAMS_REMEMBERED = 4096
+STREAMS_REMEMBERED = 1024
 _SCHEME = "sqlite:///"
 _EVENTS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
 _NEXT = f"{_EVENTS} WHERE rowid > ? ORDER BY rowid LIMIT ?"
@@ -250,6 +250,7 @@ class SQLiteStore(SQLiteDatastore):
                 check_same_thread=False,
             )
             try:
+                raw.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
                 if not self._read_only:
                     raw.execute("PRAGMA journal_mode=WAL")
                     raw.execute(f"PRAGMA synchronous={self._synchronous}")
