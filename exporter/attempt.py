@@ -46,6 +46,8 @@ STORED_PERCENT = 99
 
 BOOK = ".xls"
 
+STOPS = "the attempt stops: %s"
+
 log = logging.getLogger(__name__)
 
 
@@ -92,7 +94,7 @@ class Attempt:
             with self._sender.beating():
                 self._try()
         except TaskOver as error:
-            log.info("the attempt stops: %s", error, extra=self._sender.told)
+            log.info(STOPS, error, extra=self._sender.told)
         except Unavailable as error:
             log.warning("the attempt is left to its lease: %s", error, extra=self._sender.told)
 

@@ -84,7 +84,7 @@ class Exporter:
 
         Read tables that cannot be read for a fault of the code end it: its parent starts it again.
         """
-        outages = Outages(log)
+        outages = Outages(log, self._seconds)
         while not stop.is_set():
             pause = IDLE_SECONDS
             try:

@@ -1,4 +1,7 @@
-"""Outages: what fails for a while is said when it begins, once a minute, and when it is over."""
+"""Outages: what fails for a while is said when it begins, once a minute, and when it is over.
+
+At the level `debug` every try is told.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+    from typing import Any
+
+    Log = logging.Logger | logging.LoggerAdapter[Any]
 
 TOLD_EVERY = 60.0
 """Seconds between two lines about what still fails."""
+
+BEGINS, STILL = "cannot %s: %s", "still cannot %s: %s"
 
 
 @dataclass(slots=True)
@@ -29,7 +37,7 @@ class Outages:
     once, whatever was to be done with it.
     """
 
-    def __init__(self, log: logging.Logger, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, log: Log, clock: Callable[[], float] = monotonic) -> None:
         self._log, self._clock = log, clock
         self._open: dict[type[Exception], _Outage] = {}
         self._changing = Lock()
@@ -42,13 +50,15 @@ class Outages:
             outage = self._open.get(kind)
             if outage is None:
                 self._open[kind] = _Outage(now, now, {work})
-                self._log.warning("cannot %s: %s", work, _why(error))
+                self._log.warning(BEGINS, work, _why(error))
                 return
             outage.works.add(work)
             if now - outage.told >= TOLD_EVERY:
                 outage.told = now
                 lasted, works = now - outage.began, ", ".join(sorted(outage.works))
                 self._log.warning("cannot %s for %.0f s: %s", works, lasted, _why(error))
+            else:
+                self._log.debug(STILL, work, _why(error))
 
     def succeeds(self, work: str) -> None:
         """A try succeeded."""

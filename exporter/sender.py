@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.commands import Progress
 from domain.refusals import TaskOver, Unavailable
+from exporter.outages import Outages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +36,9 @@ LONGEST_PAUSE = 5.0
 """Seconds between tries to save an attempt's last word, while the ledger is unavailable."""
 
 SHUTDOWN = "shutdown"
+
+TELL, END = "tell how far it is", "end the attempt"
+"""What is told that it fails."""
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ class Sender:
         self.told = {"keys": _keys(claim, request_id)}
         self._ledger, self.claim, self._lease = ledger, claim, lease
         self._stop, self._clock = stop, clock
+        self._outages = Outages(logging.LoggerAdapter(log, self.told), clock)
         self._saving = Lock()
         self._over: TaskOver | None = None
         self._latest = self._told = progress or Progress()
@@ -131,8 +136,8 @@ class Sender:
                 self._look()
             except TaskOver:
                 return
-            except Unavailable as error:
-                log.warning("cannot hand back: %s", error, extra=self.told)
+            except Unavailable:
+                pass  # told already; the next beat tries again
             except Exception:  # whatever it was, the next beat may succeed
                 log.exception("the lease could not be renewed", extra=self.told)
 
@@ -152,12 +157,14 @@ class Sender:
             latest = self._latest
             try:
                 self._ledger.progress(self.claim, self._lease, latest)
-                self._told = latest
             except TaskOver as error:
                 self._over = error
                 raise
             except Unavailable as error:
-                log.warning("progress is not told: %s", error, extra=self.told)
+                self._outages.fails(TELL, error)
+            else:
+                self._told = latest
+                self._outages.succeeds(TELL)
             finally:
                 self._tried_at = self._clock()
 
@@ -167,7 +174,7 @@ class Sender:
             try:
                 return self._say_last(say)
             except Unavailable as error:
-                log.warning("cannot be ended: %s", error, extra=self.told)
+                self._outages.fails(END, error)
                 if self._stop.wait(pause):
                     raise
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -93,11 +93,11 @@ class Listener(logging.Handler):
     """What the exporters log is seen, and told."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self._world = world
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._world.said(str(record.msg), record.args or ())  # type: ignore[arg-type]
+        self._world.said(record)
         if self._world.telling:
             self._world.tell(f"says: {record.getMessage()}")
 
@@ -123,7 +123,7 @@ def _heard(*names: str) -> Iterator[None]:
     before = [(logger.level, logger.propagate) for logger in loggers]
     nowhere = logging.NullHandler()
     for logger in loggers:
-        logger.setLevel(logging.INFO)
+        logger.setLevel(logging.DEBUG)
         logger.propagate = False
         logger.addHandler(nowhere)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from time import monotonic
 
@@ -12,6 +13,8 @@ import pytest
 
 from domain.journal import Journal
 from domain.owner import Owner
+from domain.task import Task
+from exporter.outages import BEGINS
 from projections.follower import Follower
 from tests.simulation.campaign import Campaign, Total, report
 from tests.simulation.exhaustive import explore
@@ -111,6 +114,22 @@ def test_slots_that_are_not_counted_are_found(monkeypatch):
 def test_a_stale_answer_is_found(monkeypatch):
     monkeypatch.setattr(Follower, "_catch_up", lambda self, database, until: True)
     assert found(range(100))
+
+
+def test_what_exporters_say_is_understood():
+    met = sum((play(Options.draw(seed)).situations for seed in range(40)), Counter())
+    assert met["a woken zombie is refused"]
+    assert met[f"said: {BEGINS}"]
+
+
+def test_a_completion_that_its_exporter_does_not_know_of_is_found(monkeypatch):
+    landed = Journal._landed
+
+    def forgets(self, decision):
+        return decision.stored[-1].topic != Task.Completed.TOPIC and landed(self, decision)
+
+    monkeypatch.setattr(Journal, "_landed", forgets)
+    assert "does not know" in found(range(300))
 
 
 def test_a_full_run_says_which_situations_it_has_met_too_seldom(capsys):

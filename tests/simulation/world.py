@@ -16,7 +16,10 @@ from domain.fact import Caller
 from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import ClaimLost
+from exporter.attempt import STOPS
 from exporter.failures import PASSING_FAULTS
+from exporter.outages import BEGINS, STILL
+from exporter.sender import END
 from exporter.sources import BatchTask
 from tests.facts import NOON
 from tests.judge import DIED_TOO_OFTEN, Judge, told
@@ -25,6 +28,7 @@ from tests.simulation.node import Node
 from tests.simulation.threads import use
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterable, Sequence
 
     from eventsourcing.persistence import ApplicationRecorder, StoredEvent
@@ -49,12 +53,6 @@ APPS = ("a1", "a2", None)
 
 CHANGES_OF_LIMITS = 1000
 """A paused create may go by limits that many changes have replaced since."""
-
-
-STOPS = "attempt %d of task %s stops: %s"
-"""What an exporter logs when it finds its task over, or in other hands."""
-
-TRIES_AGAIN = "task %s cannot be ended: %s"
 
 
 class Broken(BaseException):
@@ -226,17 +224,19 @@ class World:
         """A situation that the log alone does not show."""
         self.situations[situation] += 1
 
-    def said(self, message: str, arguments: tuple[Any, ...]) -> None:
+    def said(self, record: logging.LogRecord) -> None:
         """What an exporter or a keeper logs."""
+        message, arguments = record.msg, record.args or (None,)
         self.situations[f"said: {message}"] += 1
-        if message == TRIES_AGAIN:  # what it said may be on record, and it could not look
-            self.unheard = {each for each in self.unheard if each[1] != arguments[0]}
+        keys = getattr(record, "keys", {})
+        attempt = keys.get("attempt"), keys.get("task")
+        if message in (BEGINS, STILL) and arguments[0] == END:
+            self.unheard.discard(attempt)  # it may be on record, and it could not look
         if message == STOPS:
-            attempt, task_id, why = arguments
-            if isinstance(why, ClaimLost):
+            if isinstance(arguments[0], ClaimLost):
                 self.met("a woken zombie is refused")
-            if (attempt, task_id) in self.unheard:
-                raise Broken(f"attempt {attempt} of {task_id} completed it, and does not know")
+            if attempt in self.unheard:
+                raise Broken("attempt {} of {} completed it, and does not know".format(*attempt))
 
     @property
     def telling(self) -> bool:
