@@ -146,7 +146,8 @@ class _Exchange:
     def _count(self) -> None:
         if self._house:
             seconds = self._answered - self._began
-            ended = Ended(self._status, self._code, self._finished, seconds)
+            code = self._code or self._state.get("refused")  # a page tells its own
+            ended = Ended(self._status, code, self._finished, seconds)
             self._house.traffic.end(self._scope.get("endpoint"), self._scope["method"], ended)
 
     def _log(self, seconds: float) -> None:

@@ -82,17 +82,14 @@ _ELSE = ("That was refused", "Begin at the first page.")
 
 
 def problem_page(request: Request, error: Exception, page: Call | None) -> Response:
-    """The page for whatever is raised while a page is made."""
+    """The page for whatever is raised while a page is made; its code is told those who count."""
     problem = problem_of(error)
     if problem is INTERNAL:
         _LOGGER.error("%s: failed", request.state.request_id, exc_info=error)
-    if problem is sessions.NEEDS_TLS:
-        return bare("needs_tls.html", 403, host=request.url.netloc)
-    if page and page.login and problem.status in (400, 401):
-        return _sign_in_again(request, error, problem)
-    if isinstance(error, NotAuthentic) and request.method in ("GET", "HEAD"):
-        return sessions.end_session(to_sign_in(request, ended=True))
-    return _refusal(request, error, problem)
+    made = _page(request, error, problem, page)
+    if made.status_code >= 400:  # else it leads to where one signs in
+        request.state.refused = problem.code
+    return made
 
 
 def to_sign_in(request: Request, *, ended: bool = False) -> Response:
@@ -100,6 +97,16 @@ def to_sign_in(request: Request, *, ended: bool = False) -> Response:
     query = f"?{request.url.query}" if request.url.query else ""
     back = quote(request.url.path + query, safe="")
     return see(f"/sign-in?next={back}" + ("&ended=1" if ended else ""))
+
+
+def _page(request: Request, error: Exception, problem: Problem, page: Call | None) -> Response:
+    if problem is sessions.NEEDS_TLS:
+        return bare("needs_tls.html", 403, host=request.url.netloc)
+    if page and page.login and problem.status in (400, 401):
+        return _sign_in_again(request, error, problem)
+    if isinstance(error, NotAuthentic) and request.method in ("GET", "HEAD"):
+        return sessions.end_session(to_sign_in(request, ended=True))
+    return _refusal(request, error, problem)
 
 
 def _refusal(request: Request, error: Exception, problem: Problem) -> Response:

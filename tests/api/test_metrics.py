@@ -160,6 +160,17 @@ def test_errors_are_counted_by_code(service, ann):
     assert told["http_errors_total", *never] == 0
 
 
+def test_what_is_refused_by_a_page_is_counted_by_its_code_too(service):
+    service.http.get("/nowhere", headers={"accept": "text/html"})
+    service.http.post("/exports", headers={"origin": "https://elsewhere.example"})
+    told = scraped(service)
+    assert told["http_errors_total", *series(route="other", method="other", code="APIGW.0101")] == 1
+    refused = series(
+        route="/exports", method="POST", code="other"
+    )  # by a code of the console's own
+    assert told["http_errors_total", *refused] == 1
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/v5/iot/p1/other", "/livez/", "/%00"])
 def test_whatever_path_there_is_not_is_other(service, path):
     service.http.get(path)

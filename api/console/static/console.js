@@ -87,8 +87,9 @@ function progressed({ task, rows, total, progress }) {
 
 const WORDS = { completed: "ready", failed: "failed", evicted: "removed", released: "handed back" };
 
-function hear({ on, news, ended }) {
-  if (ended) return location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname)}`);
+function hear({ on, news, ended, out }) {
+  if (ended) return location.assign(location.pathname + location.search); // the page there says why
+  if (out) return location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname)}`);
   if (on !== undefined) live(on);
   if (!news) return;
   if (news.what === "progressed" && shown(news.task).length) {

@@ -31,7 +31,7 @@ onconnect = ({ ports: [port] }) => {
     if (data.leave) ports.delete(port);
     if (data.out) {
       close();
-      tell({ ended: true }, port);
+      tell({ out: true }, port);
     }
     if (!ports.size) close();
     if (data.after === undefined) return;
