@@ -18,7 +18,6 @@ from api.values import is_shared
 from api.waiting import when_there
 from domain.refusals import Unavailable
 from projections.log import CannotOpen
-from projections.tables import ReadTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,16 +73,10 @@ class Opening:
     def _wait(self) -> None:
         """What is more than a database that is away ends this process: it is started again."""
         try:
-            when_there(self._try_with_tables, self._over)
+            when_there(self._try, self._over)
         except Exception:
             log.exception("the stores cannot be opened")
             os.kill(os.getpid(), signal.SIGTERM)
-
-    def _try_with_tables(self) -> None:
-        """Not before there are read tables: whoever started this process has them made."""
-        if ReadTables(self._settings.read_dir).current() is None:
-            raise Unavailable
-        self._try()
 
 
 class Doors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -55,14 +55,12 @@ class Fact(AggregateEvent):
         request_id: the id of the request or command, the same in every event that came of it.
         key: the access key that signed the request; null for a token, a command or the service.
         address: whence it was asked, sealed under the person's key; null where that is not kept.
-
-    `traceparent` is stored where it was given, and no field: most facts have none.
+        traceparent: the trace that the request belongs to (W3C); only there if it does to one.
     """
 
     TOPIC: ClassVar[str]
-    traceparent: ClassVar[str | None] = None
 
-    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("traceparent",)
     """Fields that are stored only where there is something to say, so that the others stay as they
     were before there was such a field."""
 
@@ -70,6 +68,7 @@ class Fact(AggregateEvent):
     request_id: str
     key: str | None
     address: str | None
+    traceparent: str | None = field(default=None, kw_only=True)
 
     def __init_subclass__(cls) -> None:
         """Makes a stored topic readable in every process that imports the event."""
@@ -121,9 +120,5 @@ class Aggregate(BaseAggregate[UUID]):
 
     def record(self, event: type[Fact], caller: Caller, now: datetime, **facts: Any) -> None:
         """Adds a fact, never timed before the one before it in this stream."""
-        asked = values_of(caller)
-        traceparent = asked.pop("traceparent")
         timestamp = max(now, self.modified_on)
-        self.trigger_event(event, timestamp=timestamp, **asked, **facts)
-        if traceparent:
-            vars(self.pending_events[-1])["traceparent"] = traceparent
+        self.trigger_event(event, timestamp=timestamp, **values_of(caller), **facts)

@@ -52,7 +52,7 @@ class Task(Aggregate):
         """
 
         TOPIC: ClassVar[str] = "task.created"
-        OPTIONAL: ClassVar[tuple[str, ...]] = ("retries",)
+        OPTIONAL: ClassVar[tuple[str, ...]] = (*Aggregate.Event.OPTIONAL, "retries")
         task_id: str
         project_id: str
         user_id: str

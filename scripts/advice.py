@@ -1,6 +1,8 @@
-"""Advice: what to do next about each error that the service answers."""
+"""Advice: what who asks from here does next about each error that the service answers."""
 
 from __future__ import annotations
+
+from api import advice
 
 KEY = "Check EXPORT_TASKS_AK and EXPORT_TASKS_SK, and this machine's clock."
 PERMISSION = "Ask whoever runs the service for the permission."
@@ -9,6 +11,7 @@ FILED = "See what there is: export-tasks export list"
 LATER = "Try again later."
 
 ADVICE = {
+    **{code: each.todo for code, each in advice.ADVICE.items()},
     "APIGW.0301": KEY,
     "IOTDA.000021": "Check EXPORT_TASKS_PROJECT.",
     "IOTDA.000022": PERMISSION,
@@ -24,13 +27,6 @@ ADVICE = {
     "IOTDA.000003": "Check EXPORT_TASKS_ENDPOINT.",
     "IOTDA.000001": "Tell whoever runs the service the request's id.",
     "IOTDA.000007": LATER,
-    # On failed tasks
-    "IOTDA.014705": "Check the batch task's id, and --app.",
-    "IOTDA.014706": "Create the export again once whoever runs the service has mended it.",
-    "IOTDA.014707": "Export less at a time.",
-    "IOTDA.014708": "Create the export again.",
-    "IOTDA.014709": "Tell whoever runs the service the export task's id.",
-    "IOTDA.014710": "Create the export again once whoever runs the service has mended it.",
 }
 """By error code; those that are left out say all in their message."""
 

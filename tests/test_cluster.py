@@ -1,4 +1,4 @@
-"""The cluster: a short torture of it, and that its judges see what they are there to see."""
+"""The cluster: two minutes of torture of it, and that its judges see what they are there to see."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ PORTS = [8001, 8002]
 SMALL = ("--nodes", "2", "--workers", "1", "--exporters", "1", "--owners", "5", "--clients", "8")
 
 
-@pytest.mark.timeout(600)
-def test_a_short_torture_of_two_nodes_loses_nothing_and_breaks_no_rule(tmp_path):
+@pytest.mark.timeout(900)
+def test_two_minutes_of_torture_lose_nothing_and_break_no_rule(tmp_path):
     folder = tmp_path / "run"
-    options = (*SMALL, "--torture", "25", "--seed", "3", "--json", "--folder", str(folder))
+    three = ("--nodes", "3", *SMALL[2:])
+    options = (*three, "--torture", "120", "--seed", "3", "--json", "--folder", str(folder))
     command = (sys.executable, "-m", "tests.cluster", *options)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
@@ -49,7 +50,7 @@ def test_a_short_torture_of_two_nodes_loses_nothing_and_breaks_no_rule(tmp_path)
     assert report["wrongs"] == []
     assert done.returncode == 0
     assert report["answered"] > 50
-    assert report["faults"]
+    assert len(report["faults"]) > 5
     assert not folder.exists()
 
 

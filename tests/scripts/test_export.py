@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import xlrd
 
+from api import advice
 from scripts.group import command_line
 from tests.client import client_of, serving, started
 from tests.installation import Installation
@@ -115,7 +116,7 @@ def test_watching_a_task_that_fails_is_exit_1_with_the_reason(user):
     assert done.stdout.splitlines()[-1].startswith("Failed")
     (line,) = done.stderr.splitlines()
     assert "IOTDA.014705" in line
-    assert "Check the batch task's id" in line
+    assert advice.ADVICE["IOTDA.014705"].todo in line
 
 
 def test_watching_goes_on_over_a_service_that_is_started_again(tmp_path):
