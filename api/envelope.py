@@ -87,7 +87,10 @@ class _Exchange:
             await app(self._scope, self.receive, self.send)
         except CancelledError:
             # The server stops, and has waited long enough. The task ends here in any case.
-            await self._fail(Rejected(UNAVAILABLE, STOPPING))
+            if self._status:
+                _LOGGER.warning("the answer is cut off: the service stops", extra=self._whose)
+            else:
+                await self._fail(Rejected(UNAVAILABLE, STOPPING))
         except ClientDisconnect:
             _LOGGER.info("the client went away", extra=self._whose)
         except Exception as error:  # noqa: BLE001 (told to the client, and logged where not expected)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import ValidationError, convert
+from msgspec.inspect import type_info
 
 from domain.refusals import Invalid
 
 if TYPE_CHECKING:
     from typing import NoReturn
+
+    from msgspec.inspect import StructType
 
 S = TypeVar("S")
 
@@ -48,7 +51,7 @@ def read(text: bytes | str, kind: type[S], field: str = "") -> S:
     try:
         return convert(found, kind)
     except ValidationError as error:
-        raise _fault(str(error), field) from None
+        raise _fault(str(error), field, kind) from None
 
 
 def _loads(text: bytes | str, field: str) -> Any:
@@ -80,7 +83,7 @@ def _must_be_unicode(path: str, name: str, value: Any) -> None:
         raise Invalid(path, "holds half of a surrogate pair") from None
 
 
-def _fault(error: str, field: str) -> Invalid:
+def _fault(error: str, field: str, kind: type[Any]) -> Invalid:
     """msgspec's message as ours: `Expected `str`, got `int` - at `$.app_id``."""
     text, _, place = error.rpartition(" - at `$") if error.endswith("`") else (error, "", "")
     text, place = (text, place) if text else (error, "")
@@ -88,7 +91,17 @@ def _fault(error: str, field: str) -> Invalid:
     for pattern, rule in ((_MISSING, "is missing"), (_UNKNOWN, "is unknown")):
         if named := pattern.fullmatch(text):
             return Invalid(_path(path, named[1][:SHOWN]), rule)
+    if text.startswith("Invalid enum value"):
+        return Invalid(path, f"must be {' or '.join(_choices(kind, place.strip('.`')))}")
     return Invalid(path or "body", f"is wrong: {text[:1].lower()}{text[1 : 2 * SHOWN]}")
+
+
+def _choices(kind: type[Any], name: str) -> list[str]:
+    """What a field of the shape itself may be, where that is one of a few words."""
+    shape = cast("StructType", type_info(kind))
+    (found,) = (getattr(each.type, "type", each.type) for each in shape.fields if each.name == name)
+    kinds = getattr(found, "types", (found,))
+    return [word for each in kinds for word in getattr(each, "values", ())]
 
 
 def _path(*names: str) -> str:

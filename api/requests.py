@@ -21,7 +21,7 @@ from api.reading import Unreadable
 from domain.access.rules import PROJECT_ID
 from domain.conditions import OwnerId
 from domain.fact import Caller
-from domain.refusals import NotThere
+from domain.refusals import Invalid, NotThere
 from exporter.tracing import traceparent
 
 if TYPE_CHECKING:
@@ -139,11 +139,11 @@ class Asked:
         """A header of which there may be one.
 
         Raises:
-            Unreadable: there are more.
+            Invalid: there are more.
         """
         values = self.request.headers.getlist(name)
         if len(values) > 1:
-            raise Unreadable(f"The header {name} is given more than once.")
+            raise Invalid(name, "is given more than once")
         return values[0] if values else None
 
     def joined(self, name: str) -> str | None:

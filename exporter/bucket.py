@@ -199,12 +199,12 @@ def _object(meta: ObjectMeta) -> Object:
 
 def _aside(work: Callable[[], object]) -> None:
     """Does it in a thread, and waits for that in a way that signals can interrupt."""
-    failed: list[Exception] = []
+    failed: list[BaseException] = []
 
     def run() -> None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001  # raised again below
+        except BaseException as error:  # noqa: BLE001  # raised again below
             failed.append(error)
 
     thread = Thread(target=run, daemon=True)

@@ -73,7 +73,8 @@ class Sweeper:
                 fate = self._delete(listed)
             counts[fate] += 1
         swept = Swept(*counts.values())
-        log.log(logging.INFO if swept.deleted else logging.DEBUG, "%s", swept)
+        level = logging.INFO if swept.deleted else logging.DEBUG
+        log.log(level, "swept: %d files deleted, %d kept, %d unknown", *swept)
         return swept
 
     def _delete(self, listed: Listed) -> Fate:

@@ -52,13 +52,13 @@ class Uploads:
             return
         query = {"uploads": "", "prefix": self._prefix}
         try:
-            answer = _ask(self._signed("GET", "", query, secret))
-        except HTTPError as error:
+            told = list(_told(_ask(self._signed("GET", "", query, secret))))
+        except (HTTPError, ElementTree.ParseError) as error:
             if not self._untold:
                 log.warning("the object store does not tell unfinished uploads: %s", error)
             self._untold = True
             return
-        for path, upload_id, begun in _told(answer):
+        for path, upload_id, begun in told:
             if path.startswith(self._prefix):
                 name = path.removeprefix(self._prefix)
                 yield Upload(name, upload_id, datetime.fromisoformat(begun))

@@ -87,7 +87,12 @@ class Place:
         pause = SHORTEST_PAUSE
         while not self._stopping.is_set():
             began = monotonic()
-            code = await self._live()
+            try:
+                code: object = await self._live()
+            except OSError as error:  # no process can be started just now
+                if not self.ready.is_set():
+                    raise
+                code = error
             if self._stopping.is_set() or self._heir or self._renewing:
                 self._renewing = False
                 continue

@@ -101,7 +101,10 @@ class Group:
             self._hung_up.clear()
             self._tell("RELOADING=1")
             log.info("restarting one process after the other")
-            await self._replace_all()
+            try:
+                await self._replace_all()
+            except OSError as error:
+                log.error("no process can be started now, the others go on as they are: %s", error)
             self._tell("READY=1")
 
     async def _replace_all(self) -> None:

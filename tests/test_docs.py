@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PASSWORD = "correct horse battery"
-LINKS = re.compile(r"\]\(([^)#]+)\)")
+LINKS = re.compile(r"\]\(([^)#\s]*)(?:#([^)]+))?\)")
 
 
 def block(language: str, containing: str) -> str:
@@ -59,10 +59,22 @@ def test_every_route_is_in_the_table_and_nothing_else():
     assert documented == {(call.method, call.path) for call in CALLS}
 
 
-@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), *ROOT.glob("*.md")])
+PAGES = [each for of in ("*", "docs/**/*", "deploy/**/*") for each in sorted(ROOT.glob(f"{of}.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    links = [link for link in LINKS.findall(page.read_text()) if "://" not in link]
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    links = [link for link in LINKS.findall(page.read_text()) if "://" not in link[0]]
+    assert [link for link in links if not leads_somewhere(page, *link)] == []
+
+
+def leads_somewhere(page: Path, file: str, heading: str) -> bool:
+    """Is there the file, or the page itself, and in it the heading?"""
+    there = page.parent / file if file else page
+    if not heading or not there.exists():
+        return there.exists()
+    headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+    return heading in [re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings]
 
 
 def test_the_readme_names_only_commands_that_there_are():

@@ -115,6 +115,18 @@ def test_a_changed_lock_is_installed_in_place(developed):
     assert kept.exists()
 
 
+def test_an_environment_that_was_left_half_made_is_made_anew(developed):
+    venv = developed.tree / ".venv"
+    (venv / "whole").unlink()  # pip is there, and may lack half of its modules
+    (pip,) = venv.glob("lib/python*/site-packages/pip/_internal/utils")
+    shutil.rmtree(pip)
+    developed.stamp.unlink()
+    told = developed.setup("--dev")
+    assert told.returncode == 0, told.stderr
+    assert pip.exists()
+    assert (venv / "whole").exists()
+
+
 def test_the_project_is_known_by_import_version_and_command(developed):
     (developed.tree / "scripts" / "__init__.py").touch()
     (developed.tree / "scripts" / "cli.py").write_text(

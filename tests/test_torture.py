@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from base64 import b64encode
@@ -25,6 +26,7 @@ from tests.torture.options import Options
 from tests.torture.people import Owner
 from tests.torture.records import Exchange, Records
 from tests.torture.settled import ends_wrong, files_wrong, unswept, workbooks_wrong
+from tests.torture.started import CLOCK
 from tests.torture.story import Story as Told
 from tests.torture.wire import Answer
 
@@ -316,3 +318,16 @@ def test_a_secret_that_stands_in_any_file_is_found_in_whatever_form(tmp_path):
     for written in (*forms, "Authorization: SDK-HMAC-SHA256 Access=AK, Signature=00"):
         (tmp_path / "log").write_text(f"something {written} something\n")
         assert len(list(leaks(tmp_path, [secret], own))) == 1
+
+
+def test_the_processes_that_a_started_one_starts_come_through_the_torture_too(tmp_path):
+    code = (
+        "from scripts import cli, group\n"
+        "from tests.torture import started\n"
+        "cli.main = lambda: print(group.command_line() == started.command_line())\n"
+        "started.main()\n"
+    )
+    environment = {**os.environ, CLOCK: str(tmp_path / "clock")}
+    command = (sys.executable, "-c", code)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr

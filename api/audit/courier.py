@@ -75,11 +75,15 @@ class Courier:
         self._thread.start()
 
     def _deliver(self, news: News) -> None:
-        self._error = None
+        self._error = "the delivery broke off"
         try:
             self._sink.deliver(news)
+            self._error = None
         except (OSError, PlaceFailed) as error:
             self._error = str(error)
+        except Exception as error:
+            _LOGGER.exception("the audit sink %s cannot be given anything", self.url)
+            self._error = repr(error)
 
     def _end(self, state: SinkState, now: datetime) -> None:
         self._thread = None

@@ -35,6 +35,7 @@ class Endpoint:
     """One path of the console: each method its page. Refusals are pages too."""
 
     def __init__(self, pages: list[Call]) -> None:
+        self.path = pages[0].path
         self._pages = {page.method: page for page in pages}
         if "GET" in self._pages:
             self._pages["HEAD"] = self._pages["GET"]

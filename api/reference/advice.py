@@ -28,8 +28,7 @@ _TABLE = {
     ),
     problems.UNREADABLE: Advice(
         "The body is not readable as JSON.",
-        "Send one JSON object in UTF-8, with Content-Type: application/json or none, and each "
-        "header once.",
+        "Send one JSON object in UTF-8, with Content-Type: application/json or none.",
     ),
     problems.LIMIT_INVALID: Advice(
         "Invalid input. The specified parameter 'limit' is out of range.",

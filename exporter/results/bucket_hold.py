@@ -60,6 +60,7 @@ class BucketHold:
         finally:
             ended.set()
             thread.join()
+            renewal.look()  # whatever ended it
             with suppress(ResultsFailed):  # it is heeded for a while longer, and then removed
                 self._bucket.delete(name)
         if renewal.lost:
@@ -95,19 +96,20 @@ class Renewal:
         """Renews it by time."""
         while not ended.wait(self._seconds / RENEWALS):
             self.step()
-        self._look()
+        self.look()
 
     def step(self) -> None:
         """Renews it once."""
         try:
             self._renew()
         except ResultsFailed:
-            self._look()
+            self.look()
         else:
-            self._look()
+            self.look()
             self._renewed_at = self._clock()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Was it not renewed for too long?"""
         self.lost = self.lost or self._clock() - self._renewed_at >= self._seconds
 
 

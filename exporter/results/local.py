@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from typing import TYPE_CHECKING, Self
 
 from exporter.disk import (
     ResultsFailed,
     copy,
     create_folder,
-    create_private,
+    create_once,
     link,
     storing,
     sync,
@@ -100,18 +99,8 @@ class LocalResults:
 
     def claim(self, marker: str) -> None:
         with storing():
-            create_folder(self.folder)
-            # Linked when whole: whoever sees the marker can read it.
-            draft = self.folder / f"{MARKER}.{secrets.token_hex(8)}"
-            with create_private(draft) as file:
-                file.write(marker.encode())
-            try:
-                sync(draft)
-                link(draft, self.folder / MARKER)
-            except FileExistsError:
+            if not create_once(self.folder / MARKER, marker.encode()):
                 self._expect(marker)
-            finally:
-                draft.unlink(missing_ok=True)
 
     def _expect(self, marker: str) -> None:
         if (existing := self.marker()) != marker:

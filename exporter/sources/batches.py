@@ -77,7 +77,7 @@ class Batches:
         url: str,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        new_id: Callable[[], str] = lambda: secrets.token_hex(12),
+        new_id: Callable[[datetime], str] = lambda now: _id_of(now),
     ) -> None:
         self._now = now
         self._new_id = new_id
@@ -207,7 +207,7 @@ class Batches:
         if name is None:
             raise BatchRefused("line 1 (the batch task), field 'task_name': missing.")
         return BatchTask(
-            task_id=said.task_id or defaults.task_id or self._new_id(),
+            task_id=said.task_id or defaults.task_id or self._new_id(self._now()),
             project_id=place.project_id,
             app_id=place.app_id or said.app_id,
             task_name=name,
@@ -229,6 +229,11 @@ class Batches:
             _add_details(database, task.task_id, rows, progress)
             status = status_of(_by_status(database, task.task_id))
             database.execute(_SET_STATUS, (status, task.task_id))
+
+
+def _id_of(now: datetime) -> str:
+    """An id larger than those made before this millisecond: the API lists by falling id."""
+    return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(6)}"
 
 
 def _opened(url: str) -> tuple[Embedded | Foreign, SqlSource]:

@@ -85,6 +85,10 @@ class SqlSource:
         """A connection to ask by; to be closed."""
         return SqliteReading(self._path)
 
+    def reading_cells(self) -> Reading:
+        """One to read cells by; bytes that are no UTF-8 are left for the workbook to mend."""
+        return SqliteReading(self._path, "surrogateescape")
+
     def find(self, project_id: str, task_id: str, app_id: str | None) -> BatchTask | None:
         """The batch task, or None where there is none such in the project and app."""
         with closing(self.reading()) as reading:
@@ -95,7 +99,7 @@ class SqlSource:
 
     def pages(self, task_id: str, size: int = PAGE_ROWS) -> Iterator[list[Detail]]:
         """The details by ascending `seq`, at most `size` at a time; nothing else is held."""
-        with closing(self.reading()) as reading:
+        with closing(self.reading_cells()) as reading:
             # One row more than asked for: two rows of one seq show even where a page would end.
             rows = reading.rows(FIRST_PAGE, task_id, size + 1)
             while rows:
@@ -142,10 +146,13 @@ class Reading(Protocol):
 
 
 class SqliteReading:
-    """A read-only connection that notices when its file is taken away."""
+    """A read-only connection that notices when its file is taken away.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
+    `errors` says, as for `bytes.decode`, what becomes of bytes that are no UTF-8.
+    """
+
+    def __init__(self, path: Path, errors: str = "replace") -> None:
+        self._path, self._errors = path.absolute(), errors
         self._file = self._identity()
         self._connection = self._connected()
 
@@ -182,7 +189,7 @@ class SqliteReading:
             if not str(error).startswith(_NO_TEXT):
                 raise
         # Slower, and so only where a text is no UTF-8.
-        self._connection.text_factory = _mended
+        self._connection.text_factory = lambda stored: stored.decode("utf-8", self._errors)
         try:
             return self._connection.execute(sql, values).fetchall()
         finally:
@@ -214,10 +221,6 @@ class SqliteReading:
                 f"The source cannot be reached: {error.strerror}.", passing=False
             ) from error
         return status.st_dev, status.st_ino
-
-
-def _mended(stored: bytes) -> str:
-    return stored.decode("utf-8", "replace")
 
 
 def _count(reading: Reading, task_id: str) -> int:

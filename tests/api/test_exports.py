@@ -95,7 +95,7 @@ def test_a_header_given_twice_is_refused(ann, name):
     token = ann.by_token("GET", TASKS).request.headers["x-auth-token"]
     headers = [("X-Auth-Token", token), (name, "application/json"), (name, "application/json")]
     answer = ann.service.http.post(TASKS, content=json.dumps(BODY).encode(), headers=headers)
-    refused(answer, 400, "IOTDA.000008", name.lower())
+    refused(answer, 400, "IOTDA.000006", name.lower())
 
 
 def with_field(name, value):

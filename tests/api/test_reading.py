@@ -52,6 +52,20 @@ def test_any_object_is_a_create_or_refused(body):
     assert found is None or isinstance(found, CreateBody)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ({"app_type": "x"}, "'app_type' must be APP or GLOBAL"),
+        ({"export_format": "xlsx"}, "'export_format' must be xls"),
+        ({"resource_type": "Batch"}, "'resource_type' must be BatchTask or BatchTasks"),
+    ],
+)
+def test_a_word_that_is_none_of_a_few_is_answered_with_these(wrong, rule):
+    body = {"resource_type": "BatchTask", "resource_condition": {"task_id": "a"}, **wrong}
+    with pytest.raises(Invalid, match=rule):
+        read_create(json.encode(body))
+
+
 pieces = st.one_of(
     words.map(str.encode), st.binary(max_size=4), st.sampled_from([b"=", b"&", b"%"])
 )

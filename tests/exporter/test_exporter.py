@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import re
+import sqlite3
 import zipfile
+from contextlib import closing
 from datetime import datetime
+from itertools import chain
 from random import Random
 from threading import Event
 from typing import TYPE_CHECKING
@@ -178,6 +181,19 @@ def test_repaired_cells_are_counted_in_the_event_and_in_the_summary(shop: Worksh
     file = shop.now(task).file
     assert file
     assert (file.repaired, shop.summary(task)["cells_repaired"]) == (1, "1")
+
+
+def test_bytes_that_are_no_text_are_repairs_that_count(shop: Workshop) -> None:
+    batch = shop.batch(3)
+    with closing(sqlite3.connect(sqlite_path(shop.source_url))) as database, database:
+        given = "UPDATE batch_task_details SET output = CAST(x'61ff62' AS TEXT) WHERE seq = 1"
+        assert database.execute(given).rowcount == 1
+    task = shop.create(batch)
+    shop.exporter().step()
+    file = shop.now(task).file
+    assert file
+    assert (file.repaired, shop.summary(task)["cells_repaired_surrogate"]) == (1, "1")
+    assert "a\ufffdb" in chain.from_iterable(shop.book(task)["details"])
 
 
 def test_a_zip_holds_the_workbook_under_the_tasks_name(shop: Workshop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -37,7 +38,7 @@ def url(tmp_path: Path) -> str:
 def batches(url: str) -> Iterator[Batches]:
     ids = (f"{number:024x}" for number in range(1, 100))
     moment = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
-    with Batches(url, now=lambda: moment, new_id=lambda: next(ids)) as opened:
+    with Batches(url, now=lambda: moment, new_id=lambda _: next(ids)) as opened:
         yield opened
 
 
@@ -371,6 +372,14 @@ def test_batch_tasks_are_listed_newest_first(batches: Batches) -> None:
     assert [task.task_id for task in batches.list()] == ["b", "c", "a"]
     assert [task.task_id for task in batches.list("p")] == ["c", "a"]
     assert batches.list("r") == ()
+
+
+def test_a_later_batch_task_has_a_larger_id(url: str) -> None:
+    moments = iter(datetime(2026, 1, 31, 23, 59, second, tzinfo=UTC) for second in range(60))
+    with Batches(url, now=lambda: next(moments)) as batches:
+        ids = [batches.generate("p", 0) for _ in range(5)]
+    assert ids == sorted(ids)
+    assert all(re.fullmatch("[0-9a-f]{24}", each) for each in ids)
 
 
 def test_remove_takes_the_details_along_and_nothing_else(batches: Batches, url: str) -> None:

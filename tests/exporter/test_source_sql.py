@@ -124,10 +124,11 @@ def test_every_type_of_value_becomes_text(own: sqlite3.Connection, source: Sourc
         (2, b"caf\xc3\xa9 \xff", "", 0.5, "a\0b"),
     )
     own.execute("UPDATE batch_task_details SET error_msg = CAST(x'61ff62' AS TEXT) WHERE seq = 1")
+    # A byte that is no UTF-8 is left as half of a pair: the workbook mends that, and counts it.
     assert list(source.pages("a1")) == [
         [
-            ("9223372036854775807", "Success", "-5", "007", "a\ufffdb"),
-            ("café \ufffd", "Success", "", "0.5", "a\0b"),
+            ("9223372036854775807", "Success", "-5", "007", "a\udcffb"),
+            ("café \udcff", "Success", "", "0.5", "a\0b"),
         ]
     ]
 

@@ -286,14 +286,15 @@ def test_a_search_asks_an_index_and_sorts_nothing_but_what_it_found(
     node, overview, tasks, wanted, index
 ):
     planned = []
-    with node.follower.caught_up() as database:
+    with node.follower.once(), node.follower.caught_up() as database:  # the one that is asked
         database.conn.set_trace_callback(planned.append)
-        with node.follower.once():
-            overview.search(Wanted(**wanted), 10)
+        overview.search(Wanted(**wanted), 10)
         database.conn.set_trace_callback(None)
+    queries = [each for each in planned if "FROM tasks" in each]
+    assert len(queries) == 2, "the tasks, and where the search ended"
     with node.follower.caught_up() as database:
-        for query in (each for each in planned if "FROM tasks" in each):
+        for query in queries:
             plan = [row["detail"] for row in database.execute(f"EXPLAIN QUERY PLAN {query}")]
             on_tasks = [step for step in plan if " tasks " in f"{step} "]
             assert on_tasks
-            assert all(f" {index} " in f"{step} " for step in on_tasks)
+            assert all(f" {index} " in f"{step} " for step in on_tasks), plan
