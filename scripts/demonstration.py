@@ -23,7 +23,6 @@ from api.parts import Parts
 from api.settings import Settings
 from domain.refusals import Refusal
 from exporter.cells import mend
-from scripts.client import Client
 from scripts.events import pages
 from scripts.group import command_line
 from scripts.talk import plain, progress
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from domain.conditions import OwnerId
     from exporter.sources import Detail
+    from scripts.client import Client
     from scripts.events import Recorded
 
 MARKER = ".export-tasks-demo"
@@ -71,7 +71,7 @@ def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
                 batch_id = parts.batches.generate(PROJECT, rows, progress=advance)
             with _service(settings) as (endpoint, log):
                 click.echo(f"3. The service: {endpoint} (its log: {log}).")
-                client = Client(endpoint, user.access_key, user.secret_key, PROJECT)
+                client = _client(folder)(endpoint, user.access_key, user.secret_key, PROJECT)
                 task_id = _export(client, batch_id, folder / "export.xls")
                 click.echo("6. Every row read back with pyexcel-xls and compared with the source.")
                 _compare(folder / "export.xls", chain.from_iterable(parts.source.pages(batch_id)))
@@ -100,6 +100,14 @@ def _own_folder(folder: Path) -> Iterator[None]:
             elif each != marker:
                 each.unlink()
         yield
+
+
+def _client(folder: Path) -> type[Client]:
+    """The SDK leaves a file in whatever is the home when it is imported: in the demo's own."""
+    os.environ["HOME"] = str(folder)
+    from scripts.client import Client
+
+    return Client
 
 
 @contextmanager

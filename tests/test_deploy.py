@@ -136,6 +136,8 @@ def test_the_example_of_an_environment_is_one():
     )
     assert len(given) > 8
     Settings.read(given)
+    as_it_is = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
+    assert Settings.read(as_it_is).host == "127.0.0.1"  # until somebody has thought of TLS
 
 
 # The container

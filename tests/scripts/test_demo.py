@@ -13,6 +13,7 @@ from scripts.group import command_line
 def demo(folder: Path, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         command_line("demo", "--rows", "2000", "--folder", str(folder), *arguments),
+        env={**os.environ, "HOME": str(folder.parent / "home")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,6 +56,7 @@ def test_two_run_at_the_same_time_in_two_folders_and_one_again_at_once(tmp_path)
     assert (code, err) == (0, "")
     check_the_tale(out)
     assert services_of(tmp_path / "one") == []
+    assert {each.name for each in tmp_path.iterdir()} == {"one", "two"}  # nor is a home touched
 
 
 def test_a_folder_that_is_not_the_demos_is_refused_and_left_as_it_is(tmp_path):
