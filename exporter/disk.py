@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
+from projections.pointers import sync as sync
+
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Iterator
@@ -143,15 +145,6 @@ def copy(source: Path, target: Path) -> None:
     with source.open("rb") as read, create_private(target) as written:
         shutil.copyfileobj(read, written)
     sync(target)
-
-
-def sync(path: Path) -> None:
-    """Returns when the file's bytes, or the folder's names, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def names(folder: Path) -> list[str]:

@@ -127,8 +127,9 @@ class ReadTables:
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
-        while self._idle:
-            self._idle.pop()[1].conn.close()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop()[1].conn.close()
 
     # A file that is being built; one process at a time
 

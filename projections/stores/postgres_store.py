@@ -116,8 +116,8 @@ class PostgresStore(PostgresDatastore):
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        while idle := self._reuse():
+            idle.close()
 
     @contextmanager
     def _slot(self) -> Iterator[None]:

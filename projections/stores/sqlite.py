@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -226,17 +226,20 @@ class SQLiteStore(SQLiteDatastore):
         return status.st_dev, status.st_ino
 
     def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
-        while self._idle:
-            known, connection = self._idle.pop()
-            if known == file:
-                return connection
-            connection.close()
-        return None
+        try:
+            while True:
+                known, connection = self._idle.pop()
+                if known == file:
+                    return connection
+                connection.close()
+        except IndexError:  # looking first would not do: other threads take from it too
+            return None
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop()[1].close()
         super().close()
 
     def _connect(self) -> SQLiteConnection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import closing
 from itertools import product
 from threading import Barrier, Thread
@@ -89,6 +90,23 @@ def test_an_append_tells_the_positions_in_order_and_nothing_is_no_append(node, s
     assert [each.id for each in node.log.recorder.select_notifications(None, 10)] == positions
     assert not node.log.recorder.insert_events([])
     assert story.ledger.task(task.task_id)
+
+
+class TakenFirst(deque):
+    """Idle connections, which another thread takes just before one would."""
+
+    def pop(self):
+        while self:
+            super().pop()[1].close()
+        return super().pop()
+
+
+def test_a_connection_that_another_thread_takes_first_is_not_missed(node, story):
+    task, store = story.create(), node.log._store
+    store._idle = TakenFirst(store._idle)
+    assert story.ledger.task(task.task_id)
+    assert store._idle
+    store.close()
 
 
 def test_the_ledger_takes_the_owners_turn(node, monkeypatch):
