@@ -129,7 +129,8 @@ def _current_file(asked: Asked) -> FileRow:
 
 def _part(asked: Asked, file: FileRow, etag: str) -> Part:
     try:
-        return part_of(file.size, asked.joined("range"), asked.joined("if-range"), etag)
+        wanted, if_range = asked.joined("range"), asked.joined("if-range")
+        return part_of(file.size, wanted, if_range, etag, asked.joined("if-match"))
     except Unsatisfiable:
         headers = {"content-range": f"bytes */{file.size}"}
         message = f"Invalid input. 'Range' must lie within the {file.size} bytes of the file."

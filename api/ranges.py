@@ -48,10 +48,14 @@ def is_unchanged(
     return since is not None and validators.modified.replace(microsecond=0) <= since
 
 
-def part_of(size: int, asked: str | None, if_range: str | None, etag: str) -> Part:
+def part_of(
+    size: int, asked: str | None, if_range: str | None, etag: str, if_match: str | None = None
+) -> Part:
     """The part that `Range` asks for; the whole where it is no range of bytes, or one of several.
 
     With an `If-Range` that is not this ETag the whole, too: a date proves less than a hash does.
+    So with an `If-Match` that it is not among: nobody gets parts of two files for one. (There is
+    no 412 in the contract.)
 
     Raises:
         Unsatisfiable: there are no such bytes.
@@ -59,6 +63,8 @@ def part_of(size: int, asked: str | None, if_range: str | None, etag: str) -> Pa
     whole = Part(0, size, partial=False)
     match = _ONE_RANGE.fullmatch(asked or "")
     if match is None or (if_range is not None and if_range.strip() != etag):
+        return whole
+    if if_match is not None and not {"*", etag} & set(map(str.strip, if_match.split(","))):
         return whole
     first, last = match.groups()
     if not first:

@@ -75,6 +75,16 @@ def test_a_range_of_these_bytes_is_the_part():
     assert part_of(10, "bytes=4-", ETAG, ETAG) == Part(4, 6, partial=True)
 
 
+@pytest.mark.parametrize("if_match", ['"old"', f"W/{ETAG}", "", '"old", "older"'])
+def test_a_range_of_another_file_is_the_whole_of_this_one(if_match):
+    assert part_of(10, "bytes=4-", None, ETAG, if_match) == WHOLE
+
+
+@pytest.mark.parametrize("if_match", [ETAG, "*", f'"old", {ETAG}'])
+def test_a_range_of_this_very_file_is_that_part(if_match):
+    assert part_of(10, "bytes=4-", None, ETAG, if_match) == Part(4, 6, partial=True)
+
+
 @pytest.mark.parametrize("tags", [ETAG, "*", 'W/"abc"', '"x", "abc"', 'W/"x","abc"', ' "abc" '])
 def test_a_tag_that_the_client_has_means_unchanged(tags):
     assert is_unchanged(MADE, tags, None)
