@@ -25,8 +25,6 @@ _LOGGER = logging.getLogger(__name__)
 # Of each problem a title, and what to do about it.
 _TOLD: dict[Problem, tuple[str, str]] = {
     problems.INVALID: ("That cannot be", "Go back, change it, and send it again."),
-    problems.NOT_AUTHENTIC: ("You are not signed in", "Sign in, and try again."),
-    problems.TOKEN_EXPIRED: ("You are not signed in any more", "Sign in, and try again."),
     problems.NO_PROJECT: (
         "Not your project",
         "You do not belong to this project, or not any more. Sign out and sign in to another, or "
@@ -93,10 +91,19 @@ def problem_page(request: Request, error: Exception, page: Call | None) -> Respo
 
 
 def to_sign_in(request: Request, *, ended: bool = False) -> Response:
-    """Leads whoever has to sign in there, and afterwards back."""
+    """Leads whoever has to sign in there, and afterwards back: from a form, which is lost, to the
+    page that it was on.
+    """
+    if request.method == "POST":
+        return see(f"/sign-in?next={quote(_page_of_form(request.url.path), safe='')}&unsent=1")
     query = f"?{request.url.query}" if request.url.query else ""
     back = quote(request.url.path + query, safe="")
     return see(f"/sign-in?next={back}" + ("&ended=1" if ended else ""))
+
+
+def _page_of_form(path: str) -> str:
+    """Acts are sent to a path below that of what they are done to."""
+    return "/exports/new" if path == "/exports" else path.rpartition("/")[0]
 
 
 def _page(request: Request, error: Exception, problem: Problem, page: Call | None) -> Response:
@@ -104,7 +111,7 @@ def _page(request: Request, error: Exception, problem: Problem, page: Call | Non
         return bare("needs_tls.html", 403, host=request.url.netloc)
     if page and page.login and problem.status in (400, 401):
         return _sign_in_again(request, error, problem)
-    if isinstance(error, NotAuthentic) and request.method in ("GET", "HEAD"):
+    if isinstance(error, NotAuthentic):
         return sessions.end_session(to_sign_in(request, ended=True))
     return _refusal(request, error, problem)
 

@@ -24,10 +24,14 @@ ENDED = (
     "Your session has ended: it lasts for twelve hours, or until you sign out or your password "
     "changes."
 )
+UNSENT = "You were signed out, so nothing was sent. Sign in, and do it again."
 NO_COOKIE = (
     "Your browser did not keep the cookie that signs you in. It takes none over plain HTTP, even "
     "from its own machine: use another browser, or TLS."
 )
+
+_NOTICES = {"unsent": UNSENT, "ended": ENDED, "kept": NO_COOKIE}
+"""What is told above the form, by what the address asks for."""
 
 
 def form(asked: Asked) -> Response:
@@ -37,7 +41,7 @@ def form(asked: Asked) -> Response:
     query = asked.request.query_params
     if "kept" in query and COOKIE in asked.request.cookies:
         return see(local(query.get("next", "/")))
-    notice = ENDED if "ended" in query else NO_COOKIE if "kept" in query else None
+    notice = next((words for name, words in _NOTICES.items() if name in query), None)
     return bare(
         "sign_in.html",
         next=local(query.get("next", "/")),

@@ -202,6 +202,8 @@ def test_the_sixth_unfinished_one_is_refused_on_a_page_that_says_what_to_do(ann,
     answer = page.post("/exports", other="5")
     assert answer.status_code == 403
     assert "delete one that you do not need" in text_of(answer)
+    again = page.get("/exports")
+    assert (again.status_code, again.headers["location"]) == (303, "/")
     assert len(ann.get().json()["export_tasks"]) == 5
 
 
