@@ -188,6 +188,7 @@ def test_over_plain_http_off_this_machine_there_is_no_form(service, path):
     assert answer.status_code == 403
     assert "needs TLS" in text_of(answer)
     assert "--tls-cert" in answer.text
+    assert "ssh -L 8080:localhost:80 HOST" in answer.text  # where this one listens
     assert "<form" not in answer.text
 
 
