@@ -5,6 +5,8 @@ const announcer = document.getElementById("announce");
 const news = main?.dataset.news ?? "/live";
 const MILESTONES = [25, 50, 75];
 const AT_MOST_EVERY = 1000;
+const AGAIN_AFTER = 5000;
+const LOST = "✖ Connection lost, trying again";
 const told = new Map();
 let timer, waiting, busy = false, wanted = false, begun = 0;
 
@@ -87,10 +89,11 @@ function progressed({ task, rows, total, progress }) {
 
 const WORDS = { completed: "ready", failed: "failed", evicted: "removed", released: "handed back" };
 
-function hear({ on, news, ended, out }) {
+function hear({ on, shut, news, ended, out }) {
   if (ended) return location.assign(location.pathname + location.search); // the page there says why
   if (out) return location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname)}`);
   if (on !== undefined) live(on);
+  if (shut) soon(); // perhaps nobody is signed in any more: then the page leads to where one does
   if (!news) return;
   if (news.what === "progressed" && shown(news.task).length) {
     if (!document.querySelector(`[data-task="${news.task}"] .running`)) announce(news.task, "started");
@@ -101,7 +104,9 @@ function hear({ on, news, ended, out }) {
 }
 
 function live(on) {
-  for (const each of document.querySelectorAll(".live")) each.dataset.on = on ? "● Live." : "";
+  const mark = document.querySelector(".live");
+  if (!on && mark.dataset.on !== LOST) announcer.textContent = LOST.slice(2);
+  mark.dataset.on = on ? "● Live" : LOST;
 }
 
 // Listening
@@ -122,7 +127,11 @@ function alone() {
     if (document.hidden) return;
     source = new EventSource(`${news}?after=${last}`);
     source.onopen = () => hear({ on: true });
-    source.onerror = () => hear({ on: false });
+    source.onerror = () => {
+      const shut = source.readyState === EventSource.CLOSED;
+      hear({ on: false, shut });
+      if (shut) setTimeout(listen, AGAIN_AFTER);
+    };
     source.addEventListener("ended", () => hear({ ended: true }));
     source.addEventListener("news", (event) => {
       last = event.lastEventId;
