@@ -66,7 +66,7 @@ class Endpoint:
 async def no_such_page(scope: Scope, receive: Receive, send: Send) -> None:
     """For every other path, where a browser asks."""
     request = Request(scope, receive)
-    response = await refusal(request, Rejected(NO_API, "There is no such page."), None)
+    response = await refusal(request, Rejected(NO_API, "This address leads nowhere."), None)
     await response(scope, receive, send)
 
 

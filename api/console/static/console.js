@@ -2,13 +2,14 @@
 // without this, by forms, links and reloading.
 const main = document.querySelector("main[data-after]");
 const announcer = document.getElementById("announce");
+const mark = document.querySelector(".live");
 const news = main?.dataset.news ?? "/live";
 const MILESTONES = [25, 50, 75];
 const AT_MOST_EVERY = 1000;
 const AGAIN_AFTER = 5000;
-const LOST = "✖ Connection lost, trying again";
+const LOST_AFTER = 2500;
 const told = new Map();
-let timer, waiting, busy = false, wanted = false, begun = 0;
+let timer, waiting, losing, busy = false, wanted = false, begun = 0;
 
 const grouped = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");
 const shown = (id) => [...document.querySelectorAll(`[data-task="${id}"]`)];
@@ -103,10 +104,17 @@ function hear({ on, shut, news, ended, out }) {
   soon();
 }
 
+// A stream that goes on at another process is away for a second: that is not told.
 function live(on) {
-  const mark = document.querySelector(".live");
-  if (!on && mark.dataset.on !== LOST) announcer.textContent = LOST.slice(2);
-  mark.dataset.on = on ? "● Live" : LOST;
+  if (!on) return void (losing ??= setTimeout(lost, LOST_AFTER));
+  clearTimeout(losing);
+  losing = undefined;
+  mark.dataset.on = "● Live";
+}
+
+function lost() {
+  mark.dataset.on = "✖ Connection lost, trying again";
+  announcer.textContent = "Connection lost, trying again";
 }
 
 // Listening

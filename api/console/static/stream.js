@@ -41,7 +41,7 @@ onconnect = ({ ports: [port] }) => {
     if (!ports.size) close();
     if (data.after === undefined) return;
     if (!source || source.readyState === EventSource.CLOSED) open(data.news, Math.max(last, data.after));
-    else port.postMessage({ on: source.readyState === EventSource.OPEN });
+    else if (source.readyState === EventSource.OPEN) port.postMessage({ on: true });
     if (last > data.after) port.postMessage({ news: { what: "stale" } });
   };
 };
