@@ -9,7 +9,7 @@ const AT_MOST_EVERY = 1000;
 const AGAIN_AFTER = 5000;
 const LOST_AFTER = 2500;
 const told = new Map();
-let timer, waiting, losing, busy = false, wanted = false, begun = 0;
+let timer, waiting, losing, busy = false, wanted = false, heard = false, begun = 0;
 
 const grouped = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");
 const shown = (id) => [...document.querySelectorAll(`[data-task="${id}"]`)];
@@ -62,7 +62,7 @@ function swap(page) {
     old.replaceWith(made);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
-  live(true);
+  live(heard);
   later();
 }
 
@@ -93,7 +93,7 @@ const WORDS = { completed: "ready", failed: "failed", evicted: "removed", releas
 function hear({ on, shut, news, ended, out }) {
   if (ended) return location.assign(location.pathname + location.search); // the page there says why
   if (out) return location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname)}`);
-  if (on !== undefined) live(on);
+  if (on !== undefined) live((heard = on));
   if (shut) soon(); // perhaps nobody is signed in any more: then the page leads to where one does
   if (!news) return;
   if (news.what === "progressed" && shown(news.task).length) {
