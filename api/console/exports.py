@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from api.advice import advice
 from api.console.page import page
-from api.console.rendering import render
+from api.console.rendering import render, see
 from api.console.state import state_of
 from api.exports import quota_of
 from api.list_query import NEWEST, app_id, marker, parameters, word
@@ -94,4 +94,12 @@ def _address(wanted: dict[str, str]) -> str:
     return "/?" + urlencode(wanted) if wanted else "/"
 
 
-PAGES = (page("GET", "/", "MyExports", mine, permission=PERMISSION + "queryList"),)
+def first_page(_: Asked) -> Response:
+    """For whoever reloads the address that new exports are sent to: their list is on `/`."""
+    return see("/")
+
+
+PAGES = (
+    page("GET", "/", "MyExports", mine, permission=PERMISSION + "queryList"),
+    page("GET", "/exports", "Exports", first_page, open=True, light=True),
+)

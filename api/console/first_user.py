@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from api.access.beginning import NotEmpty, begin, must_be_empty
 from api.access.passwords import PASSWORD_LONGEST, PASSWORD_SHORTEST
 from api.console.page import page
-from api.console.rendering import bare
+from api.console.rendering import bare, needs_tls
 from api.console.sessions import begin_session, is_private
 from api.list_query import parameters
+from domain.access.rules import check_name
 from domain.commands import check
 from domain.fact import Caller
 from domain.refusals import AlreadyThere, Invalid
@@ -23,11 +24,22 @@ if TYPE_CHECKING:
 FIELDS = {"project": "plant-1", "name": "cn-north-4", "app": "default", "user": "admin"}
 """What is asked for, and what stands there at first."""
 
+_CALLED = {
+    "project": "The project id",
+    "name": "The project name",
+    "app": "The app id",
+    "user": "Your user name",
+    "password": "The password",
+    "again": "The second password",
+}
+_INPUTS = {"project_id": "project", "app_id": "app"}
+"""Where a field is typed in, if under another name."""
+
 
 def form(asked: Asked) -> Response:
     """Asks for the first project and user; or says that the link is dead."""
     if not is_private(asked.request):
-        return bare("needs_tls.html", 403, host=asked.request.url.netloc)
+        return needs_tls(asked.request)
     key = asked.request.query_params.get("key", "")
     if _user_of(asked, key) is None:
         return _dead()
@@ -42,10 +54,13 @@ def make(asked: Asked) -> Response:
     if user_id is None:
         return _dead()
     try:
-        check("again", sent["password"] == sent["again"], "must be the same password again")
+        check("again", sent["password"] == sent["again"], "must be the same as the first")
         made = _begin(asked, sent, user_id)
     except Invalid as error:
-        return _form(sent["key"], {name: sent[name] for name in FIELDS}, str(error))
+        wrong = _wrong(error, sent["user"])
+        rule = str(error).rpartition("' ")[2]
+        kept = {name: sent[name] for name in FIELDS}
+        return _form(sent["key"], kept, wrong, f"{_CALLED[wrong]} {rule}")
     except (NotEmpty, AlreadyThere):
         return _dead()
     return _signed_in(asked, made)
@@ -81,13 +96,27 @@ def _user_of(asked: Asked, key: str) -> str | None:
     return asked.house.first_link.read(key)
 
 
-def _form(key: str, values: dict[str, str], refused: str | None = None) -> Response:
+def _wrong(error: Invalid, user: str) -> str:
+    """The input that breaks a rule; of the two names, that of the user is looked at first."""
+    if error.field != "name":
+        return _INPUTS.get(error.field, error.field)
+    try:
+        check_name(user)
+    except Invalid:
+        return "user"
+    return "name"
+
+
+def _form(
+    key: str, values: dict[str, str], wrong: str = "project", refused: str | None = None
+) -> Response:
     shortest, longest = PASSWORD_SHORTEST, PASSWORD_LONGEST
     return bare(
         "first_user.html",
         400 if refused else 200,
         key=key,
         values=values,
+        wrong=wrong,
         refused=refused,
         shortest=shortest,
         longest=longest,

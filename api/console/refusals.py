@@ -1,18 +1,22 @@
-"""Refusals as pages: what was refused, why, and what to do; none of them asks a store."""
+"""Refusals as pages: what was refused, why, and what to do."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from anyio import to_thread
 
 from api import problems
 from api.access.lockout import Locked
 from api.access.signatures import NotAuthentic
 from api.console import sessions
 from api.console.operator.access import CANNOT_RETRY, NOT_AN_OPERATOR
-from api.console.rendering import bare, see
+from api.console.rendering import bare, head, needs_tls, see
 from api.problems import INTERNAL, Problem, problem_of
+from api.requests import Asked
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,8 +29,6 @@ _LOGGER = logging.getLogger(__name__)
 # Of each problem a title, and what to do about it.
 _TOLD: dict[Problem, tuple[str, str]] = {
     problems.INVALID: ("That cannot be", "Go back, change it, and send it again."),
-    problems.NOT_AUTHENTIC: ("You are not signed in", "Sign in, and try again."),
-    problems.TOKEN_EXPIRED: ("You are not signed in any more", "Sign in, and try again."),
     problems.NO_PROJECT: (
         "Not your project",
         "You do not belong to this project, or not any more. Sign out and sign in to another, or "
@@ -81,35 +83,76 @@ _TOLD: dict[Problem, tuple[str, str]] = {
 _ELSE = ("That was refused", "Begin at the first page.")
 
 
-def problem_page(request: Request, error: Exception, page: Call | None) -> Response:
-    """The page for whatever is raised while a page is made; its code is told those who count."""
+async def refusal(request: Request, error: Exception, page: Call | None) -> Response:
+    """The page for whatever is raised while a page is made, under the head of who is signed in."""
+    return problem_page(request, error, page, await _head(request, error))
+
+
+def problem_page(
+    request: Request, error: Exception, page: Call | None, head: dict[str, Any] | None = None
+) -> Response:
+    """The same without asking a store for the head; its code is told those who count."""
     problem = problem_of(error)
     if problem is INTERNAL:
         _LOGGER.error("%s: failed", request.state.request_id, exc_info=error)
-    made = _page(request, error, problem, page)
+    made = _page(request, error, problem, page, head or {})
     if made.status_code >= 400:  # else it leads to where one signs in
         request.state.refused = problem.code
     return made
 
 
 def to_sign_in(request: Request, *, ended: bool = False) -> Response:
-    """Leads whoever has to sign in there, and afterwards back."""
+    """Leads whoever has to sign in there, and afterwards back: from a form, which is lost, to the
+    page that it was on.
+    """
+    if request.method == "POST":
+        return see(f"/sign-in?next={quote(_page_of_form(request.url.path), safe='')}&unsent=1")
     query = f"?{request.url.query}" if request.url.query else ""
     back = quote(request.url.path + query, safe="")
     return see(f"/sign-in?next={back}" + ("&ended=1" if ended else ""))
 
 
-def _page(request: Request, error: Exception, problem: Problem, page: Call | None) -> Response:
+def _page_of_form(path: str) -> str:
+    """Acts are sent to a path below that of what they are done to."""
+    return "/exports/new" if path == "/exports" else path.rpartition("/")[0]
+
+
+async def _head(request: Request, error: Exception) -> dict[str, Any] | None:
+    """None where nobody is signed in, or where the stores are not to be asked."""
+    if problem_of(error) in (INTERNAL, problems.UNAVAILABLE) or isinstance(error, NotAuthentic):
+        return None
+    asked = Asked(request.state.house, request, b"")
+    try:
+        sessions.claims_of(asked)  # before any thread is taken up, or store asked
+        return await to_thread.run_sync(_head_of, asked, limiter=asked.house.requests)
+    except NotAuthentic:
+        return None
+    except Exception as trouble:  # noqa: BLE001 (a refusal is told all the same)
+        _LOGGER.info("%s: a refusal without its head: %s", request.state.request_id, trouble)
+        return None
+
+
+def _head_of(asked: Asked) -> dict[str, Any]:
+    with asked.house.queries.follower.once():
+        identity = sessions.session_of(asked)
+        return head(replace(asked, identity=identity, project_id=identity.project_id or ""))
+
+
+def _page(
+    request: Request, error: Exception, problem: Problem, page: Call | None, head: dict[str, Any]
+) -> Response:
     if problem is sessions.NEEDS_TLS:
-        return bare("needs_tls.html", 403, host=request.url.netloc)
+        return needs_tls(request)
     if page and page.login and problem.status in (400, 401):
         return _sign_in_again(request, error, problem)
-    if isinstance(error, NotAuthentic) and request.method in ("GET", "HEAD"):
+    if isinstance(error, NotAuthentic):
         return sessions.end_session(to_sign_in(request, ended=True))
-    return _refusal(request, error, problem)
+    return _refusal(request, error, problem, head)
 
 
-def _refusal(request: Request, error: Exception, problem: Problem) -> Response:
+def _refusal(
+    request: Request, error: Exception, problem: Problem, head: dict[str, Any]
+) -> Response:
     told = problems.answer(error)
     title, todo = _TOLD.get(problem, _ELSE)
     return bare(
@@ -123,6 +166,7 @@ def _refusal(request: Request, error: Exception, problem: Problem) -> Response:
         wait=told.headers.get("retry-after"),
         again=request.url.path if "retry-after" in told.headers else None,
         request_id=request.state.request_id,
+        **head,
     )
 
 

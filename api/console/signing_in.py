@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from api.access.login import Login
 from api.console.page import page
-from api.console.rendering import bare, see
+from api.console.rendering import bare, needs_tls, see
 from api.console.sessions import COOKIE, begin_session, end_session, is_private, local
 from api.identity import prove_password
 from api.list_query import parameters
@@ -24,20 +24,26 @@ ENDED = (
     "Your session has ended: it lasts for twelve hours, or until you sign out or your password "
     "changes."
 )
+UNSENT = "You were signed out, so nothing was sent. Sign in, and do it again."
 NO_COOKIE = (
     "Your browser did not keep the cookie that signs you in. It takes none over plain HTTP, even "
     "from its own machine: use another browser, or TLS."
 )
 
+_NOTICES = {"unsent": UNSENT, "ended": ENDED, "kept": NO_COOKIE}
+"""What is told above the form, by what the address asks for."""
+
 
 def form(asked: Asked) -> Response:
     """Where to sign in; or, where others would read along, how to have that safe."""
     if not is_private(asked.request):
-        return bare("needs_tls.html", 403, host=asked.request.url.netloc)
+        return needs_tls(asked.request)
     query = asked.request.query_params
     if "kept" in query and COOKIE in asked.request.cookies:
         return see(local(query.get("next", "/")))
-    notice = ENDED if "ended" in query else NO_COOKIE if "kept" in query else None
+    if _nobody_is_here(asked):
+        return bare("nobody_yet.html")
+    notice = next((words for name, words in _NOTICES.items() if name in query), None)
     return bare(
         "sign_in.html",
         next=local(query.get("next", "/")),
@@ -51,6 +57,8 @@ def form(asked: Asked) -> Response:
 
 def sign_in(asked: Asked) -> Response:
     """Checks the password as for a token, with the same limits, and begins a session."""
+    if _nobody_is_here(asked):
+        return see("/sign-in")
     sent = dict.fromkeys(_FIELDS, "") | parameters(asked.body, _FIELDS)
     asked.request.state.typed = {k: sent[k] for k in ("name", "project", "domain", "next")}
     now, house = asked.house.ledger.journal.clock(), asked.house
@@ -73,6 +81,11 @@ def sign_out(_: Asked) -> Response:
     return end_session(see("/sign-in"))
 
 
+def _nobody_is_here(asked: Asked) -> bool:
+    """Is there no project, in which alone anybody can be?"""
+    return not asked.house.queries.projects()
+
+
 def _login(asked: Asked, sent: dict[str, str]) -> Login:
     """A project is named by its id or its name; by neither, where the user has only one."""
     named = sent["project"].strip()
@@ -87,7 +100,7 @@ def _login(asked: Asked, sent: dict[str, str]) -> Login:
 
 
 PAGES = (
-    page("GET", "/sign-in", "SignInForm", form, open=True, light=True),
+    page("GET", "/sign-in", "SignInForm", form, open=True),
     page("POST", "/sign-in", "SignIn", sign_in, open=True, login=True),
     page("POST", "/sign-out", "SignOut", sign_out, open=True, light=True),
 )

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from api.console import assets, creating, exports, first_user, live, signing_in, task
 from api.console.operator.pages import PAGES as OPERATOR_PAGES
-from api.console.refusals import problem_page, to_sign_in
+from api.console.refusals import refusal, to_sign_in
 from api.console.sessions import COOKIE, must_be_ours, must_be_private
 from api.problems import METHOD, NO_API, Rejected
 from api.requests import answer
@@ -61,13 +61,13 @@ class Endpoint:
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 (told on a page, and logged where not expected)
-            return problem_page(request, error, page)
+            return await refusal(request, error, page)
 
 
 async def no_such_page(scope: Scope, receive: Receive, send: Send) -> None:
     """For every other path, where a browser asks."""
     request = Request(scope, receive)
-    response = problem_page(request, Rejected(NO_API, "There is no such page."), None)
+    response = await refusal(request, Rejected(NO_API, "This address leads nowhere."), None)
     await response(scope, receive, send)
 
 

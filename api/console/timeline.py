@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from api.advice import advice
+from api.console.words import plural, size
 from api.exports import told
 from domain.downloads import Downloads
 from domain.task import Task
@@ -86,8 +86,7 @@ class _Story:
             case Task.Completed():
                 self._completed(fact)
             case Task.Failed():
-                told = f"{advice(fact.code).why}: {fact.message} ({fact.code})"
-                self.put("failed", "Failed", fact, told)
+                self.put("failed", "Failed", fact, f"{fact.code}: {fact.message}")
             case Task.Evicted():
                 item = self.put("evicted", _ENDS.get(fact.reason, "Removed"), fact)
                 item.task = fact.by_task
@@ -121,8 +120,8 @@ class _Story:
 
     def _completed(self, fact: Task.Completed) -> None:
         self._move(fact.rows, fact.total, 100, fact.timestamp)
-        rows = "1 row" if fact.rows == 1 else f"{fact.rows:,} rows"
-        self.put("completed", "Ready", fact, f"{rows}, {fact.size:,} bytes")
+        rows = plural(fact.rows, "row", "rows")
+        self.put("completed", "Ready", fact, f"{rows}, {size(fact.size)}")
 
     def _move(self, rows: int, total: int | None, percent: int, at: datetime) -> None:
         if self._attempt is None:

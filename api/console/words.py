@@ -55,6 +55,11 @@ def utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def moment(text: str) -> str:
+    """`2026-01-31 12:00:00 UTC` of a time that is kept as text, in UTC."""
+    return f"{text[:19].replace('T', ' ')} UTC"
+
+
 def iso(moment: datetime) -> str:
     """For `<time datetime>`."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
@@ -77,6 +82,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "plural": plural,
     "utc": utc,
+    "moment": moment,
     "iso": iso,
     "batch": batch_of,
     "json": in_json,

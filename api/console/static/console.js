@@ -2,11 +2,14 @@
 // without this, by forms, links and reloading.
 const main = document.querySelector("main[data-after]");
 const announcer = document.getElementById("announce");
+const mark = document.querySelector(".live");
 const news = main?.dataset.news ?? "/live";
 const MILESTONES = [25, 50, 75];
 const AT_MOST_EVERY = 1000;
+const AGAIN_AFTER = 5000;
+const LOST_AFTER = 2500;
 const told = new Map();
-let timer, waiting, busy = false, wanted = false, begun = 0;
+let timer, waiting, losing, busy = false, wanted = false, heard = false, begun = 0;
 
 const grouped = (number) => number.toLocaleString("en").replaceAll(",", "\u202f");
 const shown = (id) => [...document.querySelectorAll(`[data-task="${id}"]`)];
@@ -59,7 +62,7 @@ function swap(page) {
     old.replaceWith(made);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
-  live(true);
+  live(heard);
   later();
 }
 
@@ -87,10 +90,11 @@ function progressed({ task, rows, total, progress }) {
 
 const WORDS = { completed: "ready", failed: "failed", evicted: "removed", released: "handed back" };
 
-function hear({ on, news, ended, out }) {
+function hear({ on, shut, news, ended, out }) {
   if (ended) return location.assign(location.pathname + location.search); // the page there says why
   if (out) return location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname)}`);
-  if (on !== undefined) live(on);
+  if (on !== undefined) live((heard = on));
+  if (shut) soon(); // perhaps nobody is signed in any more: then the page leads to where one does
   if (!news) return;
   if (news.what === "progressed" && shown(news.task).length) {
     if (!document.querySelector(`[data-task="${news.task}"] .running`)) announce(news.task, "started");
@@ -100,8 +104,17 @@ function hear({ on, news, ended, out }) {
   soon();
 }
 
+// A stream that goes on at another process is away for a second: that is not told.
 function live(on) {
-  for (const each of document.querySelectorAll(".live")) each.dataset.on = on ? "● Live." : "";
+  if (!on) return void (losing ??= setTimeout(lost, LOST_AFTER));
+  clearTimeout(losing);
+  losing = undefined;
+  mark.dataset.on = "● Live";
+}
+
+function lost() {
+  mark.dataset.on = "✖ Connection lost, trying again";
+  announcer.textContent = "Connection lost, trying again";
 }
 
 // Listening
@@ -122,7 +135,11 @@ function alone() {
     if (document.hidden) return;
     source = new EventSource(`${news}?after=${last}`);
     source.onopen = () => hear({ on: true });
-    source.onerror = () => hear({ on: false });
+    source.onerror = () => {
+      const shut = source.readyState === EventSource.CLOSED;
+      hear({ on: false, shut });
+      if (shut) setTimeout(listen, AGAIN_AFTER);
+    };
     source.addEventListener("ended", () => hear({ ended: true }));
     source.addEventListener("news", (event) => {
       last = event.lastEventId;

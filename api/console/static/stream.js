@@ -1,4 +1,5 @@
 // One stream of news for all tabs of a browser: a browser opens only six connections to a place.
+const AGAIN_AFTER = 5000;
 const ports = new Set();
 let source, last = 0;
 
@@ -14,7 +15,11 @@ function close() {
 function open(news, after) {
   source = new EventSource(`${news}?after=${after}`);
   source.onopen = () => tell({ on: true });
-  source.onerror = () => tell({ on: false });
+  source.onerror = () => {
+    const shut = source.readyState === EventSource.CLOSED;
+    tell({ on: false, shut });
+    if (shut) setTimeout(() => ports.size && open(news, Math.max(last, after)), AGAIN_AFTER);
+  };
   source.addEventListener("news", (event) => {
     last = Number(event.lastEventId);
     tell({ on: true, news: JSON.parse(event.data) });
@@ -36,7 +41,7 @@ onconnect = ({ ports: [port] }) => {
     if (!ports.size) close();
     if (data.after === undefined) return;
     if (!source || source.readyState === EventSource.CLOSED) open(data.news, Math.max(last, data.after));
-    else port.postMessage({ on: source.readyState === EventSource.OPEN });
+    else if (source.readyState === EventSource.OPEN) port.postMessage({ on: true });
     if (last > data.after) port.postMessage({ news: { what: "stale" } });
   };
 };

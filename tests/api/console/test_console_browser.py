@@ -283,6 +283,16 @@ def test_without_shared_workers_a_tab_that_is_seen_is_live(home, window):
     page.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
 
 
+def test_a_stream_that_a_proxy_refused_is_asked_for_again(home, window):
+    window.context.add_init_script("delete window.SharedWorker")
+    window.context.route("**/live?*", lambda route: route.fulfill(status=502))
+    page = window.sign_in("admin")
+    page.locator(".live[data-on*='Connection lost']").wait_for(state="attached")
+    window.context.unroute("**/live?*")
+    page.locator(".live[data-on^='●']").wait_for(state="attached")
+    window.troubles = [each for each in window.troubles if "502" not in each]
+
+
 @contextmanager
 def every_page_of(home, page):
     """Paths of every kind of page, with an export of every kind, for who is signed in."""
@@ -363,7 +373,11 @@ def test_a_service_that_stops_takes_leave_of_its_streams(browser, tmp_path):
         page = window.sign_in("admin")
         page.locator(".live[data-on^='●']").wait_for(state="attached")
         assert service.stop() == 0
-        page.locator(".live[data-on='']").wait_for(state="attached")
+        page.locator(".live[data-on*='Connection lost']").wait_for(state="attached")
+        assert page.get_by_role("status").inner_text() == "Connection lost, trying again"
+        heading = page.get_by_role("heading", name="My exports").bounding_box()
+        mark = page.locator(".live").bounding_box()
+        assert abs(heading["y"] - mark["y"]) < heading["height"]
         home.serve(port=port)
         page.locator(".live[data-on^='●']").wait_for(state="attached")
         window.troubles = [each for each in window.troubles if "ERR_CONNECTION" not in each]

@@ -111,8 +111,10 @@ def test_the_earliest_is_told_to_go_next_once_the_shelf_is_full(service, ann, pa
     service.story.limits(kept=2, unfinished=2)
     earliest = ann.finished(batch="aaa")
     assert "goes first" not in text_of(page.get())
-    service.story.limits(kept=3, unfinished=2)
     ann.finished(batch="bbb")
+    service.story.limits(kept=5, unfinished=2)
+    assert "goes first" not in text_of(page.get())  # that is far off
+    service.story.limits(kept=3, unfinished=2)
     assert "the earliest: goes first at 3" in text_of(page.get())
     ann.finished(batch="ccc")
     (row,) = re.findall(rf'data-task="{earliest}".*?</tr>', page.get().text, re.DOTALL)
@@ -202,6 +204,8 @@ def test_the_sixth_unfinished_one_is_refused_on_a_page_that_says_what_to_do(ann,
     answer = page.post("/exports", other="5")
     assert answer.status_code == 403
     assert "delete one that you do not need" in text_of(answer)
+    again = page.get("/exports")
+    assert (again.status_code, again.headers["location"]) == (303, "/")
     assert len(ann.get().json()["export_tasks"]) == 5
 
 

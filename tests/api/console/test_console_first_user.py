@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -49,6 +50,17 @@ def test_it_makes_project_app_and_user_and_signs_in(empty, visitor, key):
     assert "ada in plant-1" in text_of(visitor.get())
 
 
+def test_until_somebody_is_there_whoever_would_sign_in_is_told_of_the_link(empty, visitor, key):
+    asked = visitor.get("/sign-in?next=%2F")
+    assert "Nobody is here yet" in text_of(asked)
+    assert "Open the link that export-tasks serve printed" in text_of(asked)
+    assert "<form" not in asked.text
+    sent = visitor.sign_in("Ann")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in")
+    begin(visitor, key)
+    assert "<form" in Visitor(empty).get("/sign-in").text
+
+
 def test_after_one_use_it_is_dead_and_says_so(empty, visitor, key):
     begin(visitor, key)
     for answer in (visitor.get(f"/begin?key={key}"), begin(Visitor(empty), key, project="p3")):
@@ -80,20 +92,24 @@ def test_another_installations_link_opens_nothing(empty, visitor):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "wrong", "words"),
     [
-        ({"again": "another horse"}, "the same password again"),
-        ({"password": "short", "again": "short"}, "8 to 128 characters"),
-        ({"project": "no spaces"}, "project_id"),
-        ({"user": " "}, "name"),
-        ({"app": ""}, "app_id"),
+        ({"again": "another horse"}, "again", "The second password must be the same as the first."),
+        ({"password": "short", "again": "short"}, "password", "The password must be 8 to 128 char"),
+        ({"project": "no spaces"}, "project", "The project id must be 1 to 64"),
+        ({"user": " "}, "user", "Your user name must be 1 to 64 printable characters"),
+        ({"name": " "}, "name", "The project name must be 1 to 64 printable characters"),
+        ({"app": ""}, "app", "The app id must be 1 to 36"),
     ],
 )
-def test_what_cannot_be_is_told_and_nothing_is_made(empty, visitor, key, change, words):
+def test_what_cannot_be_is_told_where_it_stands_and_nothing_is_made(
+    empty, visitor, key, change, wrong, words
+):
     answer = begin(visitor, key, **change)
     assert answer.status_code == 400
     assert words in text_of(answer)
-    assert 'value="cn-north-4"' in answer.text
+    assert re.findall(r'<input id="(\w+)"[^>]* autofocus>', answer.text) == [wrong]
+    assert ('value="cn-north-4"' in answer.text) == (wrong != "name")
     assert PASSWORD not in answer.text
     assert empty.house.queries.projects() == []
     assert begin(visitor, key).status_code == 201

@@ -89,6 +89,28 @@ def test_a_refusal_is_a_page_that_says_under_which_request(page):
     assert answer.headers["x-request-id"] in text_of(answer)
 
 
+def test_a_refusal_shows_who_is_signed_in_and_the_way_on(page):
+    for answer in (
+        page.get("/nowhere"),
+        page.get("/?state=x"),
+        page.get("/operator"),
+        page.get("/exports/0"),
+        page.ask("PUT", "/", {}),
+        page.ask("POST", "/exports", {"origin": "http://elsewhere"}),
+    ):
+        assert answer.status_code >= 400
+        assert "Ann in p1" in text_of(answer)
+        assert '<a href="/exports/new">New export</a>' in answer.text
+
+
+def test_a_refusal_to_somebody_else_shows_nobodys_way(visitor):
+    for cookie in (None, "made up"):
+        visitor.cookie = cookie
+        answer = visitor.get("/nowhere")
+        assert answer.status_code == 404
+        assert "Sign out" not in answer.text
+
+
 def test_programs_get_json_where_there_is_nothing(service, page):
     for path, accept in (("/nowhere", "*/*"), ("/v5/nowhere", "text/html")):
         answer = service.http.get(path, headers={"accept": accept})
@@ -117,6 +139,7 @@ def test_with_the_store_away_a_page_says_so_and_to_try_again(service, page):
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
     assert "The service cannot answer now" in text_of(answer)
+    assert "There is no such page" in text_of(page.get("/nowhere"))
 
 
 def test_what_nobody_expected_is_not_told_on_the_page(service, page, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -26,6 +27,32 @@ def test_whoever_signs_in_is_led_back_to_where_they_came_from(service, ann, visi
     kept = visitor.get(answer.headers["location"])
     assert (kept.status_code, kept.headers["location"]) == (303, "/?state=Failed")
     assert visitor.get("/?state=Failed").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "page_of_it"),
+    [
+        ("/exports", "/exports/new"),
+        ("/exports/{}/delete", "/exports/{}"),
+        ("/operator/tasks/{}/retry", "/operator/tasks/{}"),
+    ],
+)
+@pytest.mark.parametrize("end", ["signed out", "time"])
+def test_a_form_that_was_lost_is_told_and_led_back_to(service, ann, page, form, page_of_it, end):
+    task_id = ann.finished()
+    if end == "time":
+        service.story.clock.now += SESSION_LIVES
+    else:
+        page.cookie = None
+    asked = page.post(form.format(task_id), other="aaa")
+    assert asked.status_code == 303
+    back = page_of_it.format(task_id)
+    assert asked.headers["location"] == f"/sign-in?next={quote(back, safe='')}&unsent=1"
+    assert "so nothing was sent" in text_of(page.get(asked.headers["location"]))
+    page.sign_in("Ann", next=back)
+    if "operator" not in back:
+        assert page.get(back).status_code == 200
+    assert len(ann.get().json()["export_tasks"]) == 1
 
 
 def test_the_cookie_is_for_this_host_over_tls_and_for_no_script(service, ann, visitor):
@@ -161,6 +188,7 @@ def test_over_plain_http_off_this_machine_there_is_no_form(service, path):
     assert answer.status_code == 403
     assert "needs TLS" in text_of(answer)
     assert "--tls-cert" in answer.text
+    assert "ssh -L 8080:localhost:80 HOST" in answer.text  # where this one listens
     assert "<form" not in answer.text
 
 

@@ -97,7 +97,7 @@ def test_the_page_tells_it_with_each_event_as_it_is_stored(story, ann, page):
     told = text_of(answer)
     assert "waiting 2 h" in told
     assert "Claimed by e1" in told
-    assert "The source could not be read: no answer (IOTDA.014706)" in told
+    assert "IOTDA.014706: no answer" in told
     raw = re.findall(r"<pre[^>]*>(.*?)</pre>", answer.text, re.DOTALL)
     assert ["task.created" in raw[0], "task.failed" in raw[-1]] == [True, True]
     assert "address" not in "".join(raw)

@@ -19,6 +19,7 @@ from tests.household import SECRET_KEY
 from tests.visitor import FROM_HERE, PASSWORD, Visitor, signed_in, text_of
 from tests.web_service import NOWHERE
 
+NOTE = "export-tasks/0a1b\n3\nAAAA\n\n— export-tasks.0a1b c2lnbmVk\n"
 DIED = "IOTDA.014709"
 SHOWN = [page.path for page in pages.PAGES if page.method == "GET"]
 ACTS = [page.path for page in pages.PAGES if page.method == "POST"]
@@ -458,10 +459,12 @@ def test_a_rebuild_under_way_and_the_tables_before_the_last_are_told(service, ol
 def test_the_last_checkpoint_and_what_is_wrong_are_told(service, olga):
     assert "signed none yet" in text_of(olga.get("/operator/service"))
     file = StateFile(service.settings.audit_state_file)
-    file.state = AuditState(note="checkpoint-3", size=3, at=NOON - timedelta(minutes=5))
+    file.state = AuditState(note=NOTE, size=3, at=NOON - timedelta(minutes=5))
     file.save()
-    told = text_of(olga.get("/operator/service"))
-    assert "checkpoint-3 , 5 min ago" in told
+    answer = olga.get("/operator/service")
+    told = text_of(answer)
+    assert "The last one 5 min ago" in told
+    assert re.search(r"<pre [^>]*>(.*?)</pre>", answer.text, re.DOTALL)[1] == NOTE
     assert "It seals 3 events" in told
     file.state.altered = Trouble("the event at position 2", NOON)
     file.state.failing = Trouble("the disk is full", NOON)
