@@ -167,7 +167,7 @@ def delete(task_id: str, consent: Consent) -> None:
     lost = remote.show(task_id) if consent.needed else {}
     if consent.to(f"Delete the export task {task_id}?", lost):
         remote.delete(task_id)
-        say(f"The export task {task_id} is deleted.")
+        consent.done(f"The export task {task_id} is deleted.", export_task_id=task_id)
 
 
 @click.command(epilog=example("quota", "quota --json"))
@@ -183,9 +183,11 @@ def quota(as_json: bool) -> None:
 
 
 def _remote() -> Remote:
+    from api.settings import refuse_unknown
     from scripts.account import Account
     from scripts.remote import Remote
 
+    refuse_unknown(os.environ)
     return Remote(Account.read(os.environ))
 
 

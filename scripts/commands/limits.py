@@ -22,9 +22,9 @@ def limits() -> None:
 @as_json
 def show_limits(as_json: bool) -> None:
     """Show the numbers in force."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         show(_document(parts.ledger.limits()), as_json)
 
 
@@ -35,13 +35,13 @@ def show_limits(as_json: bool) -> None:
 @as_json
 def set_limits(as_json: bool, **given: Any) -> None:
     """Change some of the numbers; users meet them at their next request."""
-    from api.parts import Parts
     from domain.commands import SetLimits
+    from scripts.store import existing
 
     changed = {name: number for name, number in given.items() if number is not None}
     if not changed:
         raise click.UsageError("Nothing to set: give --unfinished, --kept or --download-interval.")
-    with Parts() as parts:
+    with existing() as parts:
         numbers = _document(parts.ledger.limits()) | changed
         parts.ledger.set_limits(SetLimits(**numbers, caller=parts.operator()))
         show(_document(parts.ledger.limits()), as_json)
