@@ -141,6 +141,14 @@ def test_a_bundle_of_a_user_goes_by_name_or_id(command, begun, sealed, tmp_path)
     assert by_name["events"] == by_id["events"] > 1
 
 
+@pytest.mark.parametrize("name", ["bundle", "bundle.zip"])
+@pytest.mark.parametrize("about", ["task", "project"])
+def test_a_bundle_about_nothing_is_refused_and_not_made(command, sealed, tmp_path, name, about):
+    refused = command.refused("audit", "bundle", str(tmp_path / name), f"--{about}", "nope")
+    assert refused == f"export-tasks: The event log holds no event about {about}_id 'nope'."
+    assert not (tmp_path / name).exists()
+
+
 def test_a_bundle_goes_over_nothing(command, sealed, tmp_path):
     assert "already" in command.refused("audit", "bundle", str(tmp_path))
 
