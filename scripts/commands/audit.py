@@ -186,8 +186,17 @@ def _own(settings: Settings) -> Given:
 
 
 def _told(given: Given) -> Given:
+    """Says what is not used; of many that are so for one reason, how many and which is the first.
+
+    A wrong key alone would make a line for every checkpoint.
+    """
+    alike: dict[str, list[str]] = {}
     for each in given.refused:
-        say(f"not used: {each}")
+        where, _, why = each.partition(": ")
+        alike.setdefault(why, []).append(where)
+    for why, places in alike.items():
+        more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+        say(f"not used: {places[0]}{more}: {why}")
     return given
 
 

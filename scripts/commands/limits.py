@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from domain.commands import KEPT_MOST
 from scripts.options import DURATION
 from scripts.talk import as_json, example, show
 
 if TYPE_CHECKING:
     from domain.limits import Limits
+
+NUMBER = click.IntRange(1, KEPT_MOST)
 
 
 @click.group(epilog=example("limits show"))
@@ -29,8 +32,8 @@ def show_limits(as_json: bool) -> None:
 
 
 @limits.command("set", epilog=example("limits set --kept 100 --download-interval 10s"))
-@click.option("--unfinished", type=int, help="Unfinished tasks a user may have.")
-@click.option("--kept", type=int, help="Tasks kept for a user; one more removes the earliest.")
+@click.option("--unfinished", type=NUMBER, help="Unfinished tasks a user may have.")
+@click.option("--kept", type=NUMBER, help="Tasks kept for a user; one more removes the earliest.")
 @click.option("--download-interval", type=DURATION, help="Between a user's downloads; 0: none.")
 @as_json
 def set_limits(as_json: bool, **given: Any) -> None:

@@ -98,6 +98,15 @@ def test_another_s_key_proves_nothing(command, sealed):
     assert "not used" in told.stderr
 
 
+def test_many_checkpoints_that_are_not_used_for_one_reason_are_one_line(command, sealed, home, url):
+    for kept in (47, 46):
+        command("limits", "set", "--kept", str(kept))
+        seal(url, home / "audit")
+    told = command("audit", "verify", "--key", OTHER.verifier.text, exit_code=4).stderr
+    (line,) = [each for each in told.splitlines() if each.startswith("not used: ")]
+    assert " and 2 more: None of the given keys signed this note" in line
+
+
 @pytest.mark.parametrize("key", ["nonsense", "/nowhere/key"])
 def test_what_is_no_key_is_told(command, sealed, key):
     assert (

@@ -90,6 +90,7 @@ def test_an_unknown_option_is_wrong_usage_and_told_on_stderr_alone(command, each
 def test_of_an_unknown_command_the_nearest_is_told(command):
     assert "'limits'" in command("limit", exit_code=2).stderr
     assert "'export'" in command("exprot", exit_code=2).stderr
+    assert "Did you mean 'serve'?" in command("serv", exit_code=2).stderr
     assert "mean" not in command("zzzzz", exit_code=2).stderr
 
 

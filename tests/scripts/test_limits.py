@@ -1,5 +1,7 @@
 """`limits`: the rules' numbers."""
 
+import pytest
+
 
 def test_the_defaults_of_the_contract_hold_where_nothing_was_set(command, empty):
     assert command.json("limits", "show") == {
@@ -30,6 +32,11 @@ def test_numbers_that_break_a_rule_are_refused_and_change_nothing(command, empty
     )
     command("limits", "set", "--unfinished", "50")
     assert command.json("limits", "show")["unfinished"] == 50
+
+
+@pytest.mark.parametrize("given", ["--kept=1001", "--kept=0", "--unfinished=0"])
+def test_a_number_that_no_store_could_have_is_wrong_usage(command, empty, given):
+    assert given.partition("=")[0] in command("limits", "set", given, exit_code=2).stderr
 
 
 def test_the_change_is_an_event_of_the_system_user(command, empty):
