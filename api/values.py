@@ -26,10 +26,10 @@ KEY_MUST_BE_GIVEN = (
 )
 
 
-def no_event_store(where: str, setting: str) -> str:
-    """That there is none at a place, which this setting names; and what to do about it."""
-    variable = f"EXPORT_TASKS_{setting.upper()}"
-    return f"There is no event store at {where}; is {variable} right? (export-tasks init makes one)"
+def no_event_store(where: str, origin: str) -> str:
+    """That there is none, what to do about it, and, by the origin of its address, what to check."""
+    named = "EXPORT_TASKS_HOME" if origin == "default" else "EXPORT_TASKS_EVENTS"
+    return f"There is no event store at {where}; is {named} right? (export-tasks init makes one)"
 
 
 def is_shared(events: str) -> bool:

@@ -35,8 +35,7 @@ def must_be_there(settings: Settings) -> None:
         path = event_file(settings.events)
         found, where = _is_file(path), str(path)
     if not found:
-        named = "home" if settings.given["events"].origin == "default" else "events"
-        raise NothingThere(no_event_store(where, named))
+        raise NothingThere(no_event_store(where, settings.given["events"].origin))
 
 
 def _in_database(url: str) -> bool:

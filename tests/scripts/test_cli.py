@@ -133,6 +133,18 @@ def test_a_reader_that_has_enough_ends_the_command_without_a_word(command, empty
     listing.stderr.close()
 
 
+def test_of_an_address_that_was_given_it_is_the_address_that_is_asked_about(
+    command, tmp_path, database, monkeypatch
+):
+    for url in (f"sqlite:///{tmp_path}/none.sqlite", database.fresh()):
+        monkeypatch.setenv("EXPORT_TASKS_EVENTS", url)
+        monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", "k" * 32)
+        for _ in range(2):  # nor did the first one make it
+            refused = command.refused("task", "list")
+            assert "is EXPORT_TASKS_EVENTS right?" in refused
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ctrl_c_is_exit_130(command, empty):
     command("limits", "set", "--kept", "7")
     following = subprocess.Popen(
