@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from urllib.parse import quote
@@ -33,6 +34,9 @@ SWEEP_AFTER_MOST = 366 * 86_400.0
 WORKERS_MOST = EXPORTERS_MOST = 64
 SOURCE_RATE_MOST = 1000
 DRAIN_MOST = 600.0
+
+LIKENESS = 0.7
+"""How much a name must be like another one, of 1, for that one to be what was meant."""
 
 Origin = Literal["flag", "environment", "default"]
 
@@ -162,7 +166,8 @@ class Settings:
             SettingsError: an unknown `EXPORT_TASKS_…` variable or flag, or a wrong value.
         """
         environment = os.environ if environment is None else environment
-        _refuse_unknown(environment, flags)
+        refuse_unknown(environment)
+        _refuse_flags(flags)
         given = {each.name: _given(each, environment, flags) for each in SETTINGS}
         home = given["home"] = _at_home(given["home"])
         found = {"home": _parsed(SETTINGS[0], home)}
@@ -224,12 +229,27 @@ class Settings:
         return theirs | ours
 
 
-def _refuse_unknown(environment: Mapping[str, str], flags: Mapping[str, object]) -> None:
+def refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Looks for an `EXPORT_TASKS_…` variable that nobody reads, neither service nor client.
+
+    Raises:
+        SettingsError: there is one; the text names it, and the one that was meant.
+    """
     of_the_client = {PREFIX + name for name in OF_THE_CLIENT}
-    for variable in sorted(environment):
-        ours = _is_a_setting(variable) or variable in of_the_client
-        if variable.startswith(PREFIX) and not ours:
-            raise SettingsError(f"{variable} is not a setting of export-tasks.")
+    for variable in sorted(name for name in environment if name.startswith(PREFIX)):
+        if not _is_a_setting(variable) and variable not in of_the_client:
+            meant = _nearest(variable, [*(each.variable for each in SETTINGS), *of_the_client])
+            raise SettingsError(f"{variable} is not a setting of export-tasks{meant}")
+
+
+def _nearest(variable: str, known: list[str]) -> str:
+    """Of names that all begin alike, only what follows tells one from another."""
+    names = [each.removeprefix(PREFIX) for each in known]
+    found = get_close_matches(variable.removeprefix(PREFIX), names, 1, LIKENESS)
+    return f"; did you mean {PREFIX}{found[0]}?" if found else "."
+
+
+def _refuse_flags(flags: Mapping[str, object]) -> None:
     unknown = set(flags) - {setting.name for setting in SETTINGS}
     if unknown:
         raise SettingsError(f"'{min(unknown)}' is not a setting of export-tasks.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
@@ -25,6 +26,12 @@ KEY_MUST_BE_GIVEN = (
 )
 
 
+def no_event_store(where: str, origin: str) -> str:
+    """That there is none, what to do about it, and, by the origin of its address, what to check."""
+    named = "EXPORT_TASKS_HOME" if origin == "default" else "EXPORT_TASKS_EVENTS"
+    return f"There is no event store at {where}; is {named} right? (export-tasks init makes one)"
+
+
 def is_shared(events: str) -> bool:
     """May several machines share the event store of this URL?"""
     return events.startswith("postgresql://")
@@ -42,7 +49,11 @@ def folder(text: str) -> Path:
     """A folder's path, made absolute."""
     if not text or "\0" in text:
         raise ValueError("must be the path of a folder")
-    return Path(text).expanduser().absolute()
+    path = Path(text).expanduser().absolute()
+    for each in (path, *path.parents):
+        if os.path.isfile(each):  # noqa: PTH113 (which raises where a folder may not be read)
+            raise ValueError(f"{each} is a file, and no folder")
+    return path
 
 
 def file(text: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,16 +81,19 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
+            nearest = get_close_matches(error.command_name, _COMMANDS, 1)
             raise click.exceptions.NoSuchCommand(
-                error.command_name, possibilities=_COMMANDS, ctx=ctx
+                error.command_name, possibilities=nearest, ctx=ctx
             ) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; refusals, faults of settings and of stores are told, not traced."""
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, click.Abort) as stopped:
             click.echo(err=True)
+            for word in stopped.args:
+                click.echo(word, err=True)
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise

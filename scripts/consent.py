@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from scripts.talk import as_json, plain, say, show
+from scripts.talk import as_json, done, plain, say, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +44,10 @@ class Consent(NamedTuple):
         if self._asks():
             _ask(question, lost, typed)
         return True
+
+    def done(self, line: str, **gone: Any) -> None:
+        """Tells that it was done, and of what."""
+        done(line, gone | {"removed": True}, self.as_json)
 
     def _asks(self) -> bool:
         return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()

@@ -53,8 +53,8 @@ class DemoFailed(Refusal):
     """What the demo met that should not be; everything it started is stopped."""
 
 
-def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
-    """Runs it all; with `keep` the service goes on until Ctrl-C.
+def demonstrate(rows: int, folder: Path, *, keep: bool) -> dict[str, Any]:
+    """Runs it all, tells it on stdout, returns what was made; with `keep` it goes on until Ctrl-C.
 
     Raises:
         DemoFailed: the folder is not the demo's, or a step did not do what it should.
@@ -78,8 +78,11 @@ def demonstrate(rows: int, folder: Path, *, keep: bool) -> None:
                 _tell_history(parts, user.owner, task_id)
                 if keep:
                     _stay(endpoint)
-    click.echo(f"8. Stopped; all of it took {monotonic() - began:.0f} s.")
+    seconds = monotonic() - began
+    click.echo(f"8. Stopped; all of it took {seconds:.0f} s.")
     _tell_what_next(folder, task_id)
+    made = {"home": str(folder), "project_id": PROJECT, "batch_task": batch_id}
+    return made | {"export_task_id": task_id, "rows": rows, "seconds": round(seconds, 2)}
 
 
 @contextmanager

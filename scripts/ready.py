@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from time import sleep
 from typing import TYPE_CHECKING
 
+from api.upkeep.event_copies import silent
 from projections.checks import RebuildRunning
 from projections.follower import reading
 from projections.rebuild import UNATTENDED, rebuild
@@ -12,7 +14,10 @@ from scripts.pace import pace
 from scripts.talk import say
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from api.parts import Parts
+    from scripts.pace import Advance
 
 WAIT_SECONDS = 2.0
 
@@ -29,9 +34,16 @@ def make_tables(parts: Parts) -> None:
     with reading():
         while parts.tables.current() is None:
             try:
-                with pace("building read tables") as advance:
+                with _shown(parts) as advance:
                     rebuild(parts.log.recorder, parts.tables, UNATTENDED, advance)
             except RebuildRunning as running:
                 say(f"{running} Waiting for it.")
                 sleep(WAIT_SECONDS)
         parts.tables.tidy()
+
+
+def _shown(parts: Parts) -> AbstractContextManager[Advance]:
+    """How far it is; of an empty log there is nothing to tell."""
+    if parts.log.recorder.max_notification_id() is None:
+        return nullcontext(silent)
+    return pace("building read tables")

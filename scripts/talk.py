@@ -30,6 +30,13 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
+def done(line: str, document: Mapping[str, Any], as_json: bool) -> None:
+    """What was done: a line for people, or one JSON document beside it."""
+    say(line)
+    if as_json:
+        show(document, as_json)
+
+
 def show(document: Mapping[str, Any], as_json: bool) -> None:
     """One thing: a line for each of its names, or one JSON document."""
     if as_json:

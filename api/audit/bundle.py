@@ -30,15 +30,18 @@ _SUBJECT = ("task_id", "project_id", "user_id")
 
 
 class CannotBundle(Refusal):
-    """There is something at the place already, or the log is too damaged to be written down."""
+    """There is something at the place already, the log is too damaged to be written down, or
+    nothing in it is about what is wanted.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """How many events of how many are in it."""
+    """How many events of how many are in it; and how many are about what was wanted."""
 
     events: int
     of: int
+    about: int
 
 
 def bundle(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> Bundled:
@@ -77,6 +80,10 @@ def _fill(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> 
         part = any(wanted.values())
         hashes = files.enter_context(create_private(to / LEAVES)) if part else None
         done = _write(events, wanted, lines, hashes)
+    if part and not done.about:
+        shutil.rmtree(to)
+        named = ", ".join(f"{name} '{wish}'" for name, wish in wanted.items() if wish)
+        raise CannotBundle(f"The event log holds no event about {named}.")
     sync(to)
     return done
 
@@ -84,17 +91,20 @@ def _fill(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> 
 def _write(
     events: Events, wanted: Mapping[str, str | None], lines: BinaryIO, hashes: BinaryIO | None
 ) -> Bundled:
-    rank = written = 0
+    rank = begun = found = 0
     about = _about(events)
     for page in events.pages():
         if hashes:
             hashes.write(b"".join(leaves(page)))
         for row in page:
-            if not hashes or row[3] == BEGUN or _is_about(about(row), wanted):
+            if not hashes or _is_about(about(row), wanted):
                 lines.write(_line(rank, row))
-                written += 1
+                found += 1
+            elif row[3] == BEGUN:
+                lines.write(_line(rank, row))
+                begun += 1
             rank += 1
-    return Bundled(written, rank)
+    return Bundled(begun + found, rank, found)
 
 
 def _about(events: Events) -> Callable[[Row], dict[str, Any]]:

@@ -102,8 +102,7 @@ def read_note(text: str, keys: dict[Any, bytes]) -> tuple[int, bytes, str, str]:
     for line in signatures.splitlines():
         _, name, encoded = line.split(" ")
         mark = b64decode(encoded)
-        public = keys.get((name, mark[:4]))
-        if public and is_signed((body + "\n").encode(), mark[4:], public):
+        if (key := keys.get((name, mark[:4]))) and is_signed((body + "\n").encode(), mark[4:], key):
             told = f"the checkpoint of {size} events, signed by {name}"
             return int(size), b64decode(root), origin.rpartition("/")[2], told
     raise ValueError("none of the given keys signed it")
@@ -111,9 +110,9 @@ def read_note(text: str, keys: dict[Any, bytes]) -> tuple[int, bytes, str, str]:
 
 def texts(paths: list[str]) -> Iterator[tuple[str, str]]:
     """The texts of files and of all files below folders, by path; what is no file is a text."""
-    for each in (each for path in map(Path, paths) for each in (path, *sorted(path.rglob("*")))):
-        if not each.is_dir():
-            yield str(each), each.read_text("utf-8") if each.is_file() else str(each)
+    for each in (each for top in paths for each in (top, *sorted(map(str, Path(top).rglob("*"))))):
+        if not Path(each).is_dir():
+            yield each, Path(each).read_text("utf-8") if Path(each).is_file() else each
 
 
 def bundled(folder: Path, begun: list[tuple[str, int]]) -> Iterator[bytes]:
@@ -176,10 +175,11 @@ def main() -> None:
     if not given.key:
         print("the keys are those in the bundle itself: compare them with another source")
     keys: dict[Any, bytes] = {}
-    for _, text in texts(given.key or [str(here / "keys")]):
-        name, _, encoded = text.strip().split("+", 2)
-        key_id = sha256(name.encode() + b"\n" + b64decode(encoded)).digest()[:4]
-        keys[name, key_id] = b64decode(encoded)[1:]
+    for where, text in texts(given.key or [str(here / "keys")]):
+        name, _, encoded = [*text.strip().split("+", 2), "", ""][:3]
+        if len(encoded) != 44 or not (key := b64decode(encoded)):  # 33 bytes: its kind, and it
+            end(CANNOT_TELL, f"this is no key, which is NAME+ID+BASE64: {where}")
+        keys[name, sha256(name.encode() + b"\n" + key).digest()[:4]] = key[1:]
     for path in given.receipt:
         check_receipt(path.read_bytes(), keys)
     if not given.receipt:

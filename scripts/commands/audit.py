@@ -56,10 +56,13 @@ def verify(
     from api.audit.stored import CannotRead, open_events
     from api.audit.verify import verify as judge
     from api.settings import Settings
+    from api.upkeep.event_places import NothingThere
     from projections.log import CannotOpen
+    from scripts.store import must_be_there
 
     settings = Settings.read()
     try:
+        must_be_there(settings)
         # The place first: what is signed meanwhile would seal more than was read.
         with read_place(settings.audit) as place:
             given = _told(place.given(checkpoints, keys))
@@ -70,7 +73,7 @@ def verify(
                 )
             with open_events(settings.events) as events:
                 verdict = judge(events, given.sealed, place.tiles)
-    except (CannotOpen, CannotRead, PlaceFailed) as error:
+    except (NothingThere, CannotOpen, CannotRead, PlaceFailed) as error:
         say(f"cannot tell: {error}")
         context.exit(CANNOT_TELL)
     show(_document(verdict), as_json)
@@ -95,9 +98,9 @@ def bundle(
     from api.audit.bundle import VERIFIER
     from api.audit.bundle import bundle as make
     from api.audit.read_place import read_place
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         wanted = {"task_id": task, "user_id": parts.user_id(user), "project_id": project}
         settings = parts.settings
     with read_place(settings.audit) as place:
@@ -119,9 +122,11 @@ def receipt(context: click.Context, task_id: str, as_json: bool) -> None:
     from api.audit.receipt import receipt as make
     from api.audit.stored import open_events
     from api.settings import Settings
+    from scripts.store import must_be_there
 
     del as_json
     settings = Settings.read()
+    must_be_there(settings)
     given = _own(settings)
     try:
         with open_events(settings.events) as events:
@@ -161,9 +166,9 @@ def checkpoint(context: click.Context, now: bool, as_json: bool) -> None:
 
 
 def _sign(settings: Settings) -> bool:
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts(settings) as parts:
+    with existing(settings) as parts:
         auditor = parts.auditor()
         auditor.close(parts.journal.clock())
         trouble = auditor.state.altered
@@ -181,8 +186,17 @@ def _own(settings: Settings) -> Given:
 
 
 def _told(given: Given) -> Given:
+    """Says what is not used; of many that are so for one reason, how many and which is the first.
+
+    A wrong key alone would make a line for every checkpoint.
+    """
+    alike: dict[str, list[str]] = {}
     for each in given.refused:
-        say(f"not used: {each}")
+        where, _, why = each.partition(": ")
+        alike.setdefault(why, []).append(where)
+    for why, places in alike.items():
+        more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+        say(f"not used: {places[0]}{more}: {why}")
     return given
 
 

@@ -33,11 +33,11 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
 
     Exit 1 where a result file was lost already: the rest is copied all the same.
     """
-    from api.parts import Parts
     from api.upkeep.backup import back_up
     from scripts.pace import pace
+    from scripts.store import existing
 
-    with Parts() as parts, pace("copying") as advance:
+    with existing() as parts, pace("copying") as advance:
         made = back_up(parts, to, with_secret_key=with_secret_key, tell=say, advance=advance)
     if not with_secret_key:
         say("The secret key is not in it: keep it elsewhere; a restore asks for it.")

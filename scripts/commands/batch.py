@@ -43,9 +43,9 @@ def import_(file: BinaryIO, project: str, app: str | None, format: Any, as_json:
 
     FILE is - for stdin. JSON Lines: the batch task, then a detail a line; CSV: a header first.
     """
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts, progress("importing") as advance:
+    with existing() as parts, progress("importing") as advance:
         parts.must_have(project, app)
         task_id = parts.batches.import_(
             file,
@@ -65,9 +65,9 @@ def import_(file: BinaryIO, project: str, app: str | None, format: Any, as_json:
 @as_json
 def append(task_id: str, file: BinaryIO, format: Any, as_json: bool) -> None:
     """Add details to a batch task that runs on; all or nothing."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts, progress("appending") as advance:
+    with existing() as parts, progress("appending") as advance:
         added = parts.batches.append(task_id, file, format, progress=advance)
     show({"task_id": task_id, "added": added}, as_json)
 
@@ -78,9 +78,9 @@ def append(task_id: str, file: BinaryIO, format: Any, as_json: bool) -> None:
 @as_json
 def finish(task_id: str, status: str | None, as_json: bool) -> None:
     """End a batch task that runs on."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         ended = parts.batches.finish(task_id, status)
     show({"task_id": task_id, "status": ended}, as_json)
 
@@ -93,9 +93,9 @@ def finish(task_id: str, status: str | None, as_json: bool) -> None:
 @as_json
 def generate(project: str, app: str | None, rows: int, seed: int, as_json: bool) -> None:
     """Make up a finished batch task."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts, progress("generating", rows) as advance:
+    with existing() as parts, progress("generating", rows) as advance:
         parts.must_have(project, app)
         task_id = parts.batches.generate(project, rows, app, seed, progress=advance)
     show({"task_id": task_id}, as_json)
@@ -107,9 +107,9 @@ def generate(project: str, app: str | None, rows: int, seed: int, as_json: bool)
 @as_json
 def list_batches(project: str | None, as_json: bool) -> None:
     """List the batch tasks, newest first."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         show_all(_COLUMNS, map(asdict, parts.batches.list(project)), as_json)
 
 
@@ -118,9 +118,9 @@ def list_batches(project: str | None, as_json: bool) -> None:
 @as_json
 def show_batch(task_id: str, as_json: bool) -> None:
     """Show a batch task and its details counted by status."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         report = parts.batches.show(task_id)
     show(asdict(report.task) | {"by_status": report.by_status}, as_json)
 
@@ -130,10 +130,10 @@ def show_batch(task_id: str, as_json: bool) -> None:
 @destroys
 def remove(task_id: str, consent: Consent) -> None:
     """Remove a batch task; exports of it keep their files."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         lost = asdict(parts.batches.show(task_id).task) if consent.needed else {}
         if consent.to(f"Remove the batch task {task_id} with its details?", lost):
             parts.batches.remove(task_id)
-            say(f"The batch task {task_id} is removed.")
+            consent.done(f"The batch task {task_id} is removed.", task_id=task_id)

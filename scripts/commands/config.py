@@ -40,14 +40,17 @@ def show_config(as_json: bool) -> None:
 
 
 @config.command("example", epilog=example("config example > export-tasks.env"))
-def example_config() -> None:
+@as_json
+def example_config(as_json: bool) -> None:
     """Print every setting with its meaning and default, as an environment file.
 
     Its first lines say how it is used.
     """
     from api.settings import SETTINGS
 
-    click.echo("\n\n".join([HOW.rstrip(), *map(_example, SETTINGS)]))
+    if as_json:
+        return show_all((), map(_described, SETTINGS), as_json)
+    return click.echo("\n\n".join([HOW.rstrip(), *map(_example, SETTINGS)]))
 
 
 def _row(setting: Setting, settings: Settings) -> dict[str, Any]:
@@ -64,6 +67,15 @@ def _value(setting: Setting, text: str | None) -> str | None:
     if text is None:
         return None
     return HIDDEN if setting.secret else shown(text)
+
+
+def _described(setting: Setting) -> dict[str, Any]:
+    return {
+        "variable": setting.variable,
+        "default": setting.default,
+        "meaning": setting.meaning,
+        "secret": setting.secret,
+    }
 
 
 def _example(setting: Setting) -> str:

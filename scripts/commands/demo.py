@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 import click
 
-from scripts.talk import example
+from scripts.talk import as_json, example, show
 
 ROWS = 100_000
 FOLDER = Path("demo-home")
@@ -28,8 +30,13 @@ FOLDER = Path("demo-home")
     help="Made anew; refused where it holds anything else.",
 )
 @click.option("--keep", is_flag=True, help="Leave the service running until Ctrl-C.")
-def demo(rows: int, folder: Path, keep: bool) -> None:
+@as_json
+def demo(rows: int, folder: Path, keep: bool, as_json: bool) -> None:
     """Run the whole main job, checked row by row, in its own folder."""
     from scripts.demonstration import demonstrate
 
-    demonstrate(rows, folder.absolute(), keep=keep)
+    # What happens is told either way; with --json the result alone is on stdout.
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        made = demonstrate(rows, folder.absolute(), keep=keep)
+    if as_json:
+        show(made, as_json)

@@ -64,10 +64,10 @@ def list_events(
 
     --at goes by that order: it ends before the first event that is later, and says where that is.
     """
-    from api.parts import Parts
     from scripts.events import pages
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         wanted = {"project_id": project, "user_id": parts.user_id(user), "task_id": task}
         if at:
             position = parts.past.position(at)

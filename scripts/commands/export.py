@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from scripts.cli import Refused
 from scripts.consent import Consent, destroys
 from scripts.options import DURATION, Manner
 from scripts.talk import as_json, example, json_line, say, show, show_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scripts.remote import Remote
 
 STATUSES = click.Choice(["Processing", "Success", "Failed"])
@@ -95,7 +99,8 @@ def create(
         show(task, as_json)
         return say(f"Watch it: export-tasks export watch {task_id}")
     say(f"The export task is {task_id}.")
-    _watch(remote, task_id, patience, as_json, to_stdout=output == STDOUT)
+    with _left(f"It goes on: export-tasks export watch {task_id}"):
+        _watch(remote, task_id, patience, as_json, to_stdout=output == STDOUT)
     if download:
         _download(remote, task_id, output, Manner(wait=True, patience=patience), as_json)
     return None
@@ -135,7 +140,8 @@ def watch(task_id: str, patience: float, as_json: bool) -> None:
     A bar on a terminal, a line for each change elsewhere; JSON Lines with --json. Exit 0: Success.
     1: Failed.
     """
-    _watch(_remote(), task_id, patience, as_json)
+    with _left(f"It goes on: export-tasks export watch {task_id}"):
+        _watch(_remote(), task_id, patience, as_json)
     say(f"Download it: export-tasks export download {task_id}")
 
 
@@ -167,7 +173,7 @@ def delete(task_id: str, consent: Consent) -> None:
     lost = remote.show(task_id) if consent.needed else {}
     if consent.to(f"Delete the export task {task_id}?", lost):
         remote.delete(task_id)
-        say(f"The export task {task_id} is deleted.")
+        consent.done(f"The export task {task_id} is deleted.", export_task_id=task_id)
 
 
 @click.command(epilog=example("quota", "quota --json"))
@@ -183,9 +189,11 @@ def quota(as_json: bool) -> None:
 
 
 def _remote() -> Remote:
+    from api.settings import refuse_unknown
     from scripts.account import Account
     from scripts.remote import Remote
 
+    refuse_unknown(os.environ)
     return Remote(Account.read(os.environ))
 
 
@@ -202,6 +210,19 @@ def _check_output(output: str | None, as_json: bool) -> None:
         raise click.UsageError("--json and --output - do not go together: stdout is one of them.")
     if output == STDOUT and sys.stdout.isatty():
         raise click.UsageError("A workbook is not for a terminal: redirect stdout, or name a file.")
+    if output and output != STDOUT:
+        folder = Path(output) if output.endswith(os.sep) else Path(output).parent
+        if not folder.is_dir():
+            raise Refused(f"--output {output}: there is no folder {folder}.")
+
+
+@contextmanager
+def _left(told: str) -> Iterator[None]:
+    """Ctrl-C ends the command and not the export: `told` is the command's last word then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(told) from None
 
 
 def _download(
@@ -209,9 +230,10 @@ def _download(
 ) -> None:
     from scripts.fetching import fetch, fetch_to_stdout
 
-    if output == STDOUT:
-        fetch_to_stdout(remote, task_id, manner)
-        return
-    offer, file = fetch(remote, task_id, Path(output) if output else None, manner)
+    with _left(f"To go on: export-tasks export download {task_id}"):
+        if output == STDOUT:
+            fetch_to_stdout(remote, task_id, manner)
+            return
+        offer, file = fetch(remote, task_id, Path(output) if output else None, manner)
     told = {"file": str(file), **offer.document()}
     click.echo(json_line(told)) if as_json else show(told, as_json=False)

@@ -24,10 +24,10 @@ def key() -> None:
 @as_json
 def add_key(name: str, expires: float | None, as_json: bool) -> None:
     """Give a user one more access key; it is printed, this once."""
-    from api.parts import Parts
+    from scripts.store import existing
 
     lives = None if expires is None else timedelta(seconds=expires)
-    with Parts() as parts:
+    with existing() as parts:
         made = parts.people.add_key(name, lives, parts.operator())
     say("The secret key is shown this once: keep it.")
     show(without_nothing(asdict(made)), as_json)
@@ -40,14 +40,14 @@ def revoke(access_key: str, consent: Consent) -> None:
     """Take an access key away, at once."""
     from msgspec import structs
 
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         found = parts.queries.key(access_key) if consent.needed else None
         lost = structs.asdict(found) if found else {"access_key": access_key}
         if consent.to(f"Revoke the access key {access_key}?", lost):
             parts.people.revoke_key(access_key, parts.operator())
-            say(f"The access key {access_key} is revoked.")
+            consent.done(f"The access key {access_key} is revoked.", access_key=access_key)
 
 
 def without_nothing(document: dict[str, Any]) -> dict[str, Any]:

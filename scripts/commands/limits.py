@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from domain.commands import KEPT_MOST
 from scripts.options import DURATION
 from scripts.talk import as_json, example, show
 
 if TYPE_CHECKING:
     from domain.limits import Limits
+
+NUMBER = click.IntRange(1, KEPT_MOST)
 
 
 @click.group(epilog=example("limits show"))
@@ -22,26 +25,26 @@ def limits() -> None:
 @as_json
 def show_limits(as_json: bool) -> None:
     """Show the numbers in force."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         show(_document(parts.ledger.limits()), as_json)
 
 
 @limits.command("set", epilog=example("limits set --kept 100 --download-interval 10s"))
-@click.option("--unfinished", type=int, help="Unfinished tasks a user may have.")
-@click.option("--kept", type=int, help="Tasks kept for a user; one more removes the earliest.")
+@click.option("--unfinished", type=NUMBER, help="Unfinished tasks a user may have.")
+@click.option("--kept", type=NUMBER, help="Tasks kept for a user; one more removes the earliest.")
 @click.option("--download-interval", type=DURATION, help="Between a user's downloads; 0: none.")
 @as_json
 def set_limits(as_json: bool, **given: Any) -> None:
     """Change some of the numbers; users meet them at their next request."""
-    from api.parts import Parts
     from domain.commands import SetLimits
+    from scripts.store import existing
 
     changed = {name: number for name, number in given.items() if number is not None}
     if not changed:
         raise click.UsageError("Nothing to set: give --unfinished, --kept or --download-interval.")
-    with Parts() as parts:
+    with existing() as parts:
         numbers = _document(parts.ledger.limits()) | changed
         parts.ledger.set_limits(SetLimits(**numbers, caller=parts.operator()))
         show(_document(parts.ledger.limits()), as_json)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from getpass import GetPassWarning
 from typing import TYPE_CHECKING, Any, TextIO
+from warnings import catch_warnings, simplefilter
 
 import click
 
-from domain.access.policy import LENGTH
 from domain.access.rules import OPERATE, VIEW
-from domain.refusals import Invalid
 from scripts.commands.keys import without_nothing
+from scripts.commands.policies import document_of, policy_group, text_of
 from scripts.commands.projects import project_option
 from scripts.consent import Consent, destroys, no_input
-from scripts.talk import as_json, example, say, show, show_all
+from scripts.talk import as_json, done, example, say, show, show_all
 
 if TYPE_CHECKING:
     from api.access.people import Person
@@ -38,6 +39,9 @@ def user() -> None:
     """Users and what they may do."""
 
 
+user.add_command(policy_group)
+
+
 @user.command("add", epilog=example("user add ada --project plant-1 --admin"))
 @click.argument("name")
 @project_option
@@ -54,11 +58,11 @@ def add_user(
     as_json: bool,
 ) -> None:
     """Add a user; its first key is printed, this once."""
-    from api.parts import Parts
+    from scripts.store import existing
 
     rights = _rights(admin, policy)
     password = _password_from_stdin() if password_stdin else None
-    with Parts() as parts:
+    with existing() as parts:
         made = parts.people.add_user(name, project, *rights, password, parts.operator())
     say("The secret key is shown this once: keep it.")
     show(without_nothing(asdict(made)), as_json)
@@ -68,9 +72,9 @@ def add_user(
 @as_json
 def list_users(as_json: bool) -> None:
     """List the users, by name."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         columns = ("user_id", "name", "added_at", "operator", "projects")
         show_all(columns, map(_document, parts.people.list_users()), as_json)
 
@@ -82,9 +86,9 @@ def show_user(name: str, as_json: bool) -> None:
     """Show a user, its projects and its access keys."""
     from msgspec import structs
 
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         user_id = parts.people.user_id_of(name)
         (person,) = [each for each in parts.people.list_users() if each.user_id == user_id]
         keys = [structs.asdict(key) for key in parts.queries.keys(user_id)]
@@ -96,103 +100,49 @@ def show_user(name: str, as_json: bool) -> None:
 @project_option
 @admin_option
 @policy_option
-def grant(name: str, project: str, admin: bool, policy: TextIO | None) -> None:
+@as_json
+def grant(name: str, project: str, admin: bool, policy: TextIO | None, as_json: bool) -> None:
     """Say what a user may do in a project, to which it belongs from here on."""
-    from api.parts import Parts
+    from scripts.store import existing
 
     rights = _rights(admin, policy)
-    with Parts() as parts:
+    with existing() as parts:
         parts.people.grant(name, project, *rights, parts.operator())
-    say(f"{name} may do that in {project}, from the next request on.")
+        member = parts.people.membership(name, project)
+    line = f"{name} may do that in {project}, from the next request on."
+    done(line, document_of(member), as_json)
 
 
 @user.command("withdraw", epilog=example("user withdraw ada --project plant-2"))
 @click.argument("name")
 @project_option
-def withdraw(name: str, project: str) -> None:
-    """Let a user do nothing in a project any more, from the next request on."""
-    from api.parts import Parts
-
-    with Parts() as parts:
-        parts.people.withdraw(name, project, parts.operator())
-    say(f"{name} may do nothing in {project} any more.")
-
-
-@user.group("policy", epilog=example("user policy show ada --project plant-1"))
-def policy_group() -> None:
-    """What a user who is no admin may do in a project."""
-
-
-@policy_group.command("set", epilog=example("user policy set ada read-only.json --project plant-1"))
-@click.argument("name")
-@click.argument("policy", type=click.File(encoding="utf-8"), metavar="FILE")
-@project_option
-def set_policy(name: str, policy: TextIO, project: str) -> None:
-    """Give a user a policy in a project, instead of what it could do there before.
-
-    FILE holds JSON; '-' is stdin.
-    """
-    from api.parts import Parts
-
-    with Parts() as parts:
-        parts.people.grant(name, project, False, _text(policy), parts.operator())
-    say(f"{name} may do what the policy allows, from the next request on.")
-
-
-@policy_group.command("show", epilog=example("user policy show ada --project plant-1"))
-@click.argument("name")
-@project_option
-def show_policy(name: str, project: str) -> None:
-    """Print a user's policy as it was given; nothing where it is an admin, or has none."""
-    from api.parts import Parts
-
-    with Parts() as parts:
-        member = parts.people.membership(name, project)
-    if member.policy is not None:
-        return click.echo(member.policy)
-    return say("It is an admin, and needs none." if member.admin else "It has none.")
-
-
-@policy_group.command(
-    "check", epilog=example("user policy check ada iotda:exporttasks:create --project plant-1")
-)
-@click.argument("name")
-@click.argument("action")
-@project_option
 @as_json
-@click.pass_context
-def check_policy(
-    context: click.Context, name: str, action: str, project: str, as_json: bool
-) -> None:
-    """May a user do ACTION in a project, and which statement of its policy says so?
+def withdraw(name: str, project: str, as_json: bool) -> None:
+    """Let a user do nothing in a project any more, from the next request on."""
+    from scripts.store import existing
 
-    Statements are counted from 0, as in the messages about faulty policies. Exit: 0 it may, 3 it
-    may not.
-    """
-    from api.access.permissions import permission
-    from api.parts import Parts
-
-    with Parts() as parts:
-        member = parts.people.membership(name, project)
-        judgement = permission(parts.queries, member, action)
-    because = {"admin": member.admin, "statement": judgement.statement}
-    show({"action": action, "allowed": judgement.allowed, **because}, as_json)
-    context.exit(0 if judgement.allowed else 3)
+    with existing() as parts:
+        parts.people.withdraw(name, project, parts.operator())
+    gone = {"name": name, "project_id": project, "withdrawn": True}
+    done(f"{name} may do nothing in {project} any more.", gone, as_json)
 
 
 @user.command("operator", epilog=example("user operator ada operate", "user operator ada none"))
 @click.argument("name")
 @click.argument("role", type=click.Choice([VIEW, OPERATE, "none"]))
-def operator(name: str, role: str) -> None:
+@as_json
+def operator(name: str, role: str, as_json: bool) -> None:
     """Make a user an operator of the whole installation, whose pages are at /operator.
 
     'view' shows everybody's tasks there; 'operate' deletes and retries them too; 'none' ends it.
     """
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
-        parts.people.set_operator(name, None if role == "none" else role, parts.operator())
-    say(f"{name} is no operator." if role == "none" else f"{name} may {role} at /operator.")
+    given = None if role == "none" else role
+    with existing() as parts:
+        parts.people.set_operator(name, given, parts.operator())
+    line = f"{name} may {given} at /operator." if given else f"{name} is no operator."
+    done(line, {"name": name, "operator": given}, as_json)
 
 
 @user.command(
@@ -202,16 +152,19 @@ def operator(name: str, role: str) -> None:
 @click.argument("name")
 @password_stdin
 @no_input
-def password(name: str, password_stdin: bool, no_input: bool) -> None:
+@as_json
+def password(name: str, password_stdin: bool, no_input: bool, as_json: bool) -> None:
     """Give a user a password, or another one; it is asked for, hidden."""
-    from api.parts import Parts
+    from scripts.store import existing
 
     if no_input and not password_stdin:
         raise click.UsageError("--no-input goes with --password-stdin.")
-    given = _password_from_stdin() if password_stdin else _password_asked()
-    with Parts() as parts:
+    with existing() as parts:
+        parts.people.user_id_of(name)  # before anybody types a password for nobody
+        given = _password_from_stdin() if password_stdin else _password_asked()
         parts.people.set_password(name, given, parts.operator())
-    say(f"{name} has another password; earlier tokens are void.")
+    changed = {"name": name, "password": "changed"}
+    done(f"{name} has another password; earlier tokens are void.", changed, as_json)
 
 
 @user.command("remove", epilog=example("user remove ada", "user remove ada --dry-run"))
@@ -222,27 +175,19 @@ def remove_user(name: str, consent: Consent) -> None:
 
     Who it was cannot be told afterwards. On a terminal the name is asked for once more.
     """
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         lost = _of_user(parts, name) if consent.needed else {}
         if consent.to(f"Remove the user {name}, and forget who it was?", lost, typed=name):
             parts.people.remove_user(name, parts.operator())
-            say(f"The user {name} is removed.")
+            consent.done(f"The user {name} is removed.", name=name)
 
 
 def _rights(admin: bool, policy: TextIO | None) -> tuple[bool, str | None]:
     if admin == (policy is not None):
         raise click.UsageError("Give either --admin or --policy FILE.")
-    return admin, _text(policy) if policy else None
-
-
-def _text(policy: TextIO) -> str:
-    """A policy's text; no more of it than tells that it is too long."""
-    try:
-        return policy.read(LENGTH + 1)
-    except UnicodeDecodeError:
-        raise Invalid("policy", "must be text in UTF-8") from None
+    return admin, text_of(policy) if policy else None
 
 
 def _password_from_stdin() -> str:
@@ -251,7 +196,16 @@ def _password_from_stdin() -> str:
 
 
 def _password_asked() -> str:
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    """Typed twice, hidden; wrong usage where there is no terminal that could hide it."""
+    with catch_warnings():
+        simplefilter("error", GetPassWarning)
+        try:
+            asked = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        except GetPassWarning as error:
+            raise click.UsageError(
+                "There is no terminal to ask at: use --password-stdin."
+            ) from error
+    return str(asked)
 
 
 def _of_user(parts: Parts, name: str) -> dict[str, Any]:

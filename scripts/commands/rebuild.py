@@ -59,8 +59,8 @@ def rebuild(
     They are built beside the live ones, compared with them row by row, and take their place; the
     old ones are kept for --undo until the next rebuild.
     """
-    from api.parts import Parts
     from projections.rebuild import Plan
+    from scripts.store import existing
 
     if sum((check, compare, undo)) > 1:
         raise click.UsageError("--check, --compare and --undo do not go together.")
@@ -70,7 +70,7 @@ def rebuild(
         accept_quarantined=accept_quarantined,
         accept_history=accept_history,
     )
-    with Parts() as parts:
+    with existing() as parts:
         if check:
             context.exit(_check(parts, as_json))
         if undo:

@@ -32,9 +32,9 @@ def list_refusals(user: str | None, limit: int, as_json: bool) -> None:
     What was refused to users stands in the event log as well, as one summary for a key and a
     minute: export-tasks event list.
     """
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         user_id, names = parts.user_id(user), parts.vault.names()
         found = (each for each in parts.side_log.singles() if user_id in (None, each.user_id))
         rows = [_document(each, names) for each in islice(found, limit)]

@@ -42,12 +42,12 @@ def replay(
 
     They are made of the events alone. Which position that is, is told on stderr.
     """
-    from api.parts import Parts
+    from scripts.store import existing
 
     point = position if at is None else at
     if point is None or (at is not None and position is not None):
         raise click.UsageError("Give either --at or --position.")
-    with Parts() as parts:
+    with existing() as parts:
         (state,) = _states(parts, [point], project, user)
     if as_json:
         told = {"position": state.position, "tasks": state.tasks, "quotas": state.quotas}
@@ -76,10 +76,10 @@ def diff(
 
     What is compared are two states as `replay` shows them.
     """
-    from api.parts import Parts
     from scripts.states import changes
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         before, after = _states(parts, [start, to], project, user)
     found = changes(before, after)
     if as_json:

@@ -23,8 +23,10 @@ def rotate(as_json: bool) -> None:
     from api.access.rotation import rotate as run
     from api.settings import Settings
     from scripts.serve import LOCK, alone
+    from scripts.store import must_be_there
 
     settings = Settings.read()
+    must_be_there(settings)
     with alone(settings.home / LOCK):
         path = run(settings)
     if settings.given_secret_key is not None:

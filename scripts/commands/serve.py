@@ -39,8 +39,11 @@ def serve(**flags: Any) -> None:
 def exporter(**flags: Any) -> None:
     """Run exporters alone until SIGTERM or Ctrl-C."""
     from scripts.serve import export as run
+    from scripts.store import must_be_there
 
-    _exit(run(_settings(flags)))
+    settings = _settings(flags)
+    must_be_there(settings)
+    _exit(run(settings))
 
 
 @click.group(hidden=True)

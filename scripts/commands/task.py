@@ -34,9 +34,9 @@ def task() -> None:
 @as_json
 def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
     """List the tasks that are kept, newest first."""
-    from api.parts import Parts
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         rows = parts.queries.all_tasks(project, parts.user_id(user))
         show_all(_COLUMNS, map(_task_document, rows), as_json)
 
@@ -46,10 +46,10 @@ def list_tasks(project: str | None, user: str | None, as_json: bool) -> None:
 @as_json
 def show_task(task_id: str, as_json: bool) -> None:
     """Show a task, the file a download would give, and its owner's quota."""
-    from api.parts import Parts
     from domain.refusals import Refusal
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         row = parts.queries.any_task(task_id)
         if row is None:
             raise Refusal(_absent(parts.ledger.task(task_id) is not None, task_id))
@@ -63,20 +63,21 @@ def show_task(task_id: str, as_json: bool) -> None:
 @destroys
 def delete_task(task_id: str, consent: Consent) -> None:
     """Delete a task in any state; its events stay readable."""
-    from api.parts import Parts
     from domain.commands import DeleteTask
     from domain.refusals import NoSuchTask
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         found = parts.ledger.task(task_id)
         if found is None:
             raise NoSuchTask
         row = parts.queries.any_task(task_id) if consent.needed else None
         if consent.to(f"Delete the task {task_id}?", _task_document(row) if row else {}):
             parts.ledger.delete(DeleteTask(found.owner, task_id, parts.operator()))
-            say(
+            consent.done(
                 f"The task {task_id} is deleted; its history: export-tasks event list --task "
-                f"{task_id}"
+                f"{task_id}",
+                export_task_id=task_id,
             )
 
 
@@ -88,10 +89,10 @@ def retry_task(task_id: str, as_json: bool) -> None:
 
     The failed one stays as it is. Given again while the new one is unfinished, it names that one.
     """
-    from api.parts import Parts
     from domain.commands import RetryTask
+    from scripts.store import existing
 
-    with Parts() as parts:
+    with existing() as parts:
         made = parts.ledger.retry(RetryTask(task_id, parts.operator()))
         say(f"{made.task_id} is a new export task in its stead.")
         show({"export_task_id": made.task_id, "retries": task_id}, as_json)

@@ -13,6 +13,7 @@ import pytest
 
 from api.audit import verifier
 from api.audit.bundle import CannotBundle, bundle
+from api.audit.note import NodeKey
 from tests.bundled import ALONE, CANNOT_TELL, CHANGED, SOUND, House, run
 from tests.facts import OPERATOR
 from tests.sealed import KEY, OTHER, seal
@@ -87,6 +88,28 @@ def test_the_auditor_s_own_key_and_checkpoint_are_taken_instead(house, tmp_path)
     shutil.rmtree(folder / "checkpoints")
     code, told = run(folder, "--key", str(key), "--checkpoint", str(tmp_path / "note"))
     assert (code, len(told.splitlines())) == (SOUND, 1)
+
+
+@pytest.mark.parametrize("slashes", ["/", "//"])
+def test_a_key_s_text_is_taken_as_it_stands_though_it_looks_like_a_path(house, slashes):
+    """Base64 has slashes; a path ends without one and has none twice."""
+    seeds = (number.to_bytes(32, "big") for number in range(100_000))
+    key = next(
+        key
+        for key in map(NodeKey, seeds)
+        if (key.verifier.text.endswith("/") if slashes == "/" else "//" in key.verifier.text)
+    )
+    seal(house.url, house.place, key=key)
+    code, told = run(house.bundle(), "--key", key.verifier.text)
+    assert (code, told.splitlines()[-1][:6]) == (SOUND, "sound:")
+
+
+@pytest.mark.parametrize("key", ["wrong", "a+b", "a+b+c", "a+1a2b3c4d+AQ/"])
+def test_what_is_no_key_is_named(house, key):
+    assert run(house.bundle(), "--key", key) == (
+        CANNOT_TELL,
+        f"cannot tell: this is no key, which is NAME+ID+BASE64: {key}\n",
+    )
 
 
 def test_it_says_where_the_keys_are_from(house):

@@ -58,6 +58,34 @@ def test_an_unknown_variable_is_refused_by_its_name(name):
         Settings.read({name: "1"})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PROT", "PORT"),
+        ("ENDPIONT", "ENDPOINT"),
+        ("WORKER", "WORKERS"),
+        ("SECRETKEY", "SECRET_KEY"),
+    ],
+)
+def test_of_an_unknown_variable_the_nearest_is_told(name, meant):
+    with pytest.raises(SettingsError, match=f"; did you mean EXPORT_TASKS_{meant}\\?$"):
+        Settings.read({f"EXPORT_TASKS_{name}": "1"})
+
+
+@pytest.mark.parametrize("name", ["", "COLOUR", "PORT_FILE"])
+def test_of_an_unknown_variable_that_is_like_none_no_other_is_told(name):
+    with pytest.raises(SettingsError, match=r"is not a setting of export-tasks\.$"):
+        Settings.read({f"EXPORT_TASKS_{name}": "1"})
+
+
+@pytest.mark.parametrize("name", ["HOME", "READ_DIR"])
+@pytest.mark.parametrize("below", ["", "/home"])
+def test_a_folder_that_is_a_file_is_named_with_its_setting(tmp_path, name, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=rf"^EXPORT_TASKS_{name}: {tmp_path}/file is a file"):
+        Settings.read({f"EXPORT_TASKS_{name}": f"{tmp_path}/file{below}"})
+
+
 def test_an_unknown_flag_is_refused_by_its_name():
     with pytest.raises(SettingsError, match="'prot' is not a setting"):
         Settings.read({}, prot=1)
@@ -232,9 +260,8 @@ def test_a_secret_key_file_that_is_no_good_is_refused(tmp_path):
 
 
 def test_a_home_that_cannot_be_made_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match=r"^EXPORT_TASKS_SECRET_KEY: .*cannot be used"):
-        read(Path(tmp_path) / "file").secret_key()
+        read(Path(tmp_path) / ("long" * 100)).secret_key()
 
 
 def test_where_machines_may_share_an_event_store_the_secret_key_must_be_given(tmp_path):

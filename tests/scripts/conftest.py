@@ -57,6 +57,13 @@ def begun(command) -> dict:
 
 
 @pytest.fixture
+def empty(command) -> Command:
+    """A home whose event store is there, and nothing in it."""
+    command("migrate")
+    return command
+
+
+@pytest.fixture
 def create_task(begun):
     """Asks for an export as the API does; returns the task's id."""
 

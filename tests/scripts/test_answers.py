@@ -216,5 +216,14 @@ def test_there_is_advice_about_every_error():
     assert not ADVICE.keys() & SAYS_ALL
 
 
+@pytest.mark.parametrize("command", [("export", "list"), ("quota",)])
+def test_a_variable_that_the_client_does_not_know_is_refused(command):
+    said = refused({"EXPORT_TASKS_ENDPIONT": "http://elsewhere.example"}, *command)
+    assert said == (
+        "export-tasks: EXPORT_TASKS_ENDPIONT is not a setting of export-tasks; did you mean "
+        "EXPORT_TASKS_ENDPOINT?"
+    )
+
+
 def test_the_client_reads_what_the_service_leaves_to_it():
     assert set(VARIABLES) == {PREFIX + name for name in OF_THE_CLIENT}

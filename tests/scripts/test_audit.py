@@ -98,6 +98,15 @@ def test_another_s_key_proves_nothing(command, sealed):
     assert "not used" in told.stderr
 
 
+def test_many_checkpoints_that_are_not_used_for_one_reason_are_one_line(command, sealed, home, url):
+    for kept in (47, 46):
+        command("limits", "set", "--kept", str(kept))
+        seal(url, home / "audit")
+    told = command("audit", "verify", "--key", OTHER.verifier.text, exit_code=4).stderr
+    (line,) = [each for each in told.splitlines() if each.startswith("not used: ")]
+    assert " and 2 more: None of the given keys signed this note" in line
+
+
 @pytest.mark.parametrize("key", ["nonsense", "/nowhere/key"])
 def test_what_is_no_key_is_told(command, sealed, key):
     assert (
@@ -139,6 +148,14 @@ def test_a_bundle_of_a_user_goes_by_name_or_id(command, begun, sealed, tmp_path)
     by_name = command.json("audit", "bundle", str(tmp_path / "a"), "--user", "admin")
     by_id = command.json("audit", "bundle", str(tmp_path / "b"), "--user", begun["user_id"])
     assert by_name["events"] == by_id["events"] > 1
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle.zip"])
+@pytest.mark.parametrize("about", ["task", "project"])
+def test_a_bundle_about_nothing_is_refused_and_not_made(command, sealed, tmp_path, name, about):
+    refused = command.refused("audit", "bundle", str(tmp_path / name), f"--{about}", "nope")
+    assert refused == f"export-tasks: The event log holds no event about {about}_id 'nope'."
+    assert not (tmp_path / name).exists()
 
 
 def test_a_bundle_goes_over_nothing(command, sealed, tmp_path):

@@ -97,7 +97,7 @@ def test_an_app_that_the_file_names_must_be_the_projects(command, begun):
 
 
 def test_batch_tasks_of_somebodys_own_database_are_listed_and_never_changed(
-    command, database, monkeypatch
+    command, empty, database, monkeypatch
 ):
     own = in_postgres(database)
     own.put(1, 2)

@@ -114,12 +114,12 @@ def test_a_store_of_another_kind_is_told_in_one_line(command, home, monkeypatch)
     assert "events.sqlite" in command.refused("limits", "show")
 
 
-def test_a_source_that_cannot_be_written_is_told_in_one_line(command, monkeypatch):
+def test_a_source_that_cannot_be_written_is_told_in_one_line(command, empty, monkeypatch):
     monkeypatch.setenv("EXPORT_TASKS_SOURCE", "iotda+https://iotda.example.com")
     assert "EXPORT_TASKS_SOURCE" in command.refused("batch", "list")
 
 
-def test_a_reader_that_has_enough_ends_the_command_without_a_word(command):
+def test_a_reader_that_has_enough_ends_the_command_without_a_word(command, empty):
     for kept in range(5, 60):
         command("limits", "set", "--kept", str(kept))
     listing = subprocess.Popen(
@@ -133,7 +133,19 @@ def test_a_reader_that_has_enough_ends_the_command_without_a_word(command):
     listing.stderr.close()
 
 
-def test_ctrl_c_is_exit_130(command):
+def test_of_an_address_that_was_given_it_is_the_address_that_is_asked_about(
+    command, tmp_path, database, monkeypatch
+):
+    for url in (f"sqlite:///{tmp_path}/none.sqlite", database.fresh()):
+        monkeypatch.setenv("EXPORT_TASKS_EVENTS", url)
+        monkeypatch.setenv("EXPORT_TASKS_SECRET_KEY", "k" * 32)
+        for _ in range(2):  # nor did the first one make it
+            refused = command.refused("task", "list")
+            assert "is EXPORT_TASKS_EVENTS right?" in refused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_is_exit_130(command, empty):
     command("limits", "set", "--kept", "7")
     following = subprocess.Popen(
         command_line("event", "list", "--follow"), stdout=subprocess.PIPE, stderr=subprocess.PIPE

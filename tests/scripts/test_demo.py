@@ -1,5 +1,6 @@
 """`demo`: the whole main job as one real process."""
 
+import json
 import os
 import signal
 import subprocess
@@ -57,6 +58,14 @@ def test_two_run_at_the_same_time_in_two_folders_and_one_again_at_once(tmp_path)
     check_the_tale(out)
     assert services_of(tmp_path / "one") == []
     assert {each.name for each in tmp_path.iterdir()} == {"one", "two"}  # nor is a home touched
+
+
+def test_with_json_the_tale_is_beside_and_the_result_is_one_document(tmp_path):
+    code, out, err = ended(demo(tmp_path / "one", "--json"))
+    made = json.loads(out)
+    assert (code, made["rows"], made["home"]) == (0, 2000, str(tmp_path / "one"))
+    assert made["export_task_id"] in err
+    check_the_tale(err)
 
 
 def test_a_folder_that_is_not_the_demos_is_refused_and_left_as_it_is(tmp_path):

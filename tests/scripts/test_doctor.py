@@ -124,7 +124,7 @@ def test_where_nothing_has_begun_it_says_so_and_makes_nothing(home, found):
 
 
 def test_a_store_without_an_event_is_nothing_too(command, home, found):
-    command("project", "list")
+    command("migrate")
     assert "export-tasks init" in found()["nothing_here"]
 
 

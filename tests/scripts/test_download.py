@@ -172,8 +172,9 @@ def test_ctrl_c_keeps_what_came(user, wire, task, content, tmp_path):
     part = part_of(target, content)
     eventually(lambda: part.exists() and part.stat().st_size)
     running.send_signal(signal.SIGINT)
-    running.communicate()
+    _, err = running.communicate()
     assert running.returncode == 130
+    assert err.strip() == f"To go on: export-tasks export download {task}"
     assert part.stat().st_size
     assert not target.exists()
 
@@ -246,9 +247,18 @@ def test_a_task_without_a_file_says_why_and_what_to_do(user, home):
     assert "IOTDA.014702" in refused(user, "export", "download", "0" * 24)
 
 
-def test_a_target_that_cannot_be_written_is_told_in_one_line(user, task, tmp_path):
-    line = refused(user, "export", "download", task, "-o", str(tmp_path / "nowhere" / "x.xls"))
-    assert "No such file or directory" in line
+@pytest.mark.parametrize("name", ["nowhere/x.xls", "nowhere/"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_asked_for(
+    user, home, task, tmp_path, name
+):
+    before = home.run("event", "list", "--json")
+    for command in (("create", "abc", "--download"), ("download", task)):
+        line = refused(user, "export", *command, "-o", f"{tmp_path}/{name}")
+        assert line == (
+            f"export-tasks: --output {tmp_path}/{name}: there is no folder {tmp_path}/nowhere."
+        )
+    assert home.run("event", "list", "--json") == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told_in_one_line(user, task):

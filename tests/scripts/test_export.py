@@ -140,8 +140,21 @@ def test_watching_is_interrupted_by_ctrl_c(user, home):
     watching = started(user, "export", "watch", task_id)
     assert watching.stdout.readline().startswith("Processing")
     watching.send_signal(signal.SIGINT)
-    assert watching.wait(60) == 130
-    watching.communicate()
+    _, err = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert err.strip() == f"It goes on: export-tasks export watch {task_id}"
+    invoke(user, "export", "watch", task_id)
+
+
+@pytest.mark.parametrize("how", ["--wait", "--download"])
+def test_a_create_that_is_interrupted_says_that_the_export_goes_on(user, home, how, tmp_path):
+    creating = started(user, "export", "create", home.batch(100_000), how, cwd=tmp_path)
+    task_id = creating.stderr.readline().split()[-1].rstrip(".")
+    assert creating.stdout.readline().startswith("Processing")
+    creating.send_signal(signal.SIGINT)
+    _, err = creating.communicate(timeout=60)
+    assert creating.returncode == 130
+    assert err.strip() == f"It goes on: export-tasks export watch {task_id}"
     invoke(user, "export", "watch", task_id)
 
 

@@ -26,15 +26,15 @@ WITHOUT_END = ("serve", "exporter", "event list --follow", "demo")
 MOVING = "migrate --to"
 CLIENTS = ("export", "quota")
 
-BEGIN = ("init", "project add")
+BEGIN = ("init",)
 """Examples of an empty home; others of one that has had its `init` alone, or of a full one."""
 
-FIRST = ("user add", "app add")
+FIRST = ("project add", "user add", "app add")
 RESTORING = ("restore /",)
 TYPED = {"user password ada": f"{PASSWORD}\n{PASSWORD}\n"}
 
-NO_DATA = ("completion", "man", "config example", "user policy show", "user password")
-"""What prints no data, but a text as it is, or a question."""
+NO_DATA = ("completion", "man", "user password", "event list --at")
+"""What prints no data: a text as it is, a question, no event at all."""
 
 
 def told(line: str) -> str:
@@ -54,6 +54,11 @@ def kind_of(line: str) -> str:
         return "empty"
     return "begun" if starts(line, FIRST) else "full"
 
+
+ANYWHERE = (
+    "init", "migrate", "restore", "config", "completion", "man", "doctor", "audit checkpoint",
+)  # fmt: skip
+"""What begins an event store, needs none, or says by itself that there is none."""
 
 SIMPLE = [
     line
@@ -95,12 +100,33 @@ def test_an_example_is_done_and_what_it_prints_is_there_as_json(
     done = place.run(line, given=TYPED.get(told(line), ""))
     assert done.exit_code == 0, done.output
     assert "\x1b" not in done.output
-    if done.stdout and not is_of(line, NO_DATA):
+    if not is_of(line, NO_DATA):
         again = prepared.place(kind_of(line), tmp_path / "again")
         again.words[TASK] = task
         again.words[BACKUP] = place.words[BACKUP].replace("/monday", "/tuesday")
         monkeypatch.chdir(again.work)
         assert is_json(again.run(as_json(line)).stdout)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [line for line in EXAMPLES if not is_of(line, (*ANYWHERE, *CLIENTS, "serve", "demo"))],
+)
+def test_a_home_that_is_the_wrong_one_is_named_and_nothing_is_left_in_it(
+    prepared, tmp_path, monkeypatch, line
+):
+    wrong = prepared.place("empty", tmp_path)
+    wrong.environment["EXPORT_TASKS_HOME"] = str(tmp_path / "wrong")
+    wrong.words[BACKUP] = str(tmp_path / "monday")
+    monkeypatch.chdir(wrong.work)
+    done = wrong.run(line, given=TYPED.get(told(line), ""))
+    assert done.exit_code == (4 if is_of(line, ("audit verify",)) else 1), done.output
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].endswith(
+        f"There is no event store at {tmp_path}/wrong/events.sqlite; is EXPORT_TASKS_HOME right? "
+        "(export-tasks init makes one)"
+    )
+    assert {each.name for each in tmp_path.iterdir()} == {"work"}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """`limits`: the rules' numbers."""
 
+import pytest
 
-def test_the_defaults_of_the_contract_hold_where_nothing_was_set(command):
+
+def test_the_defaults_of_the_contract_hold_where_nothing_was_set(command, empty):
     assert command.json("limits", "show") == {
         "unfinished": 5,
         "kept": 50,
@@ -9,14 +11,14 @@ def test_the_defaults_of_the_contract_hold_where_nothing_was_set(command):
     }
 
 
-def test_what_is_not_given_stays_as_it_is(command):
+def test_what_is_not_given_stays_as_it_is(command, empty):
     command("limits", "set", "--kept", "7")
     told = command.json("limits", "set", "--download-interval", "1m")
     assert told == {"unfinished": 5, "kept": 7, "download_interval": 60.0}
     assert command.json("limits", "show") == told
 
 
-def test_for_people_each_number_is_a_line(command):
+def test_for_people_each_number_is_a_line(command, empty):
     assert command("limits", "show").stdout.splitlines() == [
         "unfinished         5",
         "kept               50",
@@ -24,7 +26,7 @@ def test_for_people_each_number_is_a_line(command):
     ]
 
 
-def test_numbers_that_break_a_rule_are_refused_and_change_nothing(command):
+def test_numbers_that_break_a_rule_are_refused_and_change_nothing(command, empty):
     assert "'unfinished' must be 1 to the number kept" in command.refused(
         "limits", "set", "--unfinished", "51"
     )
@@ -32,7 +34,12 @@ def test_numbers_that_break_a_rule_are_refused_and_change_nothing(command):
     assert command.json("limits", "show")["unfinished"] == 50
 
 
-def test_the_change_is_an_event_of_the_system_user(command):
+@pytest.mark.parametrize("given", ["--kept=1001", "--kept=0", "--unfinished=0"])
+def test_a_number_that_no_store_could_have_is_wrong_usage(command, empty, given):
+    assert given.partition("=")[0] in command("limits", "set", given, exit_code=2).stderr
+
+
+def test_the_change_is_an_event_of_the_system_user(command, empty):
     command("limits", "set", "--kept", "7")
     (line,) = command("event", "list", "--json").stdout.splitlines()
     assert '"event": "limits.set"' in line

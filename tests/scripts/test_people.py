@@ -1,10 +1,12 @@
 """`init`, `user` and `key`."""
 
 import json
+import subprocess
 
 import pytest
 
 from api.parts import Parts
+from scripts.group import command_line
 
 POLICY = '{"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["iotda:*:*"]}]}'
 
@@ -166,6 +168,22 @@ def test_a_password_is_asked_for_twice_and_never_echoed(command, begun):
         assert parts.people.check_password("admin", secret)
 
 
+def test_a_password_for_nobody_is_not_asked_for(command, begun):
+    refused = command.refused("user", "password", "nobody", given="")
+    assert "'nobody' does not exist" in refused
+
+
+def test_where_no_terminal_can_hide_a_password_it_is_wrong_usage(command, begun):
+    done = subprocess.run(
+        command_line("user", "password", "admin"),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "use --password-stdin" in done.stderr
+    assert "Warning" not in done.stderr
+
+
 def test_a_prompt_that_is_left_is_exit_130(command, begun):
     command("user", "password", "admin", given="", exit_code=130)
 
@@ -176,6 +194,25 @@ def test_a_password_that_is_too_short_is_refused(command, begun):
 
 def test_a_password_is_no_argument(command, begun):
     command("user", "password", "admin", "secret", exit_code=2)
+
+
+def test_what_was_done_to_a_user_is_one_json_document(command, ada):
+    told = command.json("user", "policy", "show", *OF_ADA)
+    assert told["policy"] == json.loads(READ_ONLY)
+    assert command.json("user", "policy", "set", *OF_ADA, "-", given=POLICY) == told | {
+        "policy": json.loads(POLICY)
+    }
+    granted = command.json("user", "grant", *OF_ADA, "--admin")
+    assert granted == told | {"admin": True, "policy": None}
+    viewing = {"name": "ada", "operator": "view"}
+    assert command.json("user", "operator", "ada", "view") == viewing
+    assert command.json("user", "operator", "ada", "none") == viewing | {"operator": None}
+    secret = "correct horse battery\n"
+    changed = command.json("user", "password", "ada", "--password-stdin", given=secret)
+    assert changed == {"name": "ada", "password": "changed"}
+    gone = command.json("user", "withdraw", *OF_ADA)
+    assert gone == {"name": "ada", "project_id": "plant-1", "withdrawn": True}
+    assert command.json("user", "remove", "ada") == {"name": "ada", "removed": True}
 
 
 def test_a_user_is_removed_with_its_keys(command, begun):

@@ -17,6 +17,7 @@ from domain.task import task_stream
 from projections.schema import VERSION
 from scripts.group import command_line
 from tests.service import Home
+from tests.terminal import Terminal
 
 CHECKS = ["event store", "topics", "room on the disk", "no other rebuild", "the live tables' log"]
 
@@ -192,6 +193,11 @@ def test_a_new_version_of_the_tables_is_built_beside_the_old_before_anybody_list
         service.stop()
     finally:
         home.close()
+
+
+def test_of_an_empty_store_no_work_is_shown(home):
+    begun = Terminal(command_line("worker", "check"), {**os.environ, "TERM": "xterm"})
+    assert (begun.end(), begun.shown) == (0, "")
 
 
 def test_whoever_needs_tables_that_another_is_building_waits_for_them(tmp_path):
