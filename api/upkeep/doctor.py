@@ -18,7 +18,7 @@ from api.upkeep.findings import UNREACHABLE, Report
 from api.upkeep.log_checks import check_frozen, check_key, check_tables, check_whole, has_events
 from api.upkeep.place_checks import check_permissions, check_side_log, check_source, check_space
 from api.upkeep.result_checks import check_results
-from api.values import is_shared
+from api.values import is_shared, no_event_store
 from domain.journal import utc_now
 from domain.refusals import Unavailable
 from projections.log import CannotOpen, open_log
@@ -116,7 +116,7 @@ def _nothing_here(settings: Settings, where: str, report: Report) -> None:
         )
     return report.find(
         "nothing_here",
-        f"There is no event store at {where}.",
+        no_event_store(where, settings.given["events"].origin) + ".",
         "export-tasks init (or: export-tasks restore FROM)",
     )
 

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from ipaddress import ip_address
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ TICK_SECONDS = 1.0
 """How often somebody who waits for pages may look whether to go on."""
 
 ACCESS_KEY, SECRET_KEY = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"
+SECRET_KEY_FILE = SECRET_KEY + "_FILE"
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +52,24 @@ def open_iotda(
         raise ValueError(f"'{shown(url)}' is no endpoint: use iotda+https://HOST")
     if address.scheme == "http" and not _is_loopback(address.hostname):
         raise ValueError("iotda+http:// is for this machine alone: use iotda+https://")
-    access_key, secret_key = environment.get(ACCESS_KEY), environment.get(SECRET_KEY)
+    access_key, secret_key = environment.get(ACCESS_KEY), _secret_key(environment)
     if not access_key or not secret_key:
         raise ValueError(f"{ACCESS_KEY} and {SECRET_KEY} must be given")
     endpoint = f"{address.scheme}://{address.netloc}"
     return IotdaSource(Access(endpoint, access_key, secret_key, remote.region), remote)
+
+
+def _secret_key(environment: Mapping[str, str]) -> str | None:
+    """As every secret it may also be given as a file's name. ValueError: both, or no such file."""
+    named, given = environment.get(SECRET_KEY_FILE), environment.get(SECRET_KEY)
+    if not named:
+        return given
+    if given:
+        raise ValueError(f"{SECRET_KEY} and {SECRET_KEY_FILE} are both given")
+    try:
+        return Path(named).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{SECRET_KEY_FILE}: {named} cannot be read: {error}") from error
 
 
 class IotdaSource:

@@ -388,6 +388,18 @@ def test_keys_must_be_given(monkeypatch, missing):
         open_source("iotda+https://host")
 
 
+def test_the_secret_key_may_be_given_as_a_file(upstream, tmp_path):
+    upstream.plan()
+    (tmp_path / "sk").write_text("s" * 40 + "\n")
+    keys = {"HUAWEICLOUD_SDK_AK": "a", "HUAWEICLOUD_SDK_SK_FILE": str(tmp_path / "sk")}
+    open_iotda(upstream.source, Remote(), keys).close()
+    with pytest.raises(ValueError, match="are both given"):
+        open_iotda(upstream.source, Remote(), keys | {"HUAWEICLOUD_SDK_SK": "s"})
+    (tmp_path / "sk").unlink()
+    with pytest.raises(ValueError, match=r"SK_FILE: .* cannot be read"):
+        open_iotda(upstream.source, Remote(), keys)
+
+
 def test_a_check_asks_about_a_mapped_project_if_there_is_one(upstream):
     upstream.plan()
     opened(upstream).check()
