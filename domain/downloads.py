@@ -74,8 +74,11 @@ class Downloads(Aggregate):
         )
 
     def seconds_to_next(self, interval: float, now: datetime) -> float:
-        """How long until a download can be granted; 0 or less: at once."""
-        if self.last is None:
+        """How long until a download can be granted; 0 or less: at once.
+
+        Where the clock was set back, longer than the interval; but none is none.
+        """
+        if self.last is None or not interval:
             return 0.0
         return interval - (now - self.last).total_seconds()
 
