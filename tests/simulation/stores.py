@@ -344,14 +344,17 @@ class SimConnection(sqlite3.Connection):
 
 
 _EMPTY: list[bytes] = []
+_OBJECTS: list[int] = []
 _POOL: list[Database] = []
 _FOLDERS: dict[str, Path] = {}
 
 
 def _empty_tables() -> Database:
     """Empty read tables; one connection serves many schedules, as it keeps its statements."""
-    if _POOL:
+    while _POOL:
         database = _POOL.pop()
+        if _objects(database.conn) != _OBJECTS[0]:
+            continue  # of a rebuild that was killed: without indexes rows come in another order
         for table in schema.TABLES:
             sqlite3.Connection.execute(database.conn, f"DELETE FROM {table}")
         return database
@@ -361,10 +364,17 @@ def _empty_tables() -> Database:
         schema.create(made)
         made.conn.commit()
         _EMPTY.append(made.conn.serialize())
+        _OBJECTS.append(_objects(made.conn))
         made.conn.close()
     connection.deserialize(_EMPTY[0])
     connection.row_factory = sqlite3.Row
     return Database(connection, execute_plugins=False, recursive_triggers=False)
+
+
+def _objects(connection: sqlite3.Connection) -> int:
+    """How many tables and indexes there are."""
+    found = sqlite3.Connection.execute(connection, "SELECT count(*) FROM sqlite_master")
+    return int(found.fetchone()[0])
 
 
 class SimTables:
