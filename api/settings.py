@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from urllib.parse import quote
@@ -244,6 +243,8 @@ def refuse_unknown(environment: Mapping[str, str]) -> None:
 
 def _nearest(variable: str, known: list[str]) -> str:
     """Of names that all begin alike, only what follows tells one from another."""
+    from difflib import get_close_matches
+
     names = [each.removeprefix(PREFIX) for each in known]
     found = get_close_matches(variable.removeprefix(PREFIX), names, 1, LIKENESS)
     return f"; did you mean {PREFIX}{found[0]}?" if found else "."

@@ -27,11 +27,11 @@ class Refusal(Exception):
 
 
 class Invalid(Refusal):
-    """A field that breaks its rule; `field` names it as the client wrote it."""
+    """A field that breaks its `rule`; `field` names it as the client wrote it."""
 
     def __init__(self, field: str, rule: str) -> None:
         super().__init__(f"Invalid input. '{field}' {rule}.")
-        self.field = field
+        self.field, self.rule = field, rule
 
 
 class UnfinishedLimitReached(Refusal):

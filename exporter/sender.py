@@ -172,11 +172,13 @@ class Sender:
         pause = FIRST_PAUSE
         while True:
             try:
-                return self._say_last(say)
+                self._say_last(say)
             except Unavailable as error:
                 self._outages.fails(END, error)
                 if self._stop.wait(pause):
                     raise
+            else:
+                return self._outages.succeeds(END)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _say_last(self, say: Callable[[], None]) -> None:

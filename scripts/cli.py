@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,6 +80,8 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
+            from difflib import get_close_matches
+
             nearest = get_close_matches(error.command_name, _COMMANDS, 1)
             raise click.exceptions.NoSuchCommand(
                 error.command_name, possibilities=nearest, ctx=ctx

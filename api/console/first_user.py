@@ -58,9 +58,8 @@ def make(asked: Asked) -> Response:
         made = _begin(asked, sent, user_id)
     except Invalid as error:
         wrong = _wrong(error, sent["user"])
-        rule = str(error).rpartition("' ")[2]
         kept = {name: sent[name] for name in FIELDS}
-        return _form(sent["key"], kept, wrong, f"{_CALLED[wrong]} {rule}")
+        return _form(sent["key"], kept, wrong, f"{_CALLED[wrong]} {error.rule}.")
     except (NotEmpty, AlreadyThere):
         return _dead()
     return _signed_in(asked, made)

@@ -157,6 +157,15 @@ def test_a_completion_is_saved_again_until_it_is_on_record(shop: Workshop, after
     assert len(shop.files()) == 1
 
 
+def test_a_last_word_that_is_said_again_is_told_when_that_begins_and_when_it_is_over(
+    shop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create()
+    shop.exporter(results=shop.storing(lambda: shop.refuse(2))).step()
+    assert caplog.text.count("cannot end the attempt") == 1
+    assert caplog.text.count("can end the attempt again") == 1
+
+
 def test_a_failure_is_saved_again_until_it_is_on_record(shop: Workshop) -> None:
     batch = shop.batch(PAGE)
     task = shop.create(batch)
