@@ -110,18 +110,18 @@ class Queries:
         Read as they are asked for, so that the first cost little, however long the line.
         """
         with self.follower.caught_up() as database:
-            held = all_of(TaskRow, ask(database, _HELD))
+            # In one look, or a task that is claimed between two of them would be in neither.
+            held, page = all_of(TaskRow, ask(database, _HELD)), _line(database, 0)
         yield from held
-        offset, page = 0, self._line(0)
+        offset = 0
         while page:
             yield from page
             offset += LINE_PAGE
-            page = self._line(offset) if len(page) == LINE_PAGE else []
+            page = self._page(offset) if len(page) == LINE_PAGE else []
 
-    def _line(self, offset: int) -> list[TaskRow]:
-        query = LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
+    def _page(self, offset: int) -> list[TaskRow]:
         with self.follower.caught_up() as database:
-            return all_of(TaskRow, ask(database, query, [LINE_PAGE, offset]))
+            return _line(database, offset)
 
     def waiting(self) -> int:
         """How many unfinished tasks no exporter works on."""
@@ -241,6 +241,11 @@ class Queries:
         with self.follower.caught_up() as database:
             query = f"SELECT {columns_of(kind)} FROM {table} WHERE {where}"  # noqa: S608
             return all_of(kind, ask(database, query, wanted))
+
+
+def _line(database: Database, offset: int) -> list[TaskRow]:
+    query = LINE.format(waiting=WAITING, columns=columns_of(TaskRow, "tasks"))
+    return all_of(TaskRow, ask(database, query, [LINE_PAGE, offset]))
 
 
 def ask(database: Database, query: str, values: Any = ()) -> sqlite3.Cursor:

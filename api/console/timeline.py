@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from domain.fact import Fact
 
 GAP_SECONDS = 5.0
-"""A wait that is shorter is not told."""
+"""A wait that is shorter is not told, but for the silence of an exporter that was lost."""
 
 RAW_MOST = 20
 """Of an attempt's events so many are told raw, the latest: there may be one for every second."""
@@ -109,7 +109,9 @@ class _Story:
         title = f"Taken over by {fact.exporter}" if lost else f"Claimed by {fact.exporter}"
         detail = "the exporter before was silent for too long" if lost else ""
         self._attempt = self.put("attempt", title, fact, detail)
-        self._attempt.wait = _gap(self._heard_at if lost else self._idle_since, fact.timestamp)
+        since = self._heard_at if lost else self._idle_since
+        waited = (fact.timestamp - since).total_seconds() if since else 0.0
+        self._attempt.wait = waited if lost or waited >= GAP_SECONDS else None
         self._number = fact.attempt
 
     def _handed_back(self, fact: Task.Progressed) -> None:
@@ -130,8 +132,3 @@ class _Story:
         rate = rows / seconds if rows and seconds >= 0.5 else None
         self._attempt.bar = Bar(rows, total, percent, rate)
         self._heard_at = at
-
-
-def _gap(since: datetime | None, until: datetime) -> float | None:
-    seconds = (until - since).total_seconds() if since else 0.0
-    return seconds if seconds >= GAP_SECONDS else None

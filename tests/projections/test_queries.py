@@ -203,6 +203,15 @@ def test_a_line_of_any_length_is_read_to_its_end(node, story, monkeypatch):
         wanted.append(story.create(OwnerId("p1", f"user{number}")).task_id)
 
 
+def test_a_task_that_is_claimed_while_others_are_looked_at_is_not_passed_over(node, story):
+    story.claim(ben := story.create(BEN))
+    ann = story.create(ANN)
+    work = node.queries.work()
+    assert next(work).task_id == ben.task_id
+    story.claim(ann)
+    assert ids(work) == ids([ann])
+
+
 def test_who_was_never_served_stands_behind_all_that_were_by_then(node, story):
     story.complete(story.create(ANN))
     ben = story.create(BEN)

@@ -62,6 +62,14 @@ def test_a_lost_exporters_silence_is_a_gap_before_another_takes_over(story, ann)
     assert (second.title, second.wait) == ("Taken over by e2", LEASE + 1)
 
 
+def test_a_lost_exporters_silence_is_told_however_short(story, ann):
+    task = story.ledger.task(ann.create())
+    story.claim(task)
+    story.clock.pass_by(seconds=4)
+    story.claim(story.ledger.task(task.task_id), "e2")
+    assert items(story, task.task_id)[2].wait == 4.0
+
+
 def test_a_hand_back_and_the_wait_for_the_next_attempt(story, ann):
     task = story.ledger.task(ann.create())
     claim = story.claim(task)
