@@ -112,11 +112,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an attempt is: rows written, rows there are (None: not known), percent (1 to 99)."""
+    """How far an attempt is: rows written, rows there are (None: not known), percent (1 to 99).
+
+    `batch_name` is what it exports, by its name (None: not told).
+    """
 
     rows: int = 0
     total: int | None = None
     percent: int = 1
+    batch_name: str | None = None
 
     def __post_init__(self) -> None:
         check("percent", 1 <= self.percent <= 99, "must be 1 to 99 while unfinished")
@@ -124,8 +128,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class CompleteTask:
-    """The attempt's file is safe in the result store."""
+    """The attempt's file is safe in the result store; `batch_name` as in `Progress`."""
 
     claim: Claim
     file: File
     total: int
+    batch_name: str | None = None

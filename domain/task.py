@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from domain.commands import Claim, CreateTask, Progress
@@ -80,9 +80,11 @@ class Task(Aggregate):
             wait: seconds for which, handed back, it is not to be taken up.
             crashes: leases lost so far.
             faults: hand-backs so far for a passing fault of source or result store.
+            batch_name: what is exported, by its name; only there once the source has told it.
         """
 
         TOPIC: ClassVar[str] = "task.progressed"
+        OPTIONAL: ClassVar[tuple[str, ...]] = (*Aggregate.Event.OPTIONAL, "batch_name")
         attempt: int
         exporter: str
         lease: float
@@ -94,6 +96,7 @@ class Task(Aggregate):
         wait: float
         crashes: int
         faults: int
+        batch_name: str | None = field(default=None, kw_only=True)
 
     class Completed(Event):
         """Its file is safe.
@@ -110,9 +113,11 @@ class Task(Aggregate):
             repaired: cells that were cut or cleaned.
             complete: had the batch task itself finished when it was read?
             data_as_of: when it was read, in UTC.
+            batch_name: what is exported, by its name; only there where the source has told one.
         """
 
         TOPIC: ClassVar[str] = "task.completed"
+        OPTIONAL: ClassVar[tuple[str, ...]] = (*Aggregate.Event.OPTIONAL, "batch_name")
         attempt: int
         exporter: str
         file: str
@@ -124,6 +129,7 @@ class Task(Aggregate):
         repaired: int
         complete: bool
         data_as_of: str
+        batch_name: str | None = field(default=None, kw_only=True)
 
     class Failed(Event):
         """It ended without a file.
@@ -186,7 +192,8 @@ class Task(Aggregate):
             self._fail(DIED_TOO_OFTEN, message, caller, now)
             return None
         claim = Claim(self.task_id, self.attempt + 1, exporter)
-        self._progress(claim, lease, replace(Progress(), total=self.total), crashes, caller, now)
+        nothing_yet = Progress(total=self.total, batch_name=self.batch_name)
+        self._progress(claim, lease, nothing_yet, crashes, caller, now)
         return claim
 
     def progress(
@@ -224,6 +231,7 @@ class Task(Aggregate):
             wait=wait,
             crashes=self.crashes,
             faults=self.faults + 1 if fault else self.faults,
+            batch_name=self.batch_name,
         )
 
     def complete(self, command: CompleteTask, caller: Caller, now: datetime) -> None:
@@ -249,6 +257,7 @@ class Task(Aggregate):
             repaired=file.repaired,
             complete=file.complete,
             data_as_of=file.data_as_of,
+            batch_name=command.batch_name,
         )
 
     def fail(self, claim: Claim, code: str, message: str, caller: Caller, now: datetime) -> None:
@@ -322,6 +331,7 @@ class Task(Aggregate):
             wait=0.0,
             crashes=crashes,
             faults=self.faults,
+            batch_name=progress.batch_name,
         )
 
     def _fail(self, code: str, message: str, caller: Caller, now: datetime) -> None:
@@ -351,6 +361,7 @@ class Task(Aggregate):
     rows = 0
     total: int | None = None
     percent = 1
+    batch_name: str | None = None
     file: File | None = None
     failure: tuple[str, str] | None = None
     retries: str | None = None
@@ -373,12 +384,14 @@ class Task(Aggregate):
     def _progressed(self, event: Progressed) -> None:
         self.attempt, self.exporter, self.lease = event.attempt, event.exporter, event.lease
         self.rows, self.total, self.percent = event.rows, event.total, event.progress
+        self.batch_name = event.batch_name or self.batch_name
         self.held = not event.released
         self.crashes, self.faults = event.crashes, event.faults
 
     def _completed(self, event: Completed) -> None:
         self.status, self.held = "Success", False
         self.rows, self.total, self.percent = event.rows, event.total, 100
+        self.batch_name = event.batch_name or self.batch_name
         self.file = file_of(self.task_id, event)
 
     def _failed(self, event: Failed) -> None:

@@ -13,6 +13,7 @@ from domain.commands import CompleteTask, Progress
 from domain.conditions import File
 from domain.refusals import TaskOver, Unavailable
 from exporter.biff8.properties import Properties
+from exporter.cells import mend
 from exporter.failures import (
     FORESEEN,
     NO_BATCH_TASK,
@@ -45,6 +46,9 @@ SAVED_PERCENT = 95
 STORED_PERCENT = 99
 
 BOOK = ".xls"
+
+BATCH_NAME_LENGTH = 128
+"""Characters that the events tell of a batch task's name: all that IoTDA allows."""
 
 STOPS = "the attempt stops: %s"
 
@@ -135,7 +139,8 @@ class Attempt:
             complete=reading.finished,
             data_as_of=reading.data_as_of,
         )
-        return CompleteTask(self._sender.claim, file, reading.expected)
+        name = name_of(reading.batch)
+        return CompleteTask(self._sender.claim, file, reading.expected, name)
 
     def _write(self, path: Path) -> tuple[_Reading, Written]:
         book = Workbook(path, DETAIL_COLUMNS)
@@ -167,7 +172,7 @@ class Attempt:
         for page in self._source.pages(batch.task_id):
             book.write(page)
             tally.add(page)
-            self._sender.progress(_progress(tally.rows, batch.total))
+            self._sender.progress(_progress(tally.rows, batch))
         # A batch task that ended while it was read may have changed rows behind the reader: only
         # one that had ended before is finished, and must be whole. One gone now was cut short.
         expected = self._source.count(batch.task_id)
@@ -187,7 +192,8 @@ class Attempt:
         return batch
 
     def _step(self, reading: _Reading, percent: int) -> None:
-        self._sender.progress(Progress(reading.tally.rows, reading.expected, percent))
+        rows, name = reading.tally.rows, name_of(reading.batch)
+        self._sender.progress(Progress(rows, reading.expected, percent, name))
 
     def _end_for(self, error: Exception) -> None:
         code, message, passing = failure(error)
@@ -215,7 +221,14 @@ class Attempt:
         return result_key(self._task.task_id, self._sender.claim.attempt, self._nonce, suffix)
 
 
-def _progress(rows: int, total: int) -> Progress:
+def name_of(batch: BatchTask) -> str | None:
+    """What the batch task is called, as one line; None where its source has no name for it."""
+    return " ".join(mend(batch.task_name)[0].split())[:BATCH_NAME_LENGTH] or None
+
+
+def _progress(rows: int, batch: BatchTask) -> Progress:
     """A batch task that runs on may have more rows by now than its total said."""
+    total = batch.total
     percent = READ_PERCENT * rows // total if total else 1
-    return Progress(rows, max(rows, total), min(max(1, percent), READ_PERCENT))
+    percent = min(max(1, percent), READ_PERCENT)
+    return Progress(rows, max(rows, total), percent, name_of(batch))

@@ -143,7 +143,7 @@ class Exporter:
             self._lease,
             stop=stop,
             clock=self._seconds,
-            progress=Progress(total=task.total),
+            progress=Progress(total=task.total, batch_name=task.batch_name),
             request_id=task.request_id,
         )
         log.info("an attempt begins", extra=sender.told)

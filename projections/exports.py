@@ -66,6 +66,7 @@ def created(event: Task.Created, changes: Changes) -> None:
             "heard_at": at,
             "version": event.originator_version,
             "file": None,
+            "batch_name": None,
         },
     )
     _count(changes, owner, kept=1, unfinished=1)
@@ -102,6 +103,7 @@ def progressed(event: Task.Progressed, changes: Changes) -> None:
         reason=event.reason,
         claimed_at=claimed_at,
         heard_at=at,
+        batch_name=event.batch_name or task["batch_name"],
     )
 
 
@@ -124,6 +126,7 @@ def completed(event: Task.Completed, changes: Changes) -> None:
         held=0,
         ended_at=at,
         file=event.file,
+        batch_name=event.batch_name or task["batch_name"],
     )
     file = file_of(task["task_id"], event)
     before = _results(changes, task["conditions"])

@@ -45,7 +45,8 @@ class ListedTask(Found, frozen=True):
 class TaskRow(ListedTask, frozen=True):
     """All of a task that is kept. `conditions` is their digest; `version` that of its stream.
 
-    `heard_at` is when it was created, or its exporter last said something.
+    `heard_at` is when it was created, or its exporter last said something; `batch_name`, what it
+    exports by its name, once an exporter has read it.
     """
 
     project_id: str
@@ -60,6 +61,7 @@ class TaskRow(ListedTask, frozen=True):
     wait: float
     heard_at: datetime
     version: int
+    batch_name: str | None
 
     @property
     def owner(self) -> OwnerId:

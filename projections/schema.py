@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION = 5
+VERSION = 6
 
 
 WAITING = "unfinished > running"
@@ -77,6 +77,7 @@ TABLES: dict[str, Table] = {
             "heard_at": str,
             "version": int,
             "file": str,
+            "batch_name": str,
         },
         (("project_id", "user_id", "task_id"), ("task_id",)),
     ),

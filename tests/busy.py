@@ -70,9 +70,11 @@ class Busy:
         back = self.claim(tasks["back"], "exporter-9f8e7d6c5b4a")
         self._at(minutes=1)
         self.ledger.hand_back(back, "the source did not answer", wait=300.0, fault=True)
-        self.ledger.progress(silent, LEASE, Progress(12_000, 65_000, 18))
+        self.ledger.progress(silent, LEASE, Progress(12_000, 65_000, 18, "N" * 128))
         self._at(seconds=2)
-        self.ledger.progress(running, 3600.0, Progress(412_000, 1_000_000, 41))
+        self.ledger.progress(
+            running, 3600.0, Progress(412_000, 1_000_000, 41, "Firmware 2.2.0, hall 3")
+        )
         self._at()
         return tasks
 

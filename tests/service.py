@@ -56,9 +56,9 @@ class Home:
         assert done.exit_code == 1, done.output
         return done.stderr
 
-    def batch(self, rows: int) -> str:
+    def batch(self, rows: int, *options: str) -> str:
         """A made-up batch task's id."""
-        arguments = ("--project", self.project, "--rows", str(rows), "--json")
+        arguments = ("--project", self.project, "--rows", str(rows), "--json", *options)
         return json.loads(self.run("batch", "generate", *arguments))["task_id"]
 
     def serve(self, *arguments: str, port: int = 0) -> Service:

@@ -164,18 +164,19 @@ class Batches:
         seed: int = 0,
         task_type: str | None = None,
         progress: Watcher | None = None,
+        name: str | None = None,
     ) -> str:
         """Makes up a finished batch task, the same details for the same seed; returns its id.
 
-        `rows` is 0 to MAX_GENERATED; `task_type` one of `generate.TASK_TYPES`, else the seed's.
+        `rows` is 0 to MAX_GENERATED; `task_type` one of `generate.TASK_TYPES`, else the seed's;
+        without a `name` it is called after what it is.
         """
         if not 0 <= rows <= MAX_GENERATED:
             raise BatchRefused(f"The number of rows must be 0 to {MAX_GENERATED}.")
         place = checked({"project_id": project_id, "app_id": app_id}, Place)
         kind = task_type_of(seed, task_type)
-        named = checked(
-            {"task_name": f"made up: {kind}, seed {seed}", "task_type": kind}, BatchLine
-        )
+        called = f"made up: {kind}, seed {seed}" if name is None else name
+        named = checked({"task_name": called, "task_type": kind}, BatchLine)
         task = self._task(place, named, BatchLine())
         self._add(task, made_up(rows, seed, kind), progress, told_at_end)
         return task.task_id

@@ -90,14 +90,17 @@ def finish(task_id: str, status: str | None, as_json: bool) -> None:
 @app_option
 @click.option("--rows", type=click.IntRange(min=0), required=True, help="How many details.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same details.")
+@click.option("--name", help="What it is called; by default what is made up.")
 @as_json
-def generate(project: str, app: str | None, rows: int, seed: int, as_json: bool) -> None:
+def generate(
+    project: str, app: str | None, rows: int, seed: int, name: str | None, as_json: bool
+) -> None:
     """Make up a finished batch task."""
     from scripts.store import existing
 
     with existing() as parts, progress("generating", rows) as advance:
         parts.must_have(project, app)
-        task_id = parts.batches.generate(project, rows, app, seed, progress=advance)
+        task_id = parts.batches.generate(project, rows, app, seed, progress=advance, name=name)
     show({"task_id": task_id}, as_json)
     say(f"Export it: export-tasks export create {task_id}")
 

@@ -113,6 +113,7 @@ def _task_document(row: TaskRow) -> dict[str, Any]:
         "user_id": row.user_id,
         "resource_type": row.resource_type,
         "resource_condition": row.resource_condition,
+        "batch_name": row.batch_name,
         "export_format": row.export_format,
         "app_type": row.app_type,
         "app_id": row.app_id,

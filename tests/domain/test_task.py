@@ -109,6 +109,27 @@ def test_the_next_attempt_begins_its_rows_anew_and_knows_the_total(story):
     assert (event.attempt, event.rows, event.total, event.progress) == (2, 0, 1000, 1)
 
 
+def test_a_batch_tasks_name_is_kept_once_it_was_told(story):
+    task = story.create()
+    claim = story.claim(task)
+    assert "batch_name" not in vars(story.events()[-1])
+    story.ledger.progress(claim, LEASE, Progress(500, 1000, 45, "Firmware 2.2.0"))
+    story.ledger.hand_back(claim, "shutdown")
+    claim = story.claim(task, "e2")
+    assert [event.batch_name for event in story.events()[-3:]] == ["Firmware 2.2.0"] * 3
+    story.ledger.progress(claim, LEASE, Progress(500, 1000, 45))  # by a program that tells no name
+    assert story.ledger.task(task.task_id).batch_name == "Firmware 2.2.0"
+    story.ledger.complete(CompleteTask(claim, a_file(task, claim), 10))
+    assert story.ledger.task(task.task_id).batch_name == "Firmware 2.2.0"
+
+
+def test_a_completed_task_may_be_the_first_to_tell_the_name(story):
+    task = story.create()
+    claim = story.claim(task)
+    story.ledger.complete(CompleteTask(claim, a_file(task, claim), 10, "Firmware 2.2.0"))
+    assert story.ledger.task(task.task_id).batch_name == "Firmware 2.2.0"
+
+
 def test_of_two_claims_one_wins(story):
     task = story.create()
     story.ledger.claim(task.task_id, 1, "e1", LEASE, 3)

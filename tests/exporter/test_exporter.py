@@ -116,6 +116,7 @@ def test_its_events_are_a_claim_and_the_completion(shop: Workshop) -> None:
     assert (completed.attempt, completed.exporter, completed.file) == (1, "e7", key)
     assert (completed.rows, completed.total, completed.sheets) == (25, 25, 1)
     assert (completed.repaired, completed.complete, completed.data_as_of) == (0, True, READ_AT)
+    assert completed.batch_name == "made up: firmwareUpgrade, seed 0"
 
 
 def test_the_summary_says_what_the_rows_are_and_when_they_were_read(shop: Workshop) -> None:

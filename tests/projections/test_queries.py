@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from domain.commands import Progress
+from domain.commands import CompleteTask, Progress
 from domain.conditions import OwnerId
 from projections import queries as queries_module
 from projections.registry import text
 from projections.rows import Activity, QuotaRow
-from tests.facts import ANN, BEN, LEASE, NOON
+from tests.facts import ANN, BEN, LEASE, NOON, a_file
 
 
 def ids(tasks):
@@ -34,6 +34,21 @@ def test_progress_shows(node, story):
     assert (row.rows, row.total, row.progress) == (500, 1000, 45)
     assert (row.attempt, row.exporter, row.held, row.lease) == (1, "e1", True, LEASE)
     assert row.version == 3
+
+
+def test_a_batch_tasks_name_shows_once_it_was_told(node, story):
+    task = story.create()
+    claim = story.claim(task)
+    assert node.queries.any_task(task.task_id).batch_name is None
+    for told, shown in (("Firmware", "Firmware"), (None, "Firmware"), ("Renamed", "Renamed")):
+        story.ledger.progress(claim, LEASE, Progress(1, 10, 9, told))
+        assert node.queries.any_task(task.task_id).batch_name == shown
+    story.complete(task)
+    assert node.queries.any_task(task.task_id).batch_name == "Renamed"
+    other = story.create()
+    claim = story.claim(other)
+    story.ledger.complete(CompleteTask(claim, a_file(other, claim), 10, "Firmware"))
+    assert node.queries.any_task(other.task_id).batch_name == "Firmware"
 
 
 def test_a_hand_back_shows(node, story):

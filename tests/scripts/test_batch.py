@@ -89,6 +89,20 @@ def test_no_rows_is_a_batch_task_too(command, begun):
     command("batch", "generate", "--project", "plant-1", "--rows", "-1", exit_code=2)
 
 
+@pytest.mark.parametrize("name", ["n", "é" * 128])
+def test_a_made_up_batch_task_is_called_what_it_is_told_to_be(command, begun, name):
+    made = ("batch", "generate", "--project", "plant-1", "--rows", "1")
+    task_id = command.json(*made, "--name", name)["task_id"]
+    assert command.json("batch", "show", task_id)["task_name"] == name
+
+
+@pytest.mark.parametrize("name", ["", "é" * 129])
+def test_a_name_that_no_batch_task_may_have_is_refused(command, begun, name):
+    refused = ("batch", "generate", "--project", "plant-1", "--rows", "1", "--name", name)
+    assert "task_name" in command.refused(*refused)
+    assert command.json("batch", "list") == []
+
+
 def test_an_app_that_the_file_names_must_be_the_projects(command, begun):
     line = '{"task_name": "n", "app_id": "%s"}\n'
     told = command.refused("batch", "import", "-", "--project", "plant-1", given=line % "nosuch")

@@ -82,6 +82,7 @@ function progressed({ task, rows, total, progress }) {
     each.querySelectorAll("progress").forEach((bar) => (bar.value = progress));
     each.querySelectorAll("[data-rows]").forEach((place) => (place.textContent = text));
   }
+  if (!told.has(task)) soon(); // what it exports has a name by now
   const before = told.get(task) ?? progress;
   told.set(task, progress);
   const reached = MILESTONES.findLast((each) => each <= progress);

@@ -339,7 +339,8 @@ def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path
     try:
         home.run("user", "password", "ada", "--password-stdin", given=PASSWORD)
         home.run("app", "add", "line-2", "--project", "plant-1")
-        home.short, home.long = home.batch(2_400), home.batch(LONG)
+        home.short = home.batch(2_400, "--name", "Meters of hall 3: firmware 2.2.0")
+        home.long = home.batch(LONG, "--name", "All meters: firmware 2.2.1")
         window = Window(browser, home.serve().endpoint)
         page = window.sign_in("ada")
         with every_page_of(home, page) as paths:

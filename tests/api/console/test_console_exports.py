@@ -62,6 +62,19 @@ def test_a_running_export_shows_its_rows_and_a_bar(service, ann, page):
     assert "Running" in text_of(answer)
 
 
+def test_an_export_is_called_by_its_batch_tasks_name_once_it_is_known(service, ann, page):
+    task_id = ann.create()
+    assert f"Batch task {BATCH}" in text_of(page.get())
+    claim = service.story.claim(service.story.ledger.task(task_id))
+    told = Progress(1200, 4800, 25, "Firmware <2.2.0>")
+    service.story.ledger.progress(claim, LEASE, told)
+    listed, shown = page.get(), page.get(f"/exports/{task_id}")
+    assert f"Firmware <2.2.0> batch task {BATCH}, all apps" in text_of(listed)
+    assert 'aria-label="Progress of the export of Firmware &lt;2.2.0&gt;"' in listed.text
+    assert "Export of Firmware <2.2.0>" in text_of(shown)
+    assert f"batch task {BATCH}" in text_of(shown)
+
+
 def test_an_exporter_that_is_silent_for_half_its_lease_is_told(service, ann, page):
     task_id = ann.create()
     service.story.claim(service.story.ledger.task(task_id))
