@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from api import batches, exports, health, identity
 from api.access.login import LoginAnswer, LoginBody
+from api.access.permissions import ON_BATCHES, ON_EXPORTS
 from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchTaskShown
 from api.downloads import MEDIA_TYPE, download
 from api.health_messages import Alive, Readiness
@@ -44,8 +45,6 @@ PROJECT = "/v5/iot/{project_id}"
 TASKS = PROJECT + "/export-tasks"
 TASK = TASKS + "/{export_task_id}"
 BATCHES = PROJECT + "/batchtasks"
-PERMISSION = "iotda:exporttasks:"
-BATCH_PERMISSION = "iotda:batchtasks:"
 
 EXPORTS, BATCH_TASKS = "Export tasks", "Batch tasks"
 IDENTITY, SERVICE = "Identity", "Service"
@@ -62,7 +61,7 @@ _API = (
         summary="Create an export task",
         handle=exports.create,
         statuses=(201, 400, 401, 403, 413, 503),
-        permission=PERMISSION + "create",
+        permission=ON_EXPORTS + "create",
         body=CreateBody,
         headers=("Instance-Id",),
         answer=ExportTask,
@@ -81,7 +80,7 @@ _API = (
         summary="List export tasks, newest first",
         handle=exports.list_tasks,
         statuses=(200, 400, 401, 403, 503),
-        permission=PERMISSION + "queryList",
+        permission=ON_EXPORTS + "queryList",
         query=ListQuery,
         answer=TaskList,
         tag=EXPORTS,
@@ -96,7 +95,7 @@ _API = (
         summary="Show one export task",
         handle=exports.show,
         statuses=(200, 400, 401, 403, 404, 503),
-        permission=PERMISSION + "query",
+        permission=ON_EXPORTS + "query",
         query=ShowQuery,
         answer=ExportTask,
         tag=EXPORTS,
@@ -109,7 +108,7 @@ _API = (
         summary="Delete an export task, whatever its state",
         handle=exports.delete,
         statuses=(204, 401, 403, 404, 503),
-        permission=PERMISSION + "delete",
+        permission=ON_EXPORTS + "delete",
         tag=EXPORTS,
         refusals=(NO_TASK,),
         sdk="delete_export_task",
@@ -121,7 +120,7 @@ _API = (
         summary="Download the file; one in 30 seconds by default",
         handle=download,
         statuses=(200, 206, 304, 401, 403, 404, 416, 503),
-        permission=PERMISSION + "query",
+        permission=ON_EXPORTS + "query",
         headers=("Range", "If-Range", "If-None-Match", "If-Modified-Since"),
         head=True,
         of_results=True,
@@ -138,7 +137,7 @@ _API = (
         summary="Show a task's history, also after its removal",
         handle=exports.events,
         statuses=(200, 401, 403, 404, 503),
-        permission=PERMISSION + "query",
+        permission=ON_EXPORTS + "query",
         answer=TaskHistory,
         tag=EXPORTS,
         refusals=(NO_TASK,),
@@ -150,7 +149,7 @@ _API = (
         summary="Show one's own numbers beside the limits",
         handle=exports.quota,
         statuses=(200, 401, 403, 503),
-        permission=PERMISSION + "queryList",
+        permission=ON_EXPORTS + "queryList",
         answer=Quota,
         tag=EXPORTS,
     ),
@@ -161,7 +160,7 @@ _API = (
         summary="List batch tasks of one type, newest first",
         handle=batches.list_batches,
         statuses=(200, 400, 401, 403, 404, 503),
-        permission=BATCH_PERMISSION + "queryList",
+        permission=ON_BATCHES + "queryList",
         query=BatchListQuery,
         answer=BatchTaskList,
         of_source=True,
@@ -176,7 +175,7 @@ _API = (
         summary="Show a batch task and a page of its details, newest first",
         handle=batches.show_batch,
         statuses=(200, 400, 401, 403, 404, 503),
-        permission=BATCH_PERMISSION + "query",
+        permission=ON_BATCHES + "query",
         query=BatchQuery,
         answer=BatchTaskShown,
         of_source=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.advice import LATER, with_advice
 from scripts.cli import Refused
+from scripts.exits import CANNOT_TELL
 from scripts.talk import plain
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Declined(Refused):
 class NoAnswer(Refused):
     """Nothing came back: whether it was done cannot be told."""
 
-    exit_code = 4
+    exit_code = CANNOT_TELL
     retry_after: float | None = None
 
 

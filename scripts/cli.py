@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from scripts.exits import INTERRUPTED, REFUSED
+
 ROOMS = ("domain", "projections", "exporter", "api", "scripts")
-INTERRUPTED = 130
 PRIVATE = 0o077
 """The permissions that no file or folder made here gives: whatever holds users' data is theirs."""
 
@@ -136,7 +137,7 @@ def main() -> None:
             "needs an environment of its own: install with pipx.",
             err=True,
         )
-        sys.exit(1)
+        sys.exit(REFUSED)
     os.umask(PRIVATE)
     cli(prog_name="export-tasks")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.account import VARIABLES
-from scripts.command_tree import EXITS, described
+from scripts.command_tree import described
+from scripts.exits import EXITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

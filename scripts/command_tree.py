@@ -13,18 +13,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "export-tasks"
 
-EXITS = {
-    0: "It is done. Of `export watch`: the export succeeded.",
-    1: "It is refused, or it failed: one line on stderr says why, and what to do next.",
-    2: "Wrong usage.",
-    3: "A finding: `audit verify`, `doctor`, `rebuild --compare`, `user policy check` found "
-    "something.",
-    4: "It cannot be told: the event store cannot be read, nothing was signed yet, or the service "
-    "does not answer.",
-    130: "Interrupted by Ctrl-C.",
-}
-"""What a command's exit code means (contract, section 7)."""
-
 
 class Described(NamedTuple):
     """A command: how it is called, what it does in paragraphs, its options, its examples."""

@@ -8,7 +8,8 @@ from api.settings import SETTINGS
 from api.version import VERSION
 from scripts.account import VARIABLES
 from scripts.cli import cli
-from scripts.command_tree import EXITS, PROGRAM, described
+from scripts.command_tree import PROGRAM, described
+from scripts.exits import EXITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

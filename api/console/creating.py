@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.console.exports import PERMISSION
+from api.access.permissions import ON_BATCHES, ON_EXPORTS
 from api.console.page import page
 from api.console.rendering import render, see
 from api.console.sessions import may
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Batch tasks on a page of the form."""
-
-LIST_PERMISSION = "iotda:batchtasks:queryList"
 
 
 def form(asked: Asked) -> Response:
@@ -66,14 +64,14 @@ def create(asked: Asked) -> Response:
 def _batches(asked: Asked, before: str) -> list[BatchTask] | None:
     """One more than are shown; None where they are elsewhere, or not for this user."""
     listing = asked.house.listing
-    if listing is None or not may(asked, LIST_PERMISSION):
+    if listing is None or not may(asked, ON_BATCHES + "queryList"):
         return None
     return listing.page(asked.project_id, {}, limit=SHOWN + 1, marker=before)
 
 
 PAGES = (
     page(
-        "GET", "/exports/new", "NewExport", form, permission=PERMISSION + "create", of_source=True
+        "GET", "/exports/new", "NewExport", form, permission=ON_EXPORTS + "create", of_source=True
     ),
-    page("POST", "/exports", "CreateExport", create, permission=PERMISSION + "create"),
+    page("POST", "/exports", "CreateExport", create, permission=ON_EXPORTS + "create"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
+from api.access.permissions import ON_EXPORTS
 from api.advice import advice
 from api.console.page import page
 from api.console.rendering import render, see
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from api.requests import Asked
     from projections.shelf import ShelvedTask
 
-PERMISSION = "iotda:exporttasks:"
 SHOWN = 20
 """Exports on a page of the list."""
 
@@ -100,6 +100,6 @@ def first_page(_: Asked) -> Response:
 
 
 PAGES = (
-    page("GET", "/", "MyExports", mine, permission=PERMISSION + "queryList"),
+    page("GET", "/", "MyExports", mine, permission=ON_EXPORTS + "queryList"),
     page("GET", "/exports", "Exports", first_page, open=True, light=True),
 )

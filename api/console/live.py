@@ -9,7 +9,7 @@ from anyio import to_thread
 from msgspec import json
 from starlette.responses import Response
 
-from api.console.exports import PERMISSION
+from api.access.permissions import ON_EXPORTS
 from api.console.page import HEADERS, page
 from api.console.sessions import claims_of, may
 from domain.commands import check
@@ -111,7 +111,7 @@ class Live(Response):
             return True
 
     def _permitted(self, asked: Asked) -> bool:
-        return may(asked, PERMISSION + "queryList")
+        return may(asked, ON_EXPORTS + "queryList")
 
 
 async def _next(viewer: Viewer, stopping: Event, seconds: float) -> News | None:
@@ -150,4 +150,4 @@ def _after(asked: Asked) -> int:
     return max(map(int, sent))
 
 
-PAGES = (page("GET", "/live", "Live", live, permission=PERMISSION + "queryList"),)
+PAGES = (page("GET", "/live", "Live", live, permission=ON_EXPORTS + "queryList"),)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from api.access.permissions import ON_EXPORTS
 from api.advice import advice
-from api.console.exports import PERMISSION
 from api.console.page import page
 from api.console.rendering import render, see
 from api.console.sessions import may
 from api.console.state import state_of
-from api.console.timeline import timeline
+from api.console.timeline import DOWNLOADS_LOOKED_AT, timeline
 from api.downloads import download
 from api.exports import delete, history, quota_of, task_id
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from api.requests import Asked
     from domain.fact import Fact
     from projections.rows import TaskRow
-
-DOWNLOADS_LOOKED_AT = 200
-"""Of the owner's latest downloads so many are looked through for those of a task."""
 
 
 def show(asked: Asked) -> Response:
@@ -58,8 +55,8 @@ def _kept(asked: Asked, row: TaskRow) -> dict[str, Any]:
         "file": queries.current_file(row.conditions) if row.status == "Success" else None,
         "advice": advice(row.error_code) if row.status == "Failed" else None,
         "quota": quota_of(asked),
-        "may_delete": may(asked, PERMISSION + "delete"),
-        "may_create": may(asked, PERMISSION + "create"),
+        "may_delete": may(asked, ON_EXPORTS + "delete"),
+        "may_create": may(asked, ON_EXPORTS + "create"),
     }
 
 
@@ -71,14 +68,14 @@ def _timeline(asked: Asked, facts: list[Fact]) -> list[Item]:
 _TASK = "/exports/{export_task_id}"
 
 PAGES = (
-    page("GET", _TASK, "ShowExport", show, permission=PERMISSION + "query"),
-    page("POST", _TASK + "/delete", "DeleteExport", remove, permission=PERMISSION + "delete"),
+    page("GET", _TASK, "ShowExport", show, permission=ON_EXPORTS + "query"),
+    page("POST", _TASK + "/delete", "DeleteExport", remove, permission=ON_EXPORTS + "delete"),
     page(
         "GET",
         _TASK + "/file",
         "DownloadExport",
         download,
-        permission=PERMISSION + "query",
+        permission=ON_EXPORTS + "query",
         of_results=True,
     ),
 )

@@ -22,6 +22,9 @@ GAP_SECONDS = 5.0
 RAW_MOST = 20
 """Of an attempt's events so many are told raw, the latest: there may be one for every second."""
 
+DOWNLOADS_LOOKED_AT = 200
+"""Of an owner's latest downloads so many are looked through for those of a task."""
+
 _ENDS = {"kept_limit": "Removed: no more are kept", "deleted": "Deleted"}
 
 

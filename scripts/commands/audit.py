@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.exits import CANNOT_TELL, FINDING
 from scripts.talk import as_json, example, say, show
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from api.audit.verify import Verdict
     from api.settings import Settings
 
-FINDING = 3
-CANNOT_TELL = 4
-EXITS = {"sound": 0, "changed": FINDING, "cannot tell": CANNOT_TELL}
+_EXITS = {"sound": 0, "changed": FINDING, "cannot tell": CANNOT_TELL}
 PATH = click.Path(path_type=Path)
 _EMPTY: tuple[object, ...] = (None, (), [])
 
@@ -77,7 +76,7 @@ def verify(
         say(f"cannot tell: {error}")
         context.exit(CANNOT_TELL)
     show(_document(verdict), as_json)
-    context.exit(EXITS[verdict.outcome])
+    context.exit(_EXITS[verdict.outcome])
 
 
 @audit.command(

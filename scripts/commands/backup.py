@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.exits import REFUSED
 from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     show({"folder": str(to), **_summary(made)}, as_json)
     _tell_absent(made)
     if not made.complete:
-        context.exit(1)
+        context.exit(REFUSED)
 
 
 @click.command(

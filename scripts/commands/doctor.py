@@ -6,10 +6,8 @@ from dataclasses import asdict
 
 import click
 
+from scripts.exits import CANNOT_TELL, FINDING
 from scripts.talk import as_json, example, plain, say, show
-
-FINDING = 3
-CANNOT_TELL = 4
 
 
 @click.command(epilog=example("doctor", "doctor --deep --json"))

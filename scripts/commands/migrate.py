@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.exits import REFUSED
 from scripts.talk import as_json, example, say, show
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def migrate(
     for each in done.absent:
         say(f"The result {each.key} was not copied: {each.why}.")
     if done.absent:
-        context.exit(1)
+        context.exit(REFUSED)
     return None
 
 

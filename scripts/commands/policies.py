@@ -10,6 +10,7 @@ import click
 from domain.access.policy import LENGTH
 from domain.refusals import Invalid
 from scripts.commands.projects import project_option
+from scripts.exits import FINDING
 from scripts.talk import as_json, done, example, say, show
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def check_policy(
         judgement = permission(parts.queries, member, action)
     because = {"admin": member.admin, "statement": judgement.statement}
     show({"action": action, "allowed": judgement.allowed, **because}, as_json)
-    context.exit(0 if judgement.allowed else 3)
+    context.exit(0 if judgement.allowed else FINDING)
 
 
 def text_of(policy: TextIO) -> str:

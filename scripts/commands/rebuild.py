@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.exits import FINDING
 from scripts.talk import as_json, example, plain, say, show, show_all
 
 if TYPE_CHECKING:
     from api.parts import Parts
     from projections.rebuild import Plan, Rebuilt
-
-FINDING = 3
 
 
 @click.command(

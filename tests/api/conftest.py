@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser import running_browser
 from tests.web_service import Client, Service
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with running_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from api.reference import page as docs
 from api.reference.advice import ADVICE
 from api.reference.parameters import PROJECT
 from api.routes import CALLS
-from tests.browser import NARROW, WIDE, Window, running_browser
+from tests.browser import NARROW, WIDE, Window
 from tests.plant import World
 from tests.web_service import served
 
@@ -168,12 +168,6 @@ def test_each_call_may_be_asked_by_hand_as_it_stands_there(live, text, call, tmp
 
 
 # In a real browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import pytest
 
 from scripts.cli import cli
 from scripts.command_page import MARK, renewed
-from scripts.command_tree import EXITS, described
+from scripts.command_tree import described
+from scripts.exits import EXITS
 from scripts.group import command_line
 from scripts.manual import manual
 from tests.terminal import Terminal

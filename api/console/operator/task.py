@@ -10,7 +10,7 @@ from api.console.operator.remedies import remedy
 from api.console.operator.rendering import render
 from api.console.rendering import see
 from api.console.state import state_of
-from api.console.timeline import timeline
+from api.console.timeline import DOWNLOADS_LOOKED_AT, timeline
 from api.exports import task_id
 from api.problems import Rejected
 from domain.commands import DeleteTask, RetryTask
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from api.requests import Asked
     from domain.task import Task
     from projections.rows import TaskRow
-
-DOWNLOADS_LOOKED_AT = 200
-"""Of the owner's latest downloads so many are looked through for those of the task."""
 
 
 def show(asked: Asked) -> Response:

@@ -19,19 +19,12 @@ from tests.browser import (
     Window,
     faults_of,
     keep_picture,
-    running_browser,
 )
 from tests.service import Home, Service, eventually
 
 LEASE = 4
 LONG = 400_000
 """Rows that take an exporter long enough to be watched."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from api.parts import Parts
 from api.settings import Settings
 from domain.conditions import OwnerId
 from exporter.sources.batches import Batches
-from tests.browser import NARROW, PASSWORD, WIDE, Window, running_browser
+from tests.browser import NARROW, PASSWORD, WIDE, Window
 from tests.busy import Busy
 from tests.service import Home
 
@@ -36,12 +36,6 @@ BROKEN = """() => {
     return found;
 }"""
 """The texts of a page in which a word, of those that are no long names, goes on in a new line."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -10,18 +10,12 @@ from api.parts import Parts
 from api.settings import Settings
 from domain.commands import CompleteTask, DeleteTask, Progress, SetLimits
 from domain.conditions import OwnerId
-from tests.browser import PASSWORD, Window, faults_of, keep_picture, running_browser
+from tests.browser import PASSWORD, Window, faults_of, keep_picture
 from tests.busy import Busy
 from tests.facts import LEASE, a_file
 from tests.service import Home, eventually
 
 BATCH = "5f433ce0c24389024365fdfa"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as browser:
-        yield browser
 
 
 class Scene:
