@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from eventsourcing.popo import POPOApplicationRecorder
 
 from domain.journal import Journal
 from domain.owner import Owner
+from domain.refusals import ClaimLost, TaskOver
 from domain.task import Task
+from exporter.attempt import STOPS
 from exporter.outages import BEGINS
 from projections.follower import Follower
 from tests.simulation.campaign import Campaign, Total, report
@@ -23,6 +27,7 @@ from tests.simulation.options import AT_A_CALL, IN_TIME, Options
 from tests.simulation.schedule import play, staged
 from tests.simulation.sqlite import fresh_log
 from tests.simulation.threads import Event, Lock, use
+from tests.simulation.world import World
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 20.0
@@ -118,8 +123,16 @@ def test_a_stale_answer_is_found(monkeypatch):
 
 def test_what_exporters_say_is_understood():
     met = sum((play(Options.draw(seed)).situations for seed in range(40)), Counter())
-    assert met["a woken zombie is refused"]
+    assert met[f"said: {STOPS}"]
     assert met[f"said: {BEGINS}"]
+
+
+def test_an_attempt_that_stops_for_a_lost_claim_is_a_zombie_that_was_refused():
+    world = World(Options.draw(0), POPOApplicationRecorder, None)
+    logger = logging.getLogger("exporter.attempt")
+    for error in (TaskOver("Success"), ClaimLost()):
+        world.said(logger.makeRecord(logger.name, logging.INFO, "", 0, STOPS, (error,), None))
+    assert world.situations["a woken zombie is refused"] == 1
 
 
 def test_a_completion_that_its_exporter_does_not_know_of_is_found(monkeypatch):
