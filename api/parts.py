@@ -19,6 +19,7 @@ from api.audit.courier import Courier
 from api.audit.key import kept_key
 from api.audit.place import open_place
 from api.audit.sinks import open_sink
+from api.belonging import claim
 from api.settings import Settings
 from domain.access import rules
 from domain.access.register import Register
@@ -27,7 +28,7 @@ from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import NotThere, Refusal
 from exporter.exporter import Exporter
-from exporter.results import Results, ResultsClaimed, open_results
+from exporter.results import Results, open_results
 from exporter.sources import Remote, Source, is_remote, open_source
 from exporter.sources.batches import Batches
 from exporter.sources.listing import Listing
@@ -60,10 +61,6 @@ else:
 T = TypeVar("T")
 
 OPERATOR = "system"
-
-
-class NotOurs(Refusal):
-    """The result store belongs to another event log."""
 
 
 class WrongSecretKey(Refusal):
@@ -192,20 +189,9 @@ class Parts:
         return self._opened("results", lambda url: open_results(url, self.settings.spools))
 
     def claim_results(self) -> None:
-        """Marks the results as this log's.
-
-        Raises:
-            NotOurs: they are another log's.
-            ResultsFailed: their place cannot be written to.
-        """
-        log = self.ledger.begin(self.operator())
-        try:
-            self.results.claim(log.results or "")
-        except ResultsClaimed as error:
-            raise NotOurs(
-                f"EXPORT_TASKS_RESULTS ({self.settings.results}) is filled by another event log "
-                f"than {self.log.url}."
-            ) from error
+        """Sees to it that the results are this log's; raises as `belonging.claim`."""
+        settings = self.settings
+        claim(self.ledger, self.results, settings.results, settings.home, self.operator())
 
     def check_source(self) -> None:
         """Asks the source something; the embedded one is made where it is missing.

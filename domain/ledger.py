@@ -230,13 +230,17 @@ class Ledger:
 
         self.journal.record(decide)
 
-    def begin(self, caller: Caller) -> Log:
-        """What this log is; begins it where it is empty."""
+    def log(self) -> Log:
+        """What this log is; without ids where it has not begun."""
+        return self.journal.latest(Log, LOG_STREAM)
+
+    def begin(self, caller: Caller, results: str | None = None) -> Log:
+        """What this log is; begins it where it has not, with the mark that its results bear."""
 
         def decide(now: datetime) -> tuple[list[Aggregate], Log]:
-            log = self.journal.latest(Log, LOG_STREAM)
+            log = self.log()
             if log.incarnation is None:
-                log.begin(self._draw(), self._draw(), caller, now)
+                log.begin(self._draw(), results or self._draw(), caller, now)
             return [log], log
 
         return self.journal.record(decide)
@@ -249,7 +253,7 @@ class Ledger:
         """
 
         def decide(now: datetime) -> tuple[list[Aggregate], Log]:
-            log = self.journal.latest(Log, LOG_STREAM)
+            log = self.log()
             log.begin(self._draw(), log.results or self._draw(), caller, now, count)
             return [log], log
 

@@ -42,6 +42,7 @@ _COMMANDS = {
     "backup": "backup",
     "restore": "backup",
     "migrate": "migrate",
+    "results": "results",
     "doctor": "doctor",
     "config": "config",
     "completion": "shell",

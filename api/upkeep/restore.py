@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from api import values
 from api.access.erasures import ERASURES, Erasures
-from api.parts import NotOurs, Parts
+from api.belonging import NotOurs
+from api.parts import Parts
 from api.settings import KEY_FILE
 from api.upkeep.copied_log import Damaged, read_copy
 from api.upkeep.copies import (

@@ -6,6 +6,7 @@ from contextlib import closing
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from api.belonging import NotOurs, must_be
 from api.upkeep.copies import Measure, measure_chunks, result_chunks
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
@@ -41,14 +42,14 @@ def check_results(settings: Settings, replay: Replay, report: Report, *, deep: b
 
 def _is_claimed(settings: Settings, results: Results, replay: Replay, report: Report) -> bool:
     ours = Journal(replay.recorder).latest(Log, LOG_STREAM).results
-    if results.marker() in (None, ours):
-        return False
-    report.find(
-        "results_claimed",
-        f"EXPORT_TASKS_RESULTS ({settings.results}) is filled by another event log.",
-        "set EXPORT_TASKS_RESULTS to this log's own place; export-tasks config show",
-    )
-    return True
+    try:
+        if ours is not None:
+            must_be(results.marker(), ours, settings.results)
+    except NotOurs as error:
+        mend = "set EXPORT_TASKS_RESULTS to this log's own place; export-tasks config show"
+        report.find("results_claimed", str(error), mend)
+        return True
+    return False
 
 
 def _find_orphans(results: Results, listed: list[Listed], replay: Replay, report: Report) -> None:
