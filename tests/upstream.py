@@ -55,7 +55,8 @@ class Upstream(Home):
     def plan(self, **plan: Any) -> None:
         """What happens from now on: `delay` seconds before each answer; `faults`, one a call until
         none is left ("429", "500", "reset", "cut", "trickle", "garbage", "302", "" for none),
-        `retry_after` with each refusal; `append`, rows that a batch task gets, [id, rows], one before each call.
+        `retry_after` with each refusal; `append`, rows that a batch task gets, [id, rows], one
+        before each call.
         """
         sent = Request(f"{self.endpoint}/plan", json.dumps({**QUIET, **plan}).encode())
         with urlopen(sent) as answer:

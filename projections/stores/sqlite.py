@@ -117,6 +117,13 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
         super().__init__(datastore)
         self._stream = lru_cache(STREAMS_REMEMBERED)(self.convert_originator_id)
 
+    def convert_originator_id(self, originator_id: str) -> UUID | str:
+        """The stream's id; where a damaged row holds none, what it holds."""
+        try:
+            return super().convert_originator_id(originator_id)
+        except (TypeError, ValueError):
+            return originator_id
+
     def select_notifications(
         self,
         start: int | None,
