@@ -67,7 +67,7 @@ class SQLiteLog:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
-        """A read of tables beside the log, of one moment."""
+        """Reads of tables beside the log, each statement as of its own moment."""
         with self._store.transaction(commit=False) as cursor:
             yield cursor.sqlite_cursor
 
@@ -210,7 +210,10 @@ class SQLiteStore(SQLiteDatastore):
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """One transaction: a write, or a read of one moment."""
+        """One transaction to write in; or, to read, none: each statement is of its own moment.
+
+        A read that lasted would hold back the checkpoints of whoever writes.
+        """
         if not commit:
             with self.get_connection(commit=False) as connection, _TRANSLATED:
                 yield connection.cursor()
