@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from exporter.biff8.book import MAX_BYTES, Book
 from exporter.biff8.records import TooLarge
+from exporter.biff8.sheet import SHEET_ROWS as ALL_ROWS
 from exporter.cells import Kind, are_plain, mend
 from exporter.disk import Hashed, ResultsFailed, create_private, storing
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     Row = Sequence[str | None]
 
-SHEET_ROWS = 65_535
-"""Rows of data on a sheet, below its header: BIFF8 has 65,536 rows."""
+SHEET_ROWS = ALL_ROWS - 1
+"""Rows of data on a sheet, below its header."""
 
 MAX_SHEETS = 255
 """Sheets of details; one more, the summary, makes the 256 that older spreadsheet programs open."""

@@ -12,10 +12,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from domain.commands import NEWEST
 from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed, utc_text
 from exporter.sources.pace import Pace
 from exporter.sources.upstream import Access, NotThere, Upstream
-from exporter.sources.windows import NEWEST, OFFSETS, PAGE, Page, read_all
+from exporter.sources.windows import OFFSETS, PAGE, Page, read_all
 from projections.shown import shown
 
 if TYPE_CHECKING:

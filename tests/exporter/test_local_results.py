@@ -17,23 +17,13 @@ from exporter.results import (
     hash_file,
     result_key,
 )
+from tests.places import content, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TASK, OTHER_TASK = "0193a5f0c0de0123456789ab", "0193a5f0c0de0123456789ac"
 KEY = result_key(TASK, 1, "abc", ".xls")
-
-
-def put(results: LocalResults, key: str, content: bytes = b"content") -> None:
-    source = results.spool(key)
-    source.write_bytes(content)
-    results.put(key, source)
-
-
-def content(results: LocalResults, key: str) -> bytes:
-    with results.open(key) as result:
-        return b"".join(result.read_range(0, result.size))
 
 
 @pytest.fixture

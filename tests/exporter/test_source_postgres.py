@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from exporter.sources import BatchTask, SourceFailed, open_source
+from exporter.sources import BatchTask, open_source
 from exporter.sources.postgres import PostgresSource
 from tests.database import QUICK, running_database, standing_still
-from tests.own_tables import in_postgres
+from tests.own_tables import failure_of, in_postgres
 from tests.workshop import Workshop
 
 
@@ -22,12 +22,6 @@ def own(database):
     own = in_postgres(database)
     yield own
     own.close()
-
-
-def failure_of(ask):
-    with pytest.raises(SourceFailed) as failed:
-        ask()
-    return failed.value
 
 
 def test_the_documents_worked_example_is_a_source(database):
