@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.disk import storing
+from exporter.disk import replace, storing
 from exporter.results import (
     LocalResults,
     ResultExists,
@@ -179,6 +179,15 @@ def test_files_that_go_while_the_place_is_listed_are_left_out(results: LocalResu
     first = next(listing)
     results.delete(keys[1])
     assert [listed.key for listed in (first, *listing)] == [keys[0], keys[2]]
+
+
+def test_what_takes_the_place_of_a_file_outlives_a_loss_of_power(
+    disk: Disk, tmp_path: Path
+) -> None:
+    path = tmp_path / "state"
+    for written in (b"before", b"after"):
+        replace(path, written)
+        assert disk.after_a_loss_of_power(path) == written
 
 
 def test_a_claim_outlives_a_loss_of_power(results: LocalResults, disk: Disk) -> None:
