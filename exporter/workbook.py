@@ -17,7 +17,7 @@ from exporter.cells import Kind, are_plain, mend
 from exporter.disk import Hashed, ResultsFailed, create_private, storing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from exporter.biff8.properties import Properties
@@ -57,13 +57,12 @@ class Repair:
 class Written:
     """What a closed workbook holds: rows of details, sheets of details, cells repaired.
 
-    `repairs` counts by kind; a cell may count for several kinds. `size` is the file's bytes.
+    `size` is the file's bytes. The summary in it says more of the repairs.
     """
 
     rows: int
     sheets: int
     repaired: int
-    repairs: Mapping[Kind, int]
     size: int
     sha256: str
 
@@ -134,8 +133,7 @@ class Workbook:
             self._book.save(file := Hashed(self._stream), about)
             self._files.close()
         self._closed = True
-        kinds = dict(self._kinds)
-        return Written(self.rows, self.sheets, self._repaired, kinds, file.size, file.sha256)
+        return Written(self.rows, self.sheets, self._repaired, file.size, file.sha256)
 
     def abandon(self) -> None:
         """Removes what was written, unless it was closed."""

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from domain.fact import values_of
 from domain.log import Log
-from projections import schema
 from projections.changes import Changes, stored_in
 from projections.facts import fact_of
 from projections.moments import EVERY, Clock, moment
@@ -64,7 +63,7 @@ class Position:
 
     def write(self, changes: Changes) -> None:
         """Makes the tables say so."""
-        changes.put("position", {"id": 1, "schema": schema.VERSION, **values_of(self)})
+        changes.put("position", {"id": 1, **values_of(self)})
 
     @property
     def seal(self) -> Seal:
