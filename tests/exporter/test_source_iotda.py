@@ -201,6 +201,16 @@ def test_a_question_is_over_when_its_patience_is(upstream, source, monkeypatch):
     assert failure_of(source).passing
 
 
+def test_both_calls_of_a_question_about_an_app_share_its_patience(upstream, source, monkeypatch):
+    task_id = put(upstream, 1, more=', "app_id": "one"')
+    assert source.find("p1", task_id, "one")
+    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 1.0)
+    upstream.plan(delay=0.8)
+    with pytest.raises(SourceFailed) as failed:
+        source.find("p1", task_id, "one")
+    assert failed.value.passing
+
+
 def test_any_mixture_of_faults_loses_nothing_and_doubles_nothing(upstream, source):
     chance = random.Random(7)
     words = [*[""] * 12, "429", "500", "reset", "cut", "garbage"]
