@@ -20,6 +20,7 @@ from api.messages import (
     check_app_id,
 )
 from api.problems import LIMIT_INVALID, MARKER_INVALID, Problem, Rejected
+from domain.commands import NEWEST as NEWEST
 from domain.commands import TASK_ID, check
 from domain.refusals import Invalid
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 LIMIT_MOST = 50
 LIMIT_DEFAULT = 10
 OFFSET_MOST = 500
-NEWEST = "f" * 24
 
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MOST, description="how many at most")]
 Marker = Annotated[TaskId, Meta(description="only what has a smaller id")]

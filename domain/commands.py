@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from domain.fact import Caller
 
 TASK_ID = re.compile(r"[0-9a-f]{24}")
+NEWEST = "f" * 24
+"""The marker of a first page: no task has a larger id."""
+
 BATCH_TASK_ID = re.compile(r"[0-9a-f]{1,24}")
 APP_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 INSTANCE_ID_LENGTH = 36

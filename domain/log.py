@@ -27,7 +27,7 @@ class Log(Aggregate):
             incarnation: its id.
             previous: the id of the one before, if there was one.
             previous_count: how many events that one was known to have.
-            previous_root: the root over them, if it was known.
+            previous_root: always null; what was stored once is stored for ever.
             results: the id that the place of the result files is marked with.
         """
 

@@ -6,10 +6,12 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from exporter.biff8.strings import TEXT_UNITS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CELL_UNITS = 32_767
+CELL_UNITS = TEXT_UNITS
 """UTF-16 units that a cell holds at most (BIFF8)."""
 
 CUT_MARK = "…[cut]"

@@ -110,9 +110,10 @@ def create_once(path: Path, content: bytes) -> bool:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """A private file, whole before it takes the place of the one there was."""
+    """A private file, whole before it takes the place of the one there was, durably."""
     with _drafted(path, content) as draft:
         draft.replace(path)
+    sync(path.parent)
 
 
 @contextmanager

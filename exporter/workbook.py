@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 
 from exporter.biff8.book import MAX_BYTES, Book
 from exporter.biff8.records import TooLarge
+from exporter.biff8.sheet import SHEET_ROWS as ALL_ROWS
 from exporter.cells import Kind, are_plain, mend
 from exporter.disk import Hashed, ResultsFailed, create_private, storing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from exporter.biff8.properties import Properties
 
     Row = Sequence[str | None]
 
-SHEET_ROWS = 65_535
-"""Rows of data on a sheet, below its header: BIFF8 has 65,536 rows."""
+SHEET_ROWS = ALL_ROWS - 1
+"""Rows of data on a sheet, below its header."""
 
 MAX_SHEETS = 255
 """Sheets of details; one more, the summary, makes the 256 that older spreadsheet programs open."""
@@ -56,13 +57,12 @@ class Repair:
 class Written:
     """What a closed workbook holds: rows of details, sheets of details, cells repaired.
 
-    `repairs` counts by kind; a cell may count for several kinds. `size` is the file's bytes.
+    `size` is the file's bytes. The summary in it says more of the repairs.
     """
 
     rows: int
     sheets: int
     repaired: int
-    repairs: Mapping[Kind, int]
     size: int
     sha256: str
 
@@ -133,8 +133,7 @@ class Workbook:
             self._book.save(file := Hashed(self._stream), about)
             self._files.close()
         self._closed = True
-        kinds = dict(self._kinds)
-        return Written(self.rows, self.sheets, self._repaired, kinds, file.size, file.sha256)
+        return Written(self.rows, self.sheets, self._repaired, file.size, file.sha256)
 
     def abandon(self) -> None:
         """Removes what was written, unless it was closed."""

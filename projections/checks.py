@@ -182,9 +182,9 @@ def _first_apart(live: Seal, rebuilt: Seal) -> str:
     return f"of its events number {end - size + 1} to {end} one at least is another one"
 
 
-def _resolves(topic: str) -> bool:
+def _resolves(topic: object) -> bool:
     try:
-        resolve_topic(topic)
+        resolve_topic(str(topic))
     except TopicError:
         return False
     return True

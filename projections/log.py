@@ -106,7 +106,7 @@ class OpenLog(Protocol):
         """Another one after every commit; None where the store is not on this machine."""
 
     def reading(self) -> AbstractContextManager[Cursor]:
-        """A read of tables beside the log, of one moment."""
+        """Reads of tables beside the log, each statement as of its own moment."""
 
     def writing(self) -> AbstractContextManager[Cursor]:
         """A write to tables beside the log: all of it, or nothing; on disk when it ends."""

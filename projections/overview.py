@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from projections.queries import LINE
+from domain.commands import NEWEST
+from projections.queries import LINE, ask
 from projections.rows import Failures, Seen, TaskRow, UnderWay, all_of, columns_of
 from projections.schema import FAILED, UNFINISHED, WAITING
 
@@ -110,7 +111,7 @@ class Overview:
         """Of those that wait, the one that was asked for first."""
         return next(iter(self._all(UnderWay, _OLDEST)), None)
 
-    def search(self, wanted: Wanted, limit: int, marker: str = "f" * 24) -> Search:
+    def search(self, wanted: Wanted, limit: int, marker: str = NEWEST) -> Search:
         """Tasks of any owner with ids smaller than `marker`."""
         filters, most = wanted.filters(), SEARCHED_MOST
         values = {**filters, "marker": marker, "most": most, "limit": limit + 1}
@@ -130,12 +131,10 @@ class Overview:
                 return Search(tasks[:limit], tasks[limit - 1].task_id, cut=False)
             end = f"SELECT min(task_id), count(*) FROM ({looked_at})"  # noqa: S608
             with self.follower.caught_up() as database:
-                last, count = database.conn.execute(end, values).fetchone()
+                last, count = ask(database, end, values).fetchone()
         cut = count == most
         return Search(tasks, last if cut else None, cut)
 
     def _all(self, kind: type[R], query: str, values: Any = ()) -> list[R]:
         with self.follower.caught_up() as database:
-            cursor = database.conn.cursor()
-            cursor.row_factory = None
-            return all_of(kind, cursor.execute(query, values))
+            return all_of(kind, ask(database, query, values))

@@ -6,6 +6,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from domain.commands import NEWEST
 from domain.owner import Owner, owner_stream
 from domain.task import task_stream
 from projections.changes import Changes, nothing
@@ -66,7 +67,7 @@ class Then(NamedTuple):
         owner: OwnerId,
         *,
         limit: int = 10,
-        marker: str = "f" * 24,
+        marker: str = NEWEST,
         offset: int = 0,
         **filters: str | None,
     ) -> Page:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from domain.fact import values_of
 from domain.log import Log
-from projections import schema
 from projections.changes import Changes, stored_in
 from projections.facts import fact_of
 from projections.moments import EVERY, Clock, moment
@@ -64,7 +63,7 @@ class Position:
 
     def write(self, changes: Changes) -> None:
         """Makes the tables say so."""
-        changes.put("position", {"id": 1, "schema": schema.VERSION, **values_of(self)})
+        changes.put("position", {"id": 1, **values_of(self)})
 
     @property
     def seal(self) -> Seal:
@@ -75,6 +74,9 @@ class Position:
         """Is this the event that was applied last?"""
         return (self.position, self.stream, self.version, self.digest) == _identity(event)
 
+
+_NONE = -1
+"""The version of an event whose version is no number."""
 
 _STORED = f"SELECT {', '.join(Position.__slots__)} FROM position"  # noqa: S608 (names are ours)
 
@@ -157,6 +159,8 @@ def immediate(database: Database) -> Iterator[None]:
 def _apply_one(event: Notification, changes: Changes) -> Fact | None:
     if changes.may_be_frozen and changes.get("quarantine", stream_of(event)):
         return None
+    if not (isinstance(event.originator_id, UUID) and isinstance(event.originator_version, int)):
+        raise TypeError(f"{event.originator_version!r} of {event.originator_id!r} is no place")
     fact = fact_of(event)
     project(fact, changes)
     return fact
@@ -171,7 +175,7 @@ def _frozen(event: Notification, error: Exception) -> dict[str, object]:
     return {
         "stream": stream_of(event),
         "position": event.id,
-        "topic": event.topic,
+        "topic": str(event.topic),
         "error": in_words(error),
     }
 
@@ -179,10 +183,11 @@ def _frozen(event: Notification, error: Exception) -> dict[str, object]:
 def _identity(event: Notification) -> tuple[int, str, int, str]:
     # A store that was tampered with may hold anything: what is no bytes is like no event.
     digest = sha256(event.state).hexdigest() if isinstance(event.state, bytes) else "damaged"
-    return event.id, stream_of(event), event.originator_version, digest
+    version = event.originator_version
+    return event.id, stream_of(event), version if isinstance(version, int) else _NONE, digest
 
 
 def stream_of(event: Notification) -> str:
     """An event's stream, as the tables name it."""
     stream = event.originator_id
-    return stream.hex if isinstance(stream, UUID) else stream
+    return stream.hex if isinstance(stream, UUID) else str(stream)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from projections import access, exports
+import projections.access
+import projections.exports  # noqa: F401 (what both import register their functions)
 from projections.registry import PROJECTIONS
 
 if TYPE_CHECKING:
     from domain.fact import Fact
     from projections.changes import Changes
-
-SUBJECTS = (access, exports)
 
 
 def project(event: Fact, changes: Changes) -> None:

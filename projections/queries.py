@@ -5,6 +5,7 @@ from __future__ import annotations
 from json import loads
 from typing import TYPE_CHECKING, Any
 
+from domain.commands import NEWEST
 from domain.task import task_stream
 from projections.rows import (
     Activity,
@@ -67,7 +68,7 @@ class Queries:
         owner: OwnerId,
         *,
         limit: int = 10,
-        marker: str = "f" * 24,
+        marker: str = NEWEST,
         offset: int = 0,
         **filters: str | None,
     ) -> Page:

@@ -159,7 +159,6 @@ TABLES: dict[str, Table] = {
         ("id",),
         {
             "id": int,
-            "schema": int,
             "incarnation": str,
             "position": int,
             "stream": str,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from domain.commands import NEWEST
 from projections.queries import ask
 from projections.rows import TaskRow, all_of, columns_of
 
 if TYPE_CHECKING:
     from domain.conditions import OwnerId
     from projections.follower import Follower
-
-NEWEST = "f" * 24
 
 _SHELF = """
     SELECT {columns}, files.size FROM tasks

@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from shutil import rmtree
+from threading import Timer
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ USER = "embedded_postgres"
 """Who runs the server where root runs the tests: root must not."""
 
 START_SECONDS = 30.0
+STANDS = 20.0
+"""Seconds after which one that stands still goes on: whoever waits for that has waited too long."""
+
 QUICK = {"fsync": "off", "full_page_writes": "off"}
 """For tests: what was committed survives the server's death, not the machine's."""
 
@@ -184,6 +188,20 @@ def running_database(**options: str) -> Iterator[Database]:
         finally:
             database.stop()
             rmtree(database.folder, ignore_errors=True)
+
+
+@contextmanager
+def standing_still(server: Database) -> Iterator[None]:
+    """All of it; whatever is asked meanwhile must end before it goes on by itself."""
+    server.freeze()
+    thaw = Timer(STANDS, server.thaw)
+    thaw.start()
+    try:
+        yield
+        assert thaw.is_alive()
+    finally:
+        thaw.cancel()
+        server.thaw()
 
 
 def free_port() -> int:

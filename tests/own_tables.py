@@ -6,8 +6,12 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pytest
+
+from exporter.sources import SourceFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.database import Database
@@ -69,3 +73,10 @@ def in_postgres(database: Database) -> OwnTables:
     """In a schema of its own."""
     url = database.fresh()
     return OwnTables(url, psycopg.connect(url, autocommit=True), ("text", "bigint"))
+
+
+def failure_of(ask: Callable[[], object]) -> SourceFailed:
+    """How a source over them fails that is asked this."""
+    with pytest.raises(SourceFailed) as failed:
+        ask()
+    return failed.value

@@ -9,6 +9,8 @@ from exporter.bucket import Bucket
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporter.results import Results
+
 
 class Place(Protocol):
     """Where results are kept: its address, one that cannot be used, and how that is said."""
@@ -72,3 +74,16 @@ class BucketFolder:
 
     def names(self) -> set[str]:
         return {each.name for each in self._bucket.objects()}
+
+
+def put(results: Results, key: str, content: bytes = b"content") -> None:
+    """A result of these bytes, as an exporter puts it there."""
+    source = results.spool(key)
+    source.write_bytes(content)
+    results.put(key, source)
+
+
+def content(results: Results, key: str) -> bytes:
+    """All bytes of a result."""
+    with results.open(key) as result:
+        return b"".join(result.read_range(0, result.size))

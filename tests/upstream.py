@@ -54,8 +54,9 @@ class Upstream(Home):
 
     def plan(self, **plan: Any) -> None:
         """What happens from now on: `delay` seconds before each answer; `faults`, one a call until
-        none is left ("429", "500", "reset", "cut", "garbage", "302", "" for none), `retry_after`
-        with each refusal; `append`, rows that a batch task gets, [id, rows], one before each call.
+        none is left ("429", "500", "reset", "cut", "trickle", "garbage", "302", "" for none),
+        `retry_after` with each refusal; `append`, rows that a batch task gets, [id, rows], one
+        before each call.
         """
         sent = Request(f"{self.endpoint}/plan", json.dumps({**QUIET, **plan}).encode())
         with urlopen(sent) as answer:
@@ -118,6 +119,8 @@ class Misbehaving:
             if fault == "cut":
                 await _answer(send, 200, {}, length=1000)
             receive.__self__.transport.abort()
+        elif fault == "trickle":
+            await _trickle(send)
         elif fault == "garbage":
             await _answer(send, 200, "{")
         else:
@@ -145,6 +148,16 @@ async def _answer(
     await send({"type": "http.response.start", "status": status, "headers": headers})
     with suppress(RuntimeError):  # a body that is shorter than was said
         await send({"type": "http.response.body", "body": body, "more_body": length is not None})
+
+
+async def _trickle(send: Any) -> None:
+    """An answer that is one, byte by byte: no two of them are far apart, but all of them are."""
+    body = b" " * 50 + b'{"page": {"count": 1}}'
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for each in body:
+        await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": bytes([each]), "more_body": True})
 
 
 async def _serve() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from itertools import accumulate
 from struct import pack
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from exporter.biff8.records import little
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,7 +117,7 @@ def _table(layout: _Layout) -> array[int]:
         table[after - 1] = _END
     table.extend([_TABLE] * layout.tables + [_LIST] * layout.lists)
     table.extend([_FREE] * (-len(table) % _PER_SECTOR))
-    return _little(table)
+    return little(table)
 
 
 def _lists(layout: _Layout) -> bytes:
@@ -174,10 +175,4 @@ def _sectors(size: int) -> int:
 
 
 def _longs(values: Iterable[int]) -> bytes:
-    return _little(array("I", values)).tobytes()
-
-
-def _little(table: array[int]) -> array[int]:
-    if sys.byteorder == "big":
-        table.byteswap()
-    return table
+    return little(array("I", values)).tobytes()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from struct import pack
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from array import array
 
 RECORD_BYTES = 8_224
 """What a record holds at most."""
@@ -31,6 +36,13 @@ def text_record(kind: int, layout: str, *values: float, text: str) -> bytes:
     """A record that ends in a short text: its length in one byte, its width, its characters."""
     data, wide = encode(text)
     return record(kind, f"{layout}BB{len(data)}s", *values, len(data) >> wide, wide, data)
+
+
+def little(table: array[int]) -> array[int]:
+    """Numbers as all files of the format hold them: little end first."""
+    if sys.byteorder == "big":
+        table.byteswap()
+    return table
 
 
 def encode(text: str) -> tuple[bytes, int]:

@@ -8,6 +8,8 @@ from bisect import bisect_left
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from exporter.biff8.records import little
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -69,7 +71,7 @@ def _heads(rows: array[int], width: int) -> array[int]:
     table = _ROW * len(rows)
     table[2 :: len(_ROW)] = rows
     table[4 :: len(_ROW)] = array("H", [width]) * len(rows)
-    return _little(table)
+    return little(table)
 
 
 def _table(
@@ -82,10 +84,4 @@ def _table(
     table[4 :: len(_CELL)] = array("H", [style]) * len(numbers)
     table[5 :: len(_CELL)] = halves[_LOW::2]
     table[6 :: len(_CELL)] = halves[_HIGH::2]
-    return _little(table)
-
-
-def _little(table: array[int]) -> array[int]:
-    if sys.byteorder == "big":
-        table.byteswap()
-    return table
+    return little(table)

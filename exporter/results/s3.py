@@ -17,6 +17,7 @@ from exporter.results.store import (
     ResultsClaimed,
     ResultsHeld,
     check_key,
+    check_range,
     parse_key,
 )
 
@@ -113,8 +114,7 @@ class S3Result:
         self._closed = False
 
     def read_range(self, start: int, length: int) -> Iterator[bytes]:
-        if start < 0 or length < 0 or start + length > self.size:
-            raise ValueError(f"no bytes {start}+{length} in a result of {self.size}")
+        check_range(self.size, start, length)
         return self._chunks(start, start + length)
 
     def close(self) -> None:

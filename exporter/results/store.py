@@ -65,6 +65,12 @@ class OpenResult(Protocol):
         ...
 
 
+def check_range(size: int, start: int, length: int) -> None:
+    """Raises ValueError where a result of that size does not have those bytes."""
+    if start < 0 or length < 0 or start + length > size:
+        raise ValueError(f"no bytes {start}+{length} in a result of {size}")
+
+
 class Results(Protocol):
     """Where result files are kept. Every method raises ResultsFailed where the place fails."""
 

@@ -9,13 +9,15 @@ from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from domain.commands import NEWEST
 from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed, utc_text
 from exporter.sources.pace import Pace
 from exporter.sources.upstream import Access, NotThere, Upstream
-from exporter.sources.windows import NEWEST, OFFSETS, PAGE, Page, read_all
+from exporter.sources.windows import OFFSETS, PAGE, Page, read_all
 from projections.shown import shown
 
 if TYPE_CHECKING:
@@ -93,11 +95,13 @@ class IotdaSource:
                 "the project %s is mapped to none upstream (--upstream-project)", project_id
             )
             return None
+        until = monotonic() + ANSWER_PATIENCE
         try:
             answer = self._at(mapped).show(task_id, Event(), ANSWER_PATIENCE, limit=1)
         except NotThere:
             return None
-        if app_id is not None and not self._is_in(app_id, answer.batchtask):
+        patience = until - monotonic()
+        if app_id is not None and not self._is_in(app_id, answer.batchtask, patience):
             return None
         return _batch_task(answer, project_id, app_id)
 
@@ -141,11 +145,11 @@ class IotdaSource:
             raise SourceFailed("No batch task was found upstream before.", passing=False)
         return self._upstream
 
-    def _is_in(self, app_id: str, task: Any) -> bool:
+    def _is_in(self, app_id: str, task: Any, patience: float) -> bool:
         """The task itself does not say its app: it is the newest of the app's, counted from it."""
         listed = self._found().list(
             Event(),
-            ANSWER_PATIENCE,
+            patience,
             app_id=app_id,
             task_type=task.task_type,
             marker=_just_above(task.task_id),

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
 
 from exporter.sources import SourceFailed
 from exporter.sources.sql import SqlSource
+from projections.stores.patience import LONGER, PatientConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,16 +64,17 @@ class PostgresSource(SqlSource):
 
 
 class PostgresReading:
-    """A connection that can only read."""
+    """A connection that can only read, and waits no longer for a database that stands still."""
 
     def __init__(self, address: Mapping[str, Any]) -> None:
         try:
-            self._connection = psycopg.connect(
+            self._connection = PatientConnection.connect(
                 **address,
                 autocommit=True,
                 prepare_threshold=None,  # a pooler may stand between
                 cursor_factory=psycopg.RawCursor,
             )
+            self._connection.patience = STATEMENT_SECONDS + LONGER
             self._connection.execute(_session())
         except psycopg.Error as error:
             raise _failure(error) from error
@@ -79,7 +82,8 @@ class PostgresReading:
     def rows(self, sql: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         """All rows of one statement; in it `?` is the next value, `?2` the second."""
         try:
-            return self._connection.execute(_numbered(sql), values).fetchall()
+            cursor = self._connection.cursor(row_factory=tuple_row)
+            return cursor.execute(_numbered(sql), values).fetchall()
         except psycopg.Error as error:
             raise _failure(error) from error
 

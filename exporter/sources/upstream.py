@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from random import SystemRandom
 from re import ASCII, fullmatch
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 25.0
 """How long one call may take. A service that stops waits 40 s for its exporters."""
+
+LONGEST_WAIT = 86_400.0
+"""Seconds that it can ask to be left alone for: a slip of its must not end all calls for ever."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two tries of a call, doubled each time, and then half of it by chance."""
@@ -117,7 +122,7 @@ class Upstream:
         while True:
             self._wait_for_turn(over, until)
             try:
-                return _answer(call)
+                return _answer(call, min(ANSWER_SECONDS, until - monotonic()))
             except Fault as fault:
                 self._pace.hold(fault.wait)
                 wait = max(fault.wait, _chance.uniform(pause / 2, pause))
@@ -175,10 +180,10 @@ class _Refusals(exception_handler.ExceptionHandler):
             raise _Refused(response.status_code, str(error.error_code), after) from error
 
 
-def _answer(call: Callable[[], T]) -> T:
+def _answer(call: Callable[[], T], seconds: float) -> T:
     """The answer, which is one: the SDK takes a redirect, and broken JSON, for an empty one."""
     try:
-        answer: Any = call()
+        answer: Any = _within(seconds, call)
         if answer.status_code != 200:
             raise Fault(f"The upstream answered {answer.status_code}.", passing=False)
         if answer.page is None or answer.page.count is None:
@@ -191,6 +196,23 @@ def _answer(call: Callable[[], T]) -> T:
         raise Fault("The upstream cannot be reached, or breaks off.", passing=True) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise Fault("The upstream's answer cannot be read.", passing=True) from error
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """What a call gives in this time; the SDK counts from one byte to the next, and not the whole.
+
+    Nobody waits for the thread of a call that was given up, nor does the end of the process.
+    """
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # noqa: BLE001 (whoever waits for it gets it)
+            answer.set_exception(error)
+
+    Thread(target=ask, name="upstream call", daemon=True).start()
+    return answer.result(seconds)
 
 
 def _meaning(refused: _Refused) -> Exception:
@@ -209,10 +231,15 @@ def _meaning(refused: _Refused) -> Exception:
 
 
 def seconds_of(retry_after: str | None) -> float:
-    """Seconds that a `Retry-After` asks for, in either of its forms; 0 where there is none."""
+    """Seconds that a `Retry-After` asks for, in either of its forms; 0 where there is none.
+
+    From 0 to `LONGEST_WAIT`.
+    """
     try:
         if retry_after is None or retry_after.isdecimal():
-            return float(retry_after or 0)
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no time, or one without a zone
+            seconds = float(retry_after or 0)
+        else:
+            seconds = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # no time, one without a zone, or beyond all
         return 0.0
+    return min(max(0.0, seconds), LONGEST_WAIT)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
+from domain.commands import NEWEST
 from exporter.sources import SourceFailed
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ PAGE = 50
 
 OFFSETS = tuple(range(0, 501, PAGE))
 """The pages of one window: an offset may be 500 at most, so eleven can be asked for at once."""
-
-NEWEST = "f" * 24
-"""The marker behind which all details lie."""
 
 
 @dataclass(frozen=True, slots=True)

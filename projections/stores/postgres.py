@@ -60,7 +60,7 @@ class PostgresLog:
 
     @contextmanager
     def reading(self) -> Iterator[QuestionMarks]:
-        """A read of tables beside the log."""
+        """Reads of tables beside the log, each statement as of its own moment."""
         with self._store.get_connection() as connection:
             yield QuestionMarks(connection)
 

@@ -67,7 +67,7 @@ class SQLiteLog:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
-        """A read of tables beside the log, of one moment."""
+        """Reads of tables beside the log, each statement as of its own moment."""
         with self._store.transaction(commit=False) as cursor:
             yield cursor.sqlite_cursor
 
@@ -116,6 +116,13 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
     def __init__(self, datastore: SQLiteDatastore) -> None:
         super().__init__(datastore)
         self._stream = lru_cache(STREAMS_REMEMBERED)(self.convert_originator_id)
+
+    def convert_originator_id(self, originator_id: str) -> UUID | str:
+        """The stream's id; where a damaged row holds none, what it holds."""
+        try:
+            return super().convert_originator_id(originator_id)
+        except (TypeError, ValueError):
+            return originator_id
 
     def select_notifications(
         self,
@@ -203,7 +210,10 @@ class SQLiteStore(SQLiteDatastore):
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """One transaction: a write, or a read of one moment."""
+        """One transaction to write in; or, to read, none: each statement is of its own moment.
+
+        A read that lasted would hold back the checkpoints of whoever writes.
+        """
         if not commit:
             with self.get_connection(commit=False) as connection, _TRANSLATED:
                 yield connection.cursor()

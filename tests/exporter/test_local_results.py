@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.disk import storing
+from exporter.disk import replace, storing
 from exporter.results import (
     LocalResults,
     ResultExists,
@@ -17,23 +17,13 @@ from exporter.results import (
     hash_file,
     result_key,
 )
+from tests.places import content, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TASK, OTHER_TASK = "0193a5f0c0de0123456789ab", "0193a5f0c0de0123456789ac"
 KEY = result_key(TASK, 1, "abc", ".xls")
-
-
-def put(results: LocalResults, key: str, content: bytes = b"content") -> None:
-    source = results.spool(key)
-    source.write_bytes(content)
-    results.put(key, source)
-
-
-def content(results: LocalResults, key: str) -> bytes:
-    with results.open(key) as result:
-        return b"".join(result.read_range(0, result.size))
 
 
 @pytest.fixture
@@ -189,6 +179,15 @@ def test_files_that_go_while_the_place_is_listed_are_left_out(results: LocalResu
     first = next(listing)
     results.delete(keys[1])
     assert [listed.key for listed in (first, *listing)] == [keys[0], keys[2]]
+
+
+def test_what_takes_the_place_of_a_file_outlives_a_loss_of_power(
+    disk: Disk, tmp_path: Path
+) -> None:
+    path = tmp_path / "state"
+    for written in (b"before", b"after"):
+        replace(path, written)
+        assert disk.after_a_loss_of_power(path) == written
 
 
 def test_a_claim_outlives_a_loss_of_power(results: LocalResults, disk: Disk) -> None:

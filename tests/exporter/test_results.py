@@ -27,6 +27,7 @@ from exporter.results import (
     parse_key,
     result_key,
 )
+from tests.places import content, put
 
 if TYPE_CHECKING:
     from exporter.results import Results
@@ -41,22 +42,11 @@ def results(tmp_path: Path, place: Place) -> Results:
     return open_results(place.url, tmp_path / "spool")
 
 
-def put(results: Results, key: str, content: bytes = b"content") -> None:
-    source = results.spool(key)
-    source.write_bytes(content)
-    results.put(key, source)
-
-
 def other_source(folder: Path, number: int) -> Path:
     """A file that no sweeper knows."""
     source = folder / f"source-{number}"
     source.write_bytes(b"content")
     return source
-
-
-def content(results: Results, key: str) -> bytes:
-    with results.open(key) as result:
-        return b"".join(result.read_range(0, result.size))
 
 
 # Keys

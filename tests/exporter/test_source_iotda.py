@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import chain
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from exporter.failures import NO_BATCH_TASK, SOURCE_UNREADABLE
 from exporter.sources import BatchTask, Remote, SourceFailed, open_source
 from exporter.sources.iotda import open_iotda
 from exporter.sources.pace import Pace
-from exporter.sources.upstream import Access, seconds_of
+from exporter.sources.upstream import LONGEST_WAIT, Access, seconds_of
 from exporter.sources.windows import OFFSETS
 from tests.upstream import Upstream
 from tests.workshop import lines_of
@@ -183,6 +185,30 @@ def test_a_call_that_fails_for_a_while_is_repeated(upstream, source, fault):
     upstream.plan(faults=["", fault, fault, "", fault, "", fault], retry_after="0")
     assert found_and_read(source, task_id) == newest_first(120)
     assert upstream.seen()[fault] == 4
+
+
+def test_a_call_whose_bytes_trickle_is_given_up_and_repeated(upstream, source, monkeypatch):
+    monkeypatch.setattr("exporter.sources.upstream.ANSWER_SECONDS", 0.5)
+    task_id = put(upstream, 120)
+    upstream.plan(faults=["trickle", "", "", "trickle"])
+    assert found_and_read(source, task_id) == newest_first(120)
+    assert upstream.seen()["trickle"] == 2
+
+
+def test_a_question_is_over_when_its_patience_is(upstream, source, monkeypatch):
+    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 0.5)
+    upstream.plan(faults=["trickle"])
+    assert failure_of(source).passing
+
+
+def test_both_calls_of_a_question_about_an_app_share_its_patience(upstream, source, monkeypatch):
+    task_id = put(upstream, 1, more=', "app_id": "one"')
+    assert source.find("p1", task_id, "one")
+    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 1.0)
+    upstream.plan(delay=0.8)
+    with pytest.raises(SourceFailed) as failed:
+        source.find("p1", task_id, "one")
+    assert failed.value.passing
 
 
 def test_any_mixture_of_faults_loses_nothing_and_doubles_nothing(upstream, source):
@@ -469,6 +495,10 @@ def test_while_nobody_can_tell_how_many_share_the_rate_they_are_as_many_as_befor
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         ("Wed, 21 Oct 2015 07:28:00", 0),
         ("", 0),
+        ("9" * 400, LONGEST_WAIT),
+        ("Fri, 31 Dec 2100 23:59:59 GMT", LONGEST_WAIT),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 2020 00:00:00 +9999999999", 0),
     ],
 )
 def test_retry_after_in_all_its_forms(text, seconds):
@@ -476,4 +506,5 @@ def test_retry_after_in_all_its_forms(text, seconds):
 
 
 def test_retry_after_may_be_a_time():
-    assert seconds_of("Fri, 31 Dec 2100 23:59:59 GMT") > 365 * 86_400
+    soon = format_datetime(datetime.now(UTC) + timedelta(hours=20), usegmt=True)
+    assert 0 < seconds_of(soon) <= 20 * 3600

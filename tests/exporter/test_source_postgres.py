@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from exporter.sources import BatchTask, SourceFailed, open_source
+from exporter.sources import BatchTask, open_source
 from exporter.sources.postgres import PostgresSource
-from tests.database import QUICK, running_database
-from tests.own_tables import in_postgres
+from tests.database import QUICK, running_database, standing_still
+from tests.own_tables import failure_of, in_postgres
 from tests.workshop import Workshop
 
 
@@ -22,12 +22,6 @@ def own(database):
     own = in_postgres(database)
     yield own
     own.close()
-
-
-def failure_of(ask):
-    with pytest.raises(SourceFailed) as failed:
-        ask()
-    return failed.value
 
 
 def test_the_documents_worked_example_is_a_source(database):
@@ -99,6 +93,18 @@ def test_a_statement_that_takes_too_long_is_a_passing_failure(own, monkeypatch):
     own.execute("INSERT INTO theirs VALUES (1, 'a1', 'd', 'Success', NULL, NULL, NULL)")
     failure = failure_of(lambda: open_source(own.url).count("a1"))
     assert "too long" in str(failure)
+    assert failure.passing
+
+
+def test_a_database_that_stands_still_is_a_passing_failure(monkeypatch):
+    monkeypatch.setattr("exporter.sources.postgres.STATEMENT_SECONDS", 1)
+    with running_database(**QUICK) as database, closing(in_postgres(database)) as own:
+        own.put(1, 2, 3, task_id="a1")
+        pages = PostgresSource(own.url).pages("a1", 1)
+        next(pages)
+        with standing_still(database):
+            failure = failure_of(lambda: next(pages))
+    assert "the database is away" in str(failure)
     assert failure.passing
 
 

@@ -6,9 +6,9 @@ from itertools import chain
 
 import pytest
 
-from exporter.sources import BatchTask, SourceFailed, open_source
+from exporter.sources import BatchTask, open_source
 from exporter.sources.listing import Listing, id_of
-from tests.own_tables import in_postgres, in_sqlite
+from tests.own_tables import failure_of, in_postgres, in_sqlite
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -29,12 +29,6 @@ def source(own):
 
 def targets(pages):
     return [row[0] for row in chain.from_iterable(pages)]
-
-
-def failure_of(ask):
-    with pytest.raises(SourceFailed) as failed:
-        ask()
-    return failed.value
 
 
 def test_a_batch_task_is_found_in_its_project_and_app_alone(source):

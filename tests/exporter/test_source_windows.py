@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.commands import NEWEST
 from exporter.sources import SourceFailed
-from exporter.sources.windows import NEWEST, OFFSETS, PAGE, Page, read_all
+from exporter.sources.windows import OFFSETS, PAGE, Page, read_all
 
 FIRST_ID = 10**6
 SIZES = st.one_of(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from threading import Timer
-
 import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError
@@ -12,14 +9,12 @@ from eventsourcing.persistence import OperationalError
 from domain.refusals import Unavailable
 from projections.stores import postgres_store
 from projections.stores.patience import LONGER, PatientConnection
-from tests.database import QUICK, running_database
+from tests.database import QUICK, running_database, standing_still
 from tests.facts import ANN, BEN
 from tests.node import Node
 from tests.workshop import Watch, until
 
 SHORT = "?options=-c%20statement_timeout%3D200ms"
-STANDS = 20.0
-"""Seconds after which it goes on: whoever would wait for that has waited too long."""
 
 
 @pytest.fixture
@@ -38,20 +33,6 @@ def node(server, tmp_path):
     assert node.queries.tasks(ANN).count == 1
     yield node
     node.close()
-
-
-@contextmanager
-def standing_still(server):
-    """All of it."""
-    server.freeze()
-    thaw = Timer(STANDS, server.thaw)
-    thaw.start()
-    try:
-        yield
-        assert thaw.is_alive()
-    finally:
-        thaw.cancel()
-        server.thaw()
 
 
 def test_a_server_that_stands_still_is_given_up_and_then_it_goes_on(server, node):
