@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
@@ -26,6 +27,7 @@ from tests.household import SECRET_KEY
 from tests.web_service import NOWHERE, TASKS, refused
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+CRITICAL = urlsafe_b64encode(b'{"alg":"HS256","crit":1}')
 
 
 def with_wrong_secret(client, access_key=None):
@@ -116,6 +118,12 @@ def test_a_void_token_is_counted_for_its_user(service, summaries):
     service.household.people.set_password("Ann", "another horse", OPERATOR)
     refused(service.http.get(TASKS, headers={"X-Auth-Token": token}), 401, "APIGW.0301")
     assert [(event.user_id, event.access_key) for event in summaries()] == [(ann.user_id, None)]
+
+
+def test_a_token_that_no_library_makes_is_kept_as_a_strangers(service, singles):
+    token = CRITICAL.decode() + ".e30.AAAA"
+    refused(service.http.get(TASKS, headers={"X-Auth-Token": token}), 401, "APIGW.0301")
+    assert [(single.user_id, single.code) for single in singles()] == [(None, "APIGW.0301")]
 
 
 def test_calls_that_are_answered_leave_nothing(service, ann, singles):
