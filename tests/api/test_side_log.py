@@ -11,6 +11,7 @@ from time import monotonic
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from starlette.testclient import TestClient
 
 from api.access import side_log
 from api.access.lockout import (
@@ -66,6 +67,13 @@ def test_a_wrong_signature_of_a_user_is_kept_and_counted(service, ann, singles, 
     (counted,) = summaries()
     assert (counted.user_id, counted.access_key) == (ann.user_id, ann.access_key)
     assert (counted.refusals, counted.since, counted.until) == ({"APIGW.0301": 1}, NOON, NOON)
+
+
+def test_an_ipv4_address_that_a_proxy_writes_as_ipv6_is_kept_as_itself(service, singles):
+    for address in ("::ffff:192.0.2.1", "0:0:0:0:0:FFFF:C000:201", "2001:db8::1"):
+        asks = TestClient(service.http.app, client=(address, 1))
+        refused(asks.get(TASKS), 401, "APIGW.0301")
+    assert sorted(single.address for single in singles()) == [HERE, HERE, "2001:db8::1"]
 
 
 def test_an_unknown_key_is_kept_as_a_strangers_and_never_reaches_the_log(
