@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain import codes
 from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
 
-# Contract, section 3: the codes that a failed task shows.
-NO_BATCH_TASK = "IOTDA.014705"
-SOURCE_UNREADABLE = "IOTDA.014706"
-TOO_LARGE = "IOTDA.014707"
-ROWS_DIFFER = "IOTDA.014708"
-NOT_STORED = "IOTDA.014710"
-INTERNAL = "IOTDA.000001"
+NO_BATCH_TASK = codes.NO_BATCH_TASK
+SOURCE_UNREADABLE = codes.SOURCE_UNREADABLE
+ROWS_DIFFER = codes.ROWS_DIFFER
 
 PASSING_FAULTS = 8
 """Hand-backs for a passing fault with which a task fails, the last included."""
@@ -49,14 +46,16 @@ def failure(error: Exception) -> Failure:
         case CannotExport():
             return Failure(error.code, str(error), False)
         case SourceFailed():
-            return Failure(SOURCE_UNREADABLE, str(error), error.passing)
+            return Failure(codes.SOURCE_UNREADABLE, str(error), error.passing)
         case TooLarge():
             message = f"The result exceeds the limits of the format: {error}."
-            return Failure(TOO_LARGE, message, False)
+            return Failure(codes.RESULT_TOO_LARGE, message, False)
         case ResultsFailed():
-            return Failure(NOT_STORED, f"The result could not be stored: {error}.", error.passing)
+            return Failure(
+                codes.NOT_STORED, f"The result could not be stored: {error}.", error.passing
+            )
         case _:
-            return Failure(INTERNAL, "The export met an internal error.", True)
+            return Failure(codes.INTERNAL, "The export met an internal error.", True)
 
 
 def wait_after(faults: int) -> float:
