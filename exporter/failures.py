@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from domain import codes
+from domain.codes import NO_BATCH_TASK as NO_BATCH_TASK
+from domain.codes import ROWS_DIFFER as ROWS_DIFFER
+from domain.codes import SOURCE_UNREADABLE as SOURCE_UNREADABLE
 from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
-
-NO_BATCH_TASK = codes.NO_BATCH_TASK
-SOURCE_UNREADABLE = codes.SOURCE_UNREADABLE
-ROWS_DIFFER = codes.ROWS_DIFFER
 
 PASSING_FAULTS = 8
 """Hand-backs for a passing fault with which a task fails, the last included."""
