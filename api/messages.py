@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from api import reading
 from domain.commands import APP_ID, BATCH_TASK_ID, TASK_ID, check
+from domain.commands import check_app_id as check_app_id
 
 if TYPE_CHECKING:
     from domain.task import Task
@@ -92,12 +93,6 @@ def read_create(body: bytes) -> CreateBody:
     create.resource_condition.check()
     check_app_id(create.app_id)
     return create
-
-
-def check_app_id(app_id: str | None) -> None:
-    """Contract, section 1. Raises Invalid."""
-    rule = "must be 1 to 36 letters, digits, underscores or hyphens"
-    check("app_id", app_id is None or bool(APP_ID.fullmatch(app_id)), rule)
 
 
 class TaskFile(Struct):

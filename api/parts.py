@@ -111,7 +111,7 @@ class Parts:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The write side of export tasks; it begins the log where it is empty."""
+        """The write side of export tasks."""
         return Ledger(self.journal)
 
     @cached_property

@@ -12,6 +12,7 @@ from api.access.lockout import HeldBack, Locked
 from api.access.signatures import NotAuthentic
 from api.access.tokens import TokenExpired
 from api.reading import Unreadable
+from domain import codes
 from domain.refusals import (
     Contended,
     DownloadTooSoon,
@@ -41,41 +42,45 @@ class Problem(NamedTuple):
     when: str
 
 
-INVALID = Problem(400, "IOTDA.000006", "a field or parameter is invalid; the message names it")
-UNREADABLE = Problem(400, "IOTDA.000008", "unreadable JSON, wrong media type")
-LIMIT_INVALID = Problem(400, "IOTDA.000017", "'limit' is out of range")
-MARKER_INVALID = Problem(400, "IOTDA.000018", "'marker' is out of range")
-NOT_AUTHENTIC = Problem(401, "APIGW.0301", "no, wrong, expired, skewed or locked credentials")
-TOKEN_EXPIRED = Problem(401, "APIGW.0307", "token expired")
-NO_PROJECT = Problem(403, "IOTDA.000021", "the project is unknown or not the user's")
-NOT_PERMITTED = Problem(403, "IOTDA.000022", "the user lacks the permission")
-NO_APP = Problem(403, "IOTDA.001000", "the app does not exist")
-OTHERS_APP = Problem(403, "IOTDA.001007", "the app is another project's")
-SEVERAL_APPS = Problem(403, "IOTDA.001005", "APP without app_id: several apps and no default")
-NO_APPS = Problem(403, "IOTDA.001006", "APP without app_id: no app")
-UNFINISHED_LIMIT = Problem(403, "IOTDA.014701", "too many unfinished tasks already")
-NO_TASK = Problem(404, "IOTDA.014702", "no such export task")
-NO_FILE = Problem(403, "IOTDA.014703", "no file: the task is not Success")
-TOO_SOON = Problem(403, "IOTDA.014704", "downloaded less than the interval ago; Retry-After")
-INSTANCE = Problem(403, "IOTDA.014711", "the instance is unknown, or required and missing")
+INVALID = Problem(400, codes.INVALID, "a field or parameter is invalid; the message names it")
+UNREADABLE = Problem(400, codes.UNREADABLE, "unreadable JSON, wrong media type")
+LIMIT_INVALID = Problem(400, codes.LIMIT_INVALID, "'limit' is out of range")
+MARKER_INVALID = Problem(400, codes.MARKER_INVALID, "'marker' is out of range")
+NOT_AUTHENTIC = Problem(
+    401, codes.NOT_AUTHENTIC, "no, wrong, expired, skewed or locked credentials"
+)
+TOKEN_EXPIRED = Problem(401, codes.TOKEN_EXPIRED, "token expired")
+NO_PROJECT = Problem(403, codes.NO_PROJECT, "the project is unknown or not the user's")
+NOT_PERMITTED = Problem(403, codes.NOT_PERMITTED, "the user lacks the permission")
+NO_APP = Problem(403, codes.NO_APP, "the app does not exist")
+OTHERS_APP = Problem(403, codes.OTHERS_APP, "the app is another project's")
+SEVERAL_APPS = Problem(403, codes.SEVERAL_APPS, "APP without app_id: several apps and no default")
+NO_APPS = Problem(403, codes.NO_APPS, "APP without app_id: no app")
+UNFINISHED_LIMIT = Problem(403, codes.UNFINISHED_LIMIT, "too many unfinished tasks already")
+NO_TASK = Problem(404, codes.NO_TASK, "no such export task")
+NO_FILE = Problem(403, codes.NO_FILE, "no file: the task is not Success")
+TOO_SOON = Problem(403, codes.TOO_SOON, "downloaded less than the interval ago; Retry-After")
+INSTANCE = Problem(403, codes.INSTANCE, "the instance is unknown, or required and missing")
 FAILED_NO_BATCH_TASK = Problem(
-    None, "IOTDA.014705", "the batch task does not exist, or not in that app"
+    None, codes.NO_BATCH_TASK, "the batch task does not exist, or not in that app"
 )
-FAILED_SOURCE = Problem(None, "IOTDA.014706", "the source could not be read")
-FAILED_TOO_LARGE = Problem(None, "IOTDA.014707", "the result exceeds the limits of the format")
+FAILED_SOURCE = Problem(None, codes.SOURCE_UNREADABLE, "the source could not be read")
+FAILED_TOO_LARGE = Problem(
+    None, codes.RESULT_TOO_LARGE, "the result exceeds the limits of the format"
+)
 FAILED_ROWS_DIFFER = Problem(
-    None, "IOTDA.014708", "rows written and rows counted by the source differ"
+    None, codes.ROWS_DIFFER, "rows written and rows counted by the source differ"
 )
-FAILED_DIED = Problem(None, "IOTDA.014709", "its exporters died too often")
-FAILED_NOT_STORED = Problem(None, "IOTDA.014710", "the result could not be stored")
-NO_BATCH_TASK = Problem(404, "IOTDA.014705", "no such batch task")
-NO_API = Problem(404, "APIGW.0101", "no such API")
-METHOD = Problem(405, "IOTDA.000003", "method not supported; Allow")
-TOO_LARGE = Problem(413, "APIGW.0201", "body too large")
-RANGE = Problem(416, "IOTDA.000006", "range not satisfiable")
-INTERNAL = Problem(500, "IOTDA.000001", "internal error")
+FAILED_DIED = Problem(None, codes.DIED_TOO_OFTEN, "its exporters died too often")
+FAILED_NOT_STORED = Problem(None, codes.NOT_STORED, "the result could not be stored")
+NO_BATCH_TASK = Problem(404, codes.NO_BATCH_TASK, "no such batch task")
+NO_API = Problem(404, codes.NO_API, "no such API")
+METHOD = Problem(405, codes.METHOD, "method not supported; Allow")
+TOO_LARGE = Problem(413, codes.TOO_LARGE, "body too large")
+RANGE = Problem(416, codes.INVALID, "range not satisfiable")
+INTERNAL = Problem(500, codes.INTERNAL, "internal error")
 UNAVAILABLE = Problem(
-    503, "IOTDA.000007", "storage unavailable, lasting contention, shutting down; Retry-After"
+    503, codes.UNAVAILABLE, "storage unavailable, lasting contention, shutting down; Retry-After"
 )
 
 PROBLEMS = (

@@ -15,6 +15,7 @@ from api.access.lockout import HELD_BACK_SECONDS, HeldBack
 from api.access.permissions import permission
 from api.access.side_log import RefusedRequest
 from api.access.signatures import NotAuthentic, RawRequest, Unproven
+from api.addresses import plain
 from api.envelope import has_body
 from api.problems import NO_PROJECT, NOT_PERMITTED, TOO_LARGE, Rejected, problem_of
 from api.reading import Unreadable
@@ -163,7 +164,7 @@ class Asked:
     @property
     def address(self) -> str | None:
         """Whence it is asked: the peer, or whom a proxy that is believed names."""
-        return self.request.client.host if self.request.client else None
+        return plain(self.request.client.host) if self.request.client else None
 
     def _sealed_address(self) -> str | None:
         if self.address is None or not self.house.settings.record_addresses:

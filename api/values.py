@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.access.sealing import SECRET_KEY_SHORTEST
+from api.addresses import network
 from domain.commands import INSTANCE_ID_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh]?)", re.ASCII)
+_NUMBER = re.compile(r"0*(\d{1,9})", re.ASCII)
 _PLACE = re.compile(r"(?:file|syslog):///[^\0]+|s3://[^\0]+")
 _HOST = re.compile(r"syslog://[^/:]+:([1-9]\d{0,4})", re.ASCII)
 PORT_MOST = 65_535
@@ -67,7 +68,7 @@ def networks(text: str) -> tuple[str, ...]:
     """Addresses of machines or networks (`10.0.0.7`, `10.0.0.0/8`), with commas; empty: none."""
     named = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
     try:
-        return tuple(str(ip_network(name)) for name in named)
+        return tuple(str(network(name)) for name in named)
     except ValueError as error:
         raise ValueError(f"must be IP addresses or networks, with commas: {error}") from None
 
@@ -112,9 +113,10 @@ def number(least: int, most: int) -> Callable[[str], int]:
     """Makes a parser of whole numbers."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+        match = _NUMBER.fullmatch(text)
+        if not (match and least <= int(match[1]) <= most):
             raise ValueError(f"must be a whole number, {least} to {most}")
-        return int(text[:9])
+        return int(match[1])
 
     return parse
 

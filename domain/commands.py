@@ -33,6 +33,12 @@ def check(field: str, holds: bool, rule: str) -> None:
         raise Invalid(field, rule)
 
 
+def check_app_id(app_id: str | None) -> None:
+    """Contract, section 1; None where there is none. Raises Invalid."""
+    rule = "must be 1 to 36 letters, digits, underscores or hyphens"
+    check("app_id", app_id is None or bool(APP_ID.fullmatch(app_id)), rule)
+
+
 @dataclass(frozen=True, slots=True)
 class CreateTask:
     """Export something under a new task. `app_id` is what the client sent, kept and echoed.
@@ -53,9 +59,8 @@ class CreateTask:
         check("export_format", kinds.export_format == "xls", "must be 'xls'")
         check("app_type", kinds.app_type in ("GLOBAL", "APP"), "must be 'GLOBAL' or 'APP'")
         check("app_id", (kinds.scope is None) == (kinds.app_type == "GLOBAL"), "goes with 'APP'")
-        for app_id in (self.app_id, kinds.scope):
-            rule = "must be 1 to 36 letters, digits, underscores or hyphens"
-            check("app_id", app_id is None or bool(APP_ID.fullmatch(app_id)), rule)
+        check_app_id(self.app_id)
+        check_app_id(kinds.scope)
         length = INSTANCE_ID_LENGTH if self.instance_id is None else len(self.instance_id)
         check("Instance-Id", 1 <= length <= INSTANCE_ID_LENGTH, "must be 1 to 36 characters")
 

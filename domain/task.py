@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from domain.codes import DIED_TOO_OFTEN as DIED_TOO_OFTEN
 from domain.commands import Claim, CreateTask, Progress
 from domain.conditions import ExportConditions, File, OwnerId
 from domain.fact import Aggregate, stream_id, values_of
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from domain.fact import Caller
 
 Status = Literal["Processing", "Success", "Failed"]
-DIED_TOO_OFTEN = "IOTDA.014709"
 
 
 def task_stream(task_id: str) -> UUID:

@@ -7,16 +7,18 @@ import hashlib
 import os
 import shutil
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote
 
 from projections.pointers import sync as sync
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
+_FILE = "file://"
 _LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
 
 _WORDS = {
@@ -41,6 +43,13 @@ class ResultsFailed(Exception):
     def __init__(self, message: str, *, passing: bool) -> None:
         super().__init__(message)
         self.passing = passing
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that `file:///absolute/folder` names, percent-decoded; None of another address."""
+    path = unquote(url.removeprefix(_FILE))
+    is_folder = url.startswith(_FILE) and path.startswith("/") and "\0" not in path
+    return Path(path) if is_folder else None
 
 
 @contextmanager

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain import codes
+from domain.codes import NO_BATCH_TASK as NO_BATCH_TASK
+from domain.codes import ROWS_DIFFER as ROWS_DIFFER
+from domain.codes import SOURCE_UNREADABLE as SOURCE_UNREADABLE
 from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
-
-# Contract, section 3: the codes that a failed task shows.
-NO_BATCH_TASK = "IOTDA.014705"
-SOURCE_UNREADABLE = "IOTDA.014706"
-TOO_LARGE = "IOTDA.014707"
-ROWS_DIFFER = "IOTDA.014708"
-NOT_STORED = "IOTDA.014710"
-INTERNAL = "IOTDA.000001"
 
 PASSING_FAULTS = 8
 """Hand-backs for a passing fault with which a task fails, the last included."""
@@ -49,14 +45,16 @@ def failure(error: Exception) -> Failure:
         case CannotExport():
             return Failure(error.code, str(error), False)
         case SourceFailed():
-            return Failure(SOURCE_UNREADABLE, str(error), error.passing)
+            return Failure(codes.SOURCE_UNREADABLE, str(error), error.passing)
         case TooLarge():
             message = f"The result exceeds the limits of the format: {error}."
-            return Failure(TOO_LARGE, message, False)
+            return Failure(codes.RESULT_TOO_LARGE, message, False)
         case ResultsFailed():
-            return Failure(NOT_STORED, f"The result could not be stored: {error}.", error.passing)
+            return Failure(
+                codes.NOT_STORED, f"The result could not be stored: {error}.", error.passing
+            )
         case _:
-            return Failure(INTERNAL, "The export met an internal error.", True)
+            return Failure(codes.INTERNAL, "The export met an internal error.", True)
 
 
 def wait_after(faults: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api import advice
+from domain import codes
 
 KEY = "Check EXPORT_TASKS_AK and EXPORT_TASKS_SK, and this machine's clock."
 PERMISSION = "Ask whoever runs the service for the permission."
@@ -12,21 +13,21 @@ LATER = "Try again later."
 
 ADVICE = {
     **{code: each.todo for code, each in advice.ADVICE.items()},
-    "APIGW.0301": KEY,
-    "IOTDA.000021": "Check EXPORT_TASKS_PROJECT.",
-    "IOTDA.000022": PERMISSION,
-    "IOTDA.001000": RESOURCE_SPACE,
-    "IOTDA.001007": RESOURCE_SPACE,
-    "IOTDA.001005": RESOURCE_SPACE,
-    "IOTDA.001006": "Leave --app-type out, or ask whoever runs the service for an app.",
-    "IOTDA.014701": "See which: export-tasks export list --status Processing",
-    "IOTDA.014702": FILED,
-    "IOTDA.014704": "Give --wait to have it waited for.",
-    "IOTDA.014711": "Give --instance.",
-    "APIGW.0101": "Check EXPORT_TASKS_ENDPOINT.",
-    "IOTDA.000003": "Check EXPORT_TASKS_ENDPOINT.",
-    "IOTDA.000001": "Tell whoever runs the service the request's id.",
-    "IOTDA.000007": LATER,
+    codes.NOT_AUTHENTIC: KEY,
+    codes.NO_PROJECT: "Check EXPORT_TASKS_PROJECT.",
+    codes.NOT_PERMITTED: PERMISSION,
+    codes.NO_APP: RESOURCE_SPACE,
+    codes.OTHERS_APP: RESOURCE_SPACE,
+    codes.SEVERAL_APPS: RESOURCE_SPACE,
+    codes.NO_APPS: "Leave --app-type out, or ask whoever runs the service for an app.",
+    codes.UNFINISHED_LIMIT: "See which: export-tasks export list --status Processing",
+    codes.NO_TASK: FILED,
+    codes.TOO_SOON: "Give --wait to have it waited for.",
+    codes.INSTANCE: "Give --instance.",
+    codes.NO_API: "Check EXPORT_TASKS_ENDPOINT.",
+    codes.METHOD: "Check EXPORT_TASKS_ENDPOINT.",
+    codes.INTERNAL: "Tell whoever runs the service the request's id.",
+    codes.UNAVAILABLE: LATER,
 }
 """By error code; those that are left out say all in their message."""
 

@@ -7,6 +7,7 @@ import re
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from domain.codes import TOO_SOON as TOO_SOON
 from scripts.advice import LATER, with_advice
 from scripts.cli import Refused
 from scripts.exits import CANNOT_TELL
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses of a service, or of a proxy before it, that may answer in a moment."""
 
-TOO_SOON = "IOTDA.014704"
 LOST = (HTTPException, OSError)
 """What is raised where a connection, or an answer, does not come about."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.addresses import plain, spellings
 from api.envelope import ALWAYS
 from api.problems import UNAVAILABLE, UNREADABLE, Rejected
 from api.problems import answer as refusal
@@ -55,6 +56,8 @@ class Bounded(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Counts it, and lets it be one too many."""
         super().connection_made(transport)
+        if self.client is not None:
+            self.client = (plain(self.client[0]), self.client[1])
         self._wait_for_head(LATE_SECONDS if self.draining else HEAD_SECONDS)
         if self.client is None or self._is_proxy(self.client[0]):
             return
@@ -157,6 +160,11 @@ def bounded(proxies: Iterable[str]) -> type[Bounded]:
     """Connections of which these proxies (addresses or networks) may have any number."""
     networks = tuple(map(ip_network, proxies))
     return type("Bounded", (Bounded,), {"proxies": networks, "open": Counter()})
+
+
+def believed(proxies: Iterable[str]) -> list[str]:
+    """The same proxies for the server's own list, which compares addresses as they are written."""
+    return [each for proxy in proxies for each in spellings(proxy)]
 
 
 class Draining(Server):

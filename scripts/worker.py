@@ -25,7 +25,7 @@ from domain.fact import Caller
 from domain.refusals import Refusal
 from exporter.outages import Outages
 from exporter.results import ResultsFailed
-from scripts.connections import Draining, bounded
+from scripts.connections import Draining, believed, bounded
 from scripts.group import READY
 from scripts.logs import log_to_stderr
 
@@ -116,7 +116,7 @@ def serve_app(
             access_log=False,
             server_header=False,
             proxy_headers=bool(proxies),
-            forwarded_allow_ips=list(proxies),
+            forwarded_allow_ips=believed(proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             **settings,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
+from api.values import is_shared
 from domain.commands import CompleteTask
 from exporter.results import open_results
 from tests.facts import BATCH, OPERATOR, a_file
@@ -45,8 +47,24 @@ class Service:
         self.http.__enter__()
         self.house = self.http.app_state["house"]
         self.house.ledger.journal.clock = self.story.clock
+        self.asked_on_loop: list[str] = []
+        if is_shared(self.settings.events):
+            self._notice(self.house.ledger.journal, "clock")
+            self._notice(self.house.ledger.journal.recorder.datastore, "get_connection")
         for probe in (self.house.health.log, self.house.health.results):
             probe.fresh = 0  # every question is asked anew
+
+    def _notice(self, part: Any, question: str) -> None:
+        """A question to a store elsewhere, on the event loop, keeps everybody waiting."""
+        ask = getattr(part, question)
+
+        def noticed(*given: Any) -> Any:
+            with suppress(RuntimeError):
+                asyncio.get_running_loop()
+                self.asked_on_loop.append(question)
+            return ask(*given)
+
+        setattr(part, question, noticed)
 
     def client(self, name: str = "Ann", **changes: Any) -> Client:
         """Somebody new with a key."""
@@ -72,6 +90,7 @@ class Service:
         """Stops it."""
         self.http.__exit__()
         self.household.close()
+        assert not self.asked_on_loop
 
 
 class Client:

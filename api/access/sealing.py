@@ -30,7 +30,7 @@ def derive(secret: bytes, purpose: str, length: int = KEY_LENGTH) -> bytes:
     return HKDF(SHA256(), length, salt=None, info=f"export-tasks/{purpose}".encode()).derive(secret)
 
 
-class Seal:
+class Sealer:
     """AES-256-GCM under one key, whose id stands before everything sealed: room for rotation.
 
     `place` says where the sealed bytes belong (table, column, row), so that they cannot be put

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from eventsourcing.persistence import PersistenceError
 
 from api.access.lockout import LOCKED, TRIES_FROM_AN_ADDRESS, TRIES_OF_A_KEY
-from api.access.sealing import CannotUnseal, Seal, derive
+from api.access.sealing import CannotUnseal, Sealer, derive
 from api.access.vault_seals import folded_digest
 from domain.access.refused import Summary
 from domain.refusals import Refusal
@@ -100,7 +100,7 @@ class SideLog:
 
     def __init__(self, path: Path, secret_key: bytes) -> None:
         self._path = path
-        self._seal = Seal(derive(secret_key, "side log"))
+        self._sealer = Sealer(derive(secret_key, "side log"))
         self._key = derive(secret_key, "side log subjects")
         self._store = SQLiteStore(path, busy_seconds=BUSY_SECONDS, synchronous="NORMAL")
         self._complained = -inf
@@ -131,7 +131,7 @@ class SideLog:
         if refused.claimed is not None:
             claimed = folded_digest(self._key, f"key {refused.claimed}")
             origin = folded_digest(self._key, f"address {refused.address}")
-        address = self._seal.seal((refused.address or "").encode(), refused.request_id)
+        address = self._sealer.seal((refused.address or "").encode(), refused.request_id)
         row = (at, refused.code, refused.call, refused.request_id, *who, address, claimed, origin)
         with self._writing() as cursor:
             cursor.execute(_COUNT, (*who, refused.code, at, at))
@@ -211,7 +211,7 @@ class SideLog:
 
     def _address(self, row: Any) -> str | None:
         try:
-            return self._seal.unseal(row["address"], row["request_id"]).decode() or None
+            return self._sealer.unseal(row["address"], row["request_id"]).decode() or None
         except CannotUnseal:  # from before the secret key was changed
             return None
 

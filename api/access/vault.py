@@ -10,8 +10,8 @@ from eventsourcing.persistence import PersistenceError
 from msgspec import Struct, json
 
 from api.access import vault_tables
-from api.access.sealing import CannotUnseal, Seal
-from api.access.vault_seals import VaultSeals
+from api.access.sealing import CannotUnseal, Sealer
+from api.access.vault_seals import VaultSealer
 from domain.refusals import AlreadyThere, NotThere, Unavailable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Vault:
             CannotUnseal: it was filled under another secret key.
             ValueError: the secret key is too short.
         """
-        self._seals = VaultSeals(secret_key)
+        self._sealer = VaultSealer(secret_key)
         self._log = log
         self.create("people")
         self._must_be_mine()
@@ -66,25 +66,25 @@ class Vault:
         Raises:
             AlreadyThere: the name or the id is taken.
         """
-        row = self._seals.new_person(user_id, name)
+        row = self._sealer.new_person(user_id, name)
         if not self._changes("INSERT INTO people VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", *row):
             raise AlreadyThere(f"The user '{name}'")
 
     def user_id_of(self, name: str) -> str | None:
         """Whose name it is."""
         query = "SELECT user_id FROM people WHERE name_digest = ?"
-        row = self._find(query, self._seals.digest(name))
+        row = self._find(query, self._sealer.digest(name))
         return row["user_id"] if row else None
 
     def name_of(self, user_id: str) -> str | None:
         """A person's name, as it was written; None once forgotten."""
         row = self._find("SELECT * FROM people WHERE user_id = ?", user_id)
-        return self._seals.name(row) if row else None
+        return self._sealer.name(row) if row else None
 
     def names(self) -> dict[str, str]:
         """All names by user id."""
         with self.reading() as cursor:
-            return {row["user_id"]: self._seals.name(row) for row in _all(cursor, "people")}
+            return {row["user_id"]: self._sealer.name(row) for row in _all(cursor, "people")}
 
     def forget(self, user_id: str) -> None:
         """Deletes all there is of a person, and with the person's key what it sealed elsewhere.
@@ -105,18 +105,18 @@ class Vault:
         Raises:
             ValueError: the secret key is too short.
         """
-        seals, following = self._seals, VaultSeals(secret_key)
+        sealer, following = self._sealer, VaultSealer(secret_key)
         with self._overwriting() as cursor:
             for row in _all(cursor, "people"):
                 query = "UPDATE people SET person_key = ?, name_digest = ? WHERE user_id = ?"
-                cursor.execute(query, (*seals.resealed_person(row, following), row["user_id"]))
+                cursor.execute(query, (*sealer.resealed_person(row, following), row["user_id"]))
             for row in _all(cursor, "secrets"):
                 query = "UPDATE secrets SET secret = ? WHERE access_key = ?"
-                cursor.execute(query, (seals.resealed_secret(row, following), row["access_key"]))
+                cursor.execute(query, (sealer.resealed_secret(row, following), row["access_key"]))
             for row in _all(cursor, "passwords"):
                 query = "UPDATE passwords SET hash = ? WHERE user_id = ?"
-                cursor.execute(query, (seals.resealed_password(row, following), row["user_id"]))
-        self._seals = following
+                cursor.execute(query, (sealer.resealed_password(row, following), row["user_id"]))
+        self._sealer = following
 
     # Addresses, which stand in events
 
@@ -126,7 +126,7 @@ class Vault:
         Raises:
             NotThere: the person is not known.
         """
-        sealed = self._seal_of(user_id).seal(address.encode(), f"address/{user_id}")
+        sealed = self._sealer_of(user_id).seal(address.encode(), f"address/{user_id}")
         return urlsafe_b64encode(sealed).decode()
 
     def unseal_address(self, user_id: str, sealed: str) -> str:
@@ -136,12 +136,12 @@ class Vault:
             NotThere: the person is not known, perhaps forgotten.
             CannotUnseal: the text is not one of this person's.
         """
-        seal = self._seal_of(user_id)
+        sealer = self._sealer_of(user_id)
         try:
             content = urlsafe_b64decode(sealed)
         except ValueError:
             raise CannotUnseal("an address was altered") from None
-        return seal.unseal(content, f"address/{user_id}").decode()
+        return sealer.unseal(content, f"address/{user_id}").decode()
 
     # Access keys
 
@@ -152,7 +152,7 @@ class Vault:
             NotThere: the person is not known.
             AlreadyThere: the access key is.
         """
-        sealed = self._seals.seal_secret(access_key, user_id, json.encode(secret))
+        sealed = self._sealer.seal_secret(access_key, user_id, json.encode(secret))
         query = f"INSERT INTO secrets SELECT ?, ?, ? {_IS_KNOWN} ON CONFLICT DO NOTHING"
         if not self._changes(query, access_key, user_id, sealed, user_id):
             self._must_be_known(user_id)
@@ -167,7 +167,7 @@ class Vault:
         row = self._find("SELECT * FROM secrets WHERE access_key = ?", access_key)
         if row is None:
             raise NotThere(f"The access key '{access_key}'")
-        return json.decode(self._seals.secret(row), type=Secret)
+        return json.decode(self._sealer.secret(row), type=Secret)
 
     def drop_secret(self, access_key: str) -> bool:
         """Deletes what an access key is used with; says whether there was anything."""
@@ -181,7 +181,7 @@ class Vault:
         Raises:
             NotThere: the person is not known.
         """
-        sealed = self._seals.seal_password(user_id, password_hash.encode())
+        sealed = self._sealer.seal_password(user_id, password_hash.encode())
         query = (
             f"INSERT INTO passwords SELECT ?, ? {_IS_KNOWN}"
             " ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash"
@@ -192,15 +192,15 @@ class Vault:
     def password_hash(self, user_id: str) -> str | None:
         """A password's hash; None where the person has none."""
         row = self._find("SELECT * FROM passwords WHERE user_id = ?", user_id)
-        return self._seals.password(row).decode() if row else None
+        return self._sealer.password(row).decode() if row else None
 
     def _must_be_mine(self) -> None:
         row = self._find("SELECT * FROM people LIMIT 1")
         if row:
-            self._seals.name(row)
+            self._sealer.name(row)
 
-    def _seal_of(self, user_id: str) -> Seal:
-        return self._seals.person(self._must_be_known(user_id))
+    def _sealer_of(self, user_id: str) -> Sealer:
+        return self._sealer.person(self._must_be_known(user_id))
 
     def _must_be_known(self, user_id: str) -> Any:
         row = self._find("SELECT user_id, person_key FROM people WHERE user_id = ?", user_id)

@@ -1,4 +1,4 @@
-"""Vault seals: what each column of the vault is sealed under, and for which place."""
+"""Vault sealer: what each column of the vault is sealed under, and for which place."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
-from api.access.sealing import KEY_LENGTH, Seal, derive
+from api.access.sealing import KEY_LENGTH, Sealer, derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class VaultSeals:
+class VaultSealer:
     """Seals and opens the vault's rows under one secret key.
 
     A person's key is sealed under it, and the person's name under the person's own; secrets and
@@ -23,7 +23,7 @@ class VaultSeals:
 
     def __init__(self, secret_key: bytes) -> None:
         """Raises ValueError: the secret key is too short."""
-        self._master = Seal(derive(secret_key, "vault"))
+        self._master = Sealer(derive(secret_key, "vault"))
         self._names_key = derive(secret_key, "names")
 
     def digest(self, name: str) -> bytes:
@@ -33,12 +33,12 @@ class VaultSeals:
     def new_person(self, user_id: str, name: str) -> tuple[str, bytes, bytes, bytes]:
         """A row of `people`, with a key of the person's own."""
         key = token_bytes(KEY_LENGTH)
-        sealed = Seal(key).seal(name.encode(), _of_name(user_id))
+        sealed = Sealer(key).seal(name.encode(), _of_name(user_id))
         return user_id, self.digest(name), self._master.seal(key, _of_person(user_id)), sealed
 
-    def person(self, row: Any) -> Seal:
+    def person(self, row: Any) -> Sealer:
         """What is sealed under a person's own key is opened by this."""
-        return Seal(self._master.unseal(row["person_key"], _of_person(row["user_id"])))
+        return Sealer(self._master.unseal(row["person_key"], _of_person(row["user_id"])))
 
     def name(self, row: Any) -> str:
         """A person's name, as it was written."""
@@ -62,17 +62,17 @@ class VaultSeals:
 
     # The same rows under another secret key
 
-    def resealed_person(self, row: Any, following: VaultSeals) -> tuple[bytes, bytes]:
+    def resealed_person(self, row: Any, following: VaultSealer) -> tuple[bytes, bytes]:
         """The key, which stays the same, and the digest of the name."""
         place = _of_person(row["user_id"])
         key = self._master.unseal(row["person_key"], place)
         return following._master.seal(key, place), following.digest(self.name(row))
 
-    def resealed_secret(self, row: Any, following: VaultSeals) -> bytes:
+    def resealed_secret(self, row: Any, following: VaultSealer) -> bytes:
         """A secret of the table `secrets`."""
         return following.seal_secret(row["access_key"], row["user_id"], self.secret(row))
 
-    def resealed_password(self, row: Any, following: VaultSeals) -> bytes:
+    def resealed_password(self, row: Any, following: VaultSealer) -> bytes:
         """A hash of the table `passwords`."""
         return following.seal_password(row["user_id"], self.password(row))
 
@@ -84,9 +84,9 @@ def check_secret_key(people: Iterable[Any], secret_key: bytes) -> None:
         CannotUnseal: one was sealed under another key.
         ValueError: the secret key is too short.
     """
-    seals = VaultSeals(secret_key)
+    sealer = VaultSealer(secret_key)
     for row in people:
-        seals.person(row)
+        sealer.person(row)
 
 
 def folded_digest(key: bytes, text: str) -> bytes:

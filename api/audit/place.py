@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
-from urllib.parse import unquote
 
 from api.audit.given import CHECKPOINTS, KEYS, TILES, tile_name
 from api.audit.leaves import TILE
 from domain.refusals import Refusal
 from exporter.bucket import SCHEME, Bucket
-from exporter.disk import ResultsFailed, create_once, names
+from exporter.disk import ResultsFailed, create_once, folder_of, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-_FILE = "file://"
 _CHECKPOINT = re.compile(r"([0-9]{12})-([^/+\s]+)")
 _PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._-]*")
 
@@ -166,10 +164,10 @@ def open_place(url: str) -> Place:
     """
     if url.startswith(SCHEME):
         return BucketPlace(Bucket(url))
-    path = unquote(url.removeprefix(_FILE))
-    if not url.startswith(_FILE) or not path.startswith("/") or "\0" in path:
+    folder = folder_of(url)
+    if folder is None:
         raise ValueError(f"nothing can be kept at {url!r}: give file:///FOLDER or s3://…")
-    return LocalPlace(Path(path))
+    return LocalPlace(folder)
 
 
 def _checked(name: str) -> str:

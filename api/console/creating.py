@@ -11,8 +11,8 @@ from api.console.rendering import render, see
 from api.console.sessions import may
 from api.exports import create_task
 from api.list_query import marker, parameters
-from api.messages import CreateBody, ResourceCondition, check_app_id
-from domain.commands import check
+from api.messages import CreateBody, ResourceCondition
+from domain.commands import check, check_app_id
 from exporter.sources import SourceFailed
 
 if TYPE_CHECKING:

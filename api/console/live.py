@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
@@ -45,15 +46,18 @@ def live(asked: Asked) -> Response:
 class Live(Response):
     """News of an owner, or of all owners (None), until the session ends or the service stops.
 
-    Whoever makes one has seen to it that they are for whoever asks. `after` in the address is the
-    position from which the page was made: what came since is sent first.
+    Whoever makes one has seen to it that they are for whoever asks, and makes it in a thread: on
+    the event loop no store is asked, nor its clock. `after` in the address is the position from
+    which the page was made: what came since is sent first.
     """
 
     def __init__(self, asked: Asked, owner: OwnerId | None) -> None:
         super().__init__()
         self._asked, self._owner = asked, owner
         self._after = _after(asked)
-        self._until = claims_of(asked).expires_at
+        self._claims = claims_of(asked)
+        left = self._claims.expires_at - asked.house.ledger.journal.clock().timestamp()
+        self._ends = monotonic() + left
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends until it ends."""
@@ -80,7 +84,7 @@ class Live(Response):
                 yield _event(each)
                 last = each.position
             while not stopping.is_set():
-                news = await _next(viewer, stopping, self._seconds_left())
+                news = await _next(viewer, stopping, self._ends - monotonic())
                 if not await self._holds(news):
                     yield {"event": "ended", "data": "{}"}
                     return
@@ -88,14 +92,11 @@ class Live(Response):
                     yield _event(news)
             yield {"event": "bye", "data": "{}", "retry": AGAIN_MILLISECONDS}
 
-    def _seconds_left(self) -> float:
-        return self._until - self._asked.house.ledger.journal.clock().timestamp()
-
     async def _holds(self, news: News | None) -> bool:
         """Does the session still hold? The store is asked only when something about people is
         new.
         """
-        if self._seconds_left() <= 0:
+        if monotonic() >= self._ends:
             return False
         if news is None or news.what != "people":
             return True
@@ -105,7 +106,7 @@ class Live(Response):
         asked = self._asked
         try:
             user = asked.house.queries.user(asked.user_id)
-            same = user is not None and user.password_version == claims_of(asked).password_version
+            same = user is not None and user.password_version == self._claims.password_version
             return same and self._permitted(asked)
         except Unavailable:
             return True

@@ -123,7 +123,7 @@ async def _head(request: Request, error: Exception) -> dict[str, Any] | None:
         return None
     asked = Asked(request.state.house, request, b"")
     try:
-        sessions.claims_of(asked)  # before any thread is taken up, or store asked
+        sessions.must_have_begun(asked)  # before any thread is taken up, or store asked
         return await to_thread.run_sync(_head_of, asked, limiter=asked.house.requests)
     except NotAuthentic:
         return None

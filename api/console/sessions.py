@@ -46,11 +46,20 @@ def may(asked: Asked, action: str) -> bool:
 
 
 def claims_of(asked: Asked) -> TokenClaims:
-    """What the session's cookie says, whether or not it still holds. Raises NotAuthentic."""
+    """What the session's cookie says, until its time is over. Raises NotAuthentic."""
+    return asked.house.sessions.read(_cookie(asked), asked.house.ledger.journal.clock())
+
+
+def must_have_begun(asked: Asked) -> None:
+    """Raises NotAuthentic where no session was ever begun; no store, and no clock, is asked."""
+    asked.house.sessions.issued(_cookie(asked))
+
+
+def _cookie(asked: Asked) -> str:
     text = asked.request.cookies.get(COOKIE)
     if text is None:
         raise NotAuthentic("nobody is signed in")
-    return asked.house.sessions.read(text, asked.house.ledger.journal.clock())
+    return text
 
 
 def begin_session(response: Response, token: Token) -> Response:

@@ -13,6 +13,7 @@ from api.console.state import state_of
 from api.console.timeline import DOWNLOADS_LOOKED_AT, timeline
 from api.downloads import download
 from api.exports import delete, history, quota_of, task_id
+from domain.task import Task, task_stream
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -32,7 +33,8 @@ def show(asked: Asked) -> Response:
     items = _timeline(asked, facts)
     told: dict[str, Any] = {"items": items, "task_id": task_id(asked), "position": position}
     if row is None:
-        return render(asked, "gone.html", 410, created=facts[0], end=facts[-1], **told)
+        story = Task.of(task_stream(task_id(asked)), facts)
+        return render(asked, "gone.html", 410, created=facts[0], end=facts[-1], story=story, **told)
     return render(asked, "task.html", **told, **_kept(asked, row))
 
 

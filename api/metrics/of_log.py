@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api.metrics.layout import Sample, Spread
 from api.problems import PROBLEMS
-from exporter.failures import INTERNAL
+from domain.codes import INTERNAL
 from projections.follower import BehindLog, reading
 from projections.measured import Measured
 from projections.measures import BUCKETS

@@ -6,20 +6,18 @@ import platform
 import shutil
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from api.audit.state import read_state
 from api.metrics.layout import Sample
 from api.metrics.processes import ROLES, cells_folder, running
 from api.version import VERSION
 from domain.journal import utc_now
+from exporter.disk import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from api.settings import Settings
-
-_FILE = "file://"
 
 
 def samples_of_processes(settings: Settings) -> Iterator[Sample]:
@@ -38,14 +36,17 @@ def samples_of_processes(settings: Settings) -> Iterator[Sample]:
 
 def samples_of_disks(settings: Settings) -> Iterator[Sample]:
     """Room where something is written; a place that is not there yet is left out."""
-    places = {"home": str(settings.home), "read_dir": str(settings.read_dir)}
-    for place in ("results", "audit"):
-        url: str = getattr(settings, place)
-        if url.startswith(_FILE):
-            places[place] = unquote(url.removeprefix(_FILE))
-    for place, path in places.items():
+    folders = {
+        "home": settings.home,
+        "read_dir": settings.read_dir,
+        "results": folder_of(settings.results),
+        "audit": folder_of(settings.audit),
+    }
+    for place, folder in folders.items():
+        if folder is None:
+            continue
         try:
-            usage = shutil.disk_usage(path)
+            usage = shutil.disk_usage(folder)
         except OSError:
             continue
         yield Sample("disk_free_bytes", (place,), usage.free)

@@ -154,7 +154,7 @@ def _methods(calls: list[Call]) -> dict[str, tuple[int, ...]]:
     """The methods of one path, with the statuses that are documented; as `routes` answers HEAD."""
     methods = {call.method: call.statuses for call in calls}
     for call in calls:
-        if call.method == "GET" and (call.head or call.open):
+        if call.has_head:
             methods["HEAD"] = call.statuses
     return methods
 

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from domain.access.policy import Policy
-from domain.commands import APP_ID, check
+from domain.commands import check
+from domain.commands import check_app_id as check_app_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,11 +32,6 @@ def check_enterprise_project_id(enterprise_project_id: str) -> None:
     """Contract, section 4. Raises Invalid."""
     matches = bool(ENTERPRISE_PROJECT_ID.fullmatch(enterprise_project_id))
     check("enterprise_project_id", matches, f"must be 1 to 36 {_SPELLED}")
-
-
-def check_app_id(app_id: str) -> None:
-    """Contract, section 1. Raises Invalid."""
-    check("app_id", bool(APP_ID.fullmatch(app_id)), f"must be 1 to 36 {_SPELLED}")
 
 
 def check_user_id(user_id: str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
 from exporter.bucket import SCHEME, Bucket
-from exporter.disk import ResultsFailed, hash_file
+from exporter.disk import ResultsFailed, folder_of, hash_file
 from exporter.results.local import SPOOL, LocalResults
 from exporter.results.s3 import S3Results
 from exporter.results.store import (
@@ -23,6 +22,9 @@ from exporter.results.store import (
     parse_key,
     result_key,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "CHUNK_BYTES",
@@ -45,8 +47,6 @@ __all__ = [
     "result_key",
 ]
 
-_FILE = "file://"
-
 
 def open_results(url: str, spools: Path) -> Results:
     """The results at `file:///absolute/folder` or `s3://bucket/prefix`; nothing is asked yet.
@@ -56,9 +56,9 @@ def open_results(url: str, spools: Path) -> Results:
     """
     if url.startswith(SCHEME):
         return S3Results(Bucket(url), spools)
-    path = unquote(url.removeprefix(_FILE))
-    if not url.startswith(_FILE) or not path.startswith("/") or "\0" in path:
+    folder = folder_of(url)
+    if folder is None:
         raise ValueError(
             f"results cannot be kept at {url!r}: give file:///absolute/folder or s3://bucket/prefix"
         )
-    return LocalResults(Path(path))
+    return LocalResults(folder)

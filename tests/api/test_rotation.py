@@ -130,14 +130,14 @@ def test_cut_off_anywhere_the_same_call_ends_the_work(settings, filled, monkeypa
 
 def test_a_transaction_that_is_cut_off_leaves_all_as_it_was(settings, filled, monkeypatch):
     with Parts(settings) as parts:
-        unseal = parts.vault._seals._master.unseal
+        unseal = parts.vault._sealer._master.unseal
 
         def cutting(sealed, place):
             if place.startswith("passwords"):
                 raise Cut
             return unseal(sealed, place)
 
-        monkeypatch.setattr(parts.vault._seals._master, "unseal", cutting)
+        monkeypatch.setattr(parts.vault._sealer._master, "unseal", cutting)
         with pytest.raises(Cut):
             parts.vault.reseal(OTHER_KEY.encode())
     check(settings, filled)

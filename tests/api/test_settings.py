@@ -167,6 +167,11 @@ def test_what_is_no_duration(text):
         duration(text)
 
 
+def test_a_number_with_zeros_before_it_is_that_number(tmp_path):
+    assert read(tmp_path, PORT="0000008080").port == 8080
+    assert read(tmp_path, PORT="0" * 5000).port == 0
+
+
 def test_words_and_lists(tmp_path):
     settings = read(tmp_path, INSTANCES="a, b,c", INSTANCE_REQUIRED="true", DOWNLOAD="zip")
     assert settings.instances == ("a", "b", "c")
@@ -176,6 +181,8 @@ def test_words_and_lists(tmp_path):
     assert sinks == ("file:///a%20b", "s3://a/b", "syslog:///dev/log")
     proxies = read(tmp_path, FORWARDED_ALLOW_IPS="10.0.0.0/8, ::1").forwarded_allow_ips
     assert proxies == ("10.0.0.0/8", "::1/128")
+    mapped = read(tmp_path, FORWARDED_ALLOW_IPS="::ffff:127.0.0.1, ::ffff:10.0.0.0/104, ::/0")
+    assert mapped.forwarded_allow_ips == ("127.0.0.1/32", "10.0.0.0/8", "::/0")
 
 
 def test_the_home_is_made_absolute_and_filled_in_anywhere(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
@@ -10,6 +11,7 @@ from time import monotonic
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from starlette.testclient import TestClient
 
 from api.access import side_log
 from api.access.lockout import (
@@ -26,6 +28,7 @@ from tests.household import SECRET_KEY
 from tests.web_service import NOWHERE, TASKS, refused
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+CRITICAL = urlsafe_b64encode(b'{"alg":"HS256","crit":1}')
 
 
 def with_wrong_secret(client, access_key=None):
@@ -64,6 +67,13 @@ def test_a_wrong_signature_of_a_user_is_kept_and_counted(service, ann, singles, 
     (counted,) = summaries()
     assert (counted.user_id, counted.access_key) == (ann.user_id, ann.access_key)
     assert (counted.refusals, counted.since, counted.until) == ({"APIGW.0301": 1}, NOON, NOON)
+
+
+def test_an_ipv4_address_that_a_proxy_writes_as_ipv6_is_kept_as_itself(service, singles):
+    for address in ("::ffff:192.0.2.1", "0:0:0:0:0:FFFF:C000:201", "2001:db8::1"):
+        asks = TestClient(service.http.app, client=(address, 1))
+        refused(asks.get(TASKS), 401, "APIGW.0301")
+    assert sorted(single.address for single in singles()) == [HERE, HERE, "2001:db8::1"]
 
 
 def test_an_unknown_key_is_kept_as_a_strangers_and_never_reaches_the_log(
@@ -116,6 +126,12 @@ def test_a_void_token_is_counted_for_its_user(service, summaries):
     service.household.people.set_password("Ann", "another horse", OPERATOR)
     refused(service.http.get(TASKS, headers={"X-Auth-Token": token}), 401, "APIGW.0301")
     assert [(event.user_id, event.access_key) for event in summaries()] == [(ann.user_id, None)]
+
+
+def test_a_token_that_no_library_makes_is_kept_as_a_strangers(service, singles):
+    token = CRITICAL.decode() + ".e30.AAAA"
+    refused(service.http.get(TASKS, headers={"X-Auth-Token": token}), 401, "APIGW.0301")
+    assert [(single.user_id, single.code) for single in singles()] == [(None, "APIGW.0301")]
 
 
 def test_calls_that_are_answered_leave_nothing(service, ann, singles):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from hmac import digest
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -112,6 +114,7 @@ def test_a_forgery_with_the_right_key_would_be_taken():
         "a.b.c",
         "é.é.é",
         "....",
+        encoded(b'{"alg":"HS256","crit":1}') + ".e30.AAAA",
     ],
 )
 def test_what_was_not_issued_here_is_not_taken(token):
@@ -144,6 +147,34 @@ def test_the_longest_token_that_is_issued_is_read():
 @given(st.text())
 def test_no_text_makes_reading_fail(text):
     wrong(text)
+
+
+LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+ANYTHING = st.recursive(LEAF, lambda each: st.lists(each) | st.dictionaries(st.text(), each))
+ISSUED = to_builtins(CLAIMS)
+
+
+def changed(whole, *names):
+    """JSON like this, with some of its members, and of these, as they should not be."""
+    members = st.dictionaries(st.sampled_from([*whole, *names]), ANYTHING, min_size=1)
+    made = members.map(lambda some: {**whole, **some}) | ANYTHING
+    return made.map(json.encode) | st.binary()
+
+
+@given(
+    changed({"alg": "HS256"}, "crit", "b64", "typ", "cty", "kid", "jku", "jwk", "x5c", "zip"),
+    changed(ISSUED),
+    st.none() | st.binary(),
+)
+@example(b'{"alg":"HS256","crit":1}', b"{}", b"\0\0\0")
+@example(b'{"alg":"HS256","crit":[{}]}', b"{}", None)
+@example(b'{"alg":"HS256"}', json.encode({**ISSUED, "exp": -(2**60)}), None)
+def test_whatever_a_token_holds_signed_or_not_it_is_read_or_refused(header, claims, signature):
+    text = f"{encoded(header)}.{encoded(claims)}"
+    if signature is None:
+        signature = digest(derive(SECRET_KEY, "tokens"), text.encode(), "sha256")
+    with suppress(NotAuthentic):
+        assert isinstance(TOKENS.read(f"{text}.{encoded(signature)}", NOON), TokenClaims)
 
 
 # The body of a login

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from api.access.sealing import SECRET_KEY_SHORTEST, CannotUnseal, Seal, derive
+from api.access.sealing import SECRET_KEY_SHORTEST, CannotUnseal, Sealer, derive
 from api.access.vault import Secret, Vault
 from api.access.vault_seals import check_secret_key
 from api.access.vault_tables import COLUMNS
@@ -280,14 +280,14 @@ def test_keys_differ_by_purpose_and_are_not_the_secret_key():
 
 @pytest.mark.parametrize("cut", range(0, 43, 3))
 def test_what_was_cut_or_altered_does_not_come_out(cut):
-    seal = Seal(b"k" * 32)
-    sealed = seal.seal(b"content", "place")
-    assert seal.unseal(sealed, "place") == b"content"
+    sealer = Sealer(b"k" * 32)
+    sealed = sealer.seal(b"content", "place")
+    assert sealer.unseal(sealed, "place") == b"content"
     altered = bytearray(sealed)
     altered[cut % len(sealed)] ^= 1
     for wrong in (sealed[:cut], bytes(altered)):
         with pytest.raises(CannotUnseal):
-            seal.unseal(wrong, "place")
+            sealer.unseal(wrong, "place")
 
 
 def test_a_store_that_does_not_answer_is_unavailable(filled):

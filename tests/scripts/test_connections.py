@@ -14,7 +14,7 @@ from starlette.routing import Route
 from uvicorn import Config, Server
 
 from scripts import connections
-from scripts.connections import Draining, bounded
+from scripts.connections import Draining, believed, bounded
 
 HEAD = b"GET /%s HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -29,7 +29,11 @@ async def slow(request):
 
 
 APP = Starlette(
-    routes=[Route("/", lambda request: PlainTextResponse("here")), Route("/slow", slow)]
+    routes=[
+        Route("/", lambda request: PlainTextResponse("here")),
+        Route("/who", lambda request: PlainTextResponse(request.client.host)),
+        Route("/slow", slow),
+    ]
 )
 
 
@@ -40,16 +44,18 @@ def serving(monkeypatch):
     monkeypatch.setattr(connections, "CONNECTIONS_OF_ONE", 3)
     running = []
 
-    def serve(proxies=()):
-        listener, kind = socket.create_server(("127.0.0.1", 0)), bounded(proxies)
-        server = Server(Config(APP, http=kind, lifespan="off", log_config=None))
+    def serve(proxies=(), listener=None):
+        listener, kind = listener or socket.create_server(("127.0.0.1", 0)), bounded(proxies)
+        trust = {"proxy_headers": bool(proxies), "forwarded_allow_ips": believed(proxies)}
+        server = Server(Config(APP, http=kind, lifespan="off", log_config=None, **trust))
         thread = Thread(target=server.run, args=([listener],))
         thread.start()
         running.append((server, thread))
 
         @contextmanager
         def connected():
-            with socket.create_connection(listener.getsockname(), timeout=10) as client:
+            port = listener.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
                 yield client
 
         connected.kind = kind
@@ -128,6 +134,35 @@ def test_a_proxy_that_is_believed_has_as_many_as_it_needs(serving, proxies):
     with connected() as one, connected() as two, connected() as three, connected() as four:
         for each in (one, two, three, four):
             assert asked(each) == b"HTTP/1.1 200"
+
+
+@pytest.fixture
+def both():
+    """A socket that listens on IPv6 and IPv4."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    return socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+
+
+def forwarded_for(client, addresses):
+    """Whom the application takes for the client."""
+    head = b"GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: %s\r\n\r\n"
+    client.sendall(head % addresses)
+    return told(client)[1]
+
+
+def test_an_ipv4_proxy_is_believed_at_a_socket_that_listens_on_ipv6_too(serving, both):
+    connected = serving(("127.0.0.1/32", "10.0.0.0/8"), both)
+    with connected() as one, connected() as two, connected() as three, connected() as four:
+        assert forwarded_for(one, b"203.0.113.9") == b"203.0.113.9"
+        assert forwarded_for(two, b"203.0.113.9, ::ffff:10.1.2.3") == b"203.0.113.9"
+        for each in (three, four):
+            assert asked(each) == b"HTTP/1.1 200"
+
+
+def test_an_ipv4_peer_has_its_ipv4_address_there_and_is_not_believed_unnamed(serving, both):
+    with serving(("10.0.0.0/8",), both)() as client:
+        assert forwarded_for(client, b"203.0.113.9") == b"127.0.0.1"
 
 
 def test_while_the_server_stops_each_connection_has_one_more_answer(serving, monkeypatch):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from api.advice import advice
 from api.console.operator.access import operators
-from api.console.operator.remedies import remedy
 from api.console.operator.rendering import render
 from projections.overview import DAYS
 
@@ -23,7 +22,6 @@ class Cause(NamedTuple):
 
     code: str
     advice: Advice
-    todo: str
     tasks: int
     days: list[Failures]
     latest: str
@@ -39,9 +37,7 @@ def failures(asked: Asked) -> Response:
 
 
 def _cause(code: str, days: list[Failures]) -> Cause:
-    return Cause(
-        code, advice(code), remedy(code), sum(day.tasks for day in days), days, days[0].latest
-    )
+    return Cause(code, advice(code), sum(day.tasks for day in days), days, days[0].latest)
 
 
 PAGES = (operators("GET", "/failures", "OperatorFailures", failures),)

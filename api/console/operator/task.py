@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from api.advice import advice
 from api.console.operator.access import CANNOT_RETRY, may_act, operators
-from api.console.operator.remedies import remedy
 from api.console.operator.rendering import render
 from api.console.rendering import see
 from api.console.state import state_of
@@ -72,7 +71,6 @@ def _kept(asked: Asked, row: TaskRow) -> dict[str, Any]:
         "line": queries.queue_position(row),
         "file": queries.current_file(row.conditions) if row.status == "Success" else None,
         "advice": advice(row.error_code) if row.status == "Failed" else None,
-        "todo": remedy(row.error_code),
     }
 
 

@@ -1,24 +1,26 @@
 // One stream of news for all tabs of a browser: a browser opens only six connections to a place.
 const AGAIN_AFTER = 5000;
 const ports = new Set();
-let source, last = 0;
+let source, again, last = 0;
 
 function tell(message, but) {
   for (const port of ports) if (port !== but) port.postMessage(message);
 }
 
 function close() {
+  clearTimeout(again);
   source?.close();
   source = null;
 }
 
 function open(news, after) {
+  close();
   source = new EventSource(`${news}?after=${after}`);
   source.onopen = () => tell({ on: true });
   source.onerror = () => {
     const shut = source.readyState === EventSource.CLOSED;
     tell({ on: false, shut });
-    if (shut) setTimeout(() => ports.size && open(news, Math.max(last, after)), AGAIN_AFTER);
+    if (shut) again = setTimeout(() => ports.size && open(news, Math.max(last, after)), AGAIN_AFTER);
   };
   source.addEventListener("news", (event) => {
     last = Number(event.lastEventId);

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from api.console.assets import address
 from tests.browser import (
     NARROW,
     PASSWORD,
@@ -283,6 +284,38 @@ def test_a_stream_that_a_proxy_refused_is_asked_for_again(home, window):
     page.locator(".live[data-on*='Connection lost']").wait_for(state="attached")
     window.context.unroute("**/live?*")
     page.locator(".live[data-on^='●']").wait_for(state="attached")
+    window.troubles = [each for each in window.troubles if "502" not in each]
+
+
+COUNTED = """() => {
+    window.made = [];
+    EventSource = class extends EventSource { constructor(url) { super(url); made.push(this); } };
+}"""
+JOINED = """() => {
+    const { port1, port2 } = new MessageChannel();
+    onconnect({ ports: [port2] });
+    port1.postMessage({ after: 0, news: "/live" });
+    (window.tabs ??= []).push(port1);
+}"""
+
+
+def test_a_tab_that_comes_while_a_stream_is_to_be_asked_for_again_shares_the_one(window):
+    """The worker's script, run by a page, whose clock and requests are in the test's hands."""
+    window.sign_in("admin")
+    window.context.route("**/live?*", lambda route: route.fulfill(status=502))
+    page = window.tab("/exports/new")  # which has no stream
+    page.clock.install()
+    page.evaluate(COUNTED)
+    page.add_script_tag(url=address("stream.js"))
+    page.evaluate(JOINED)
+    until(page, "made[0]?.readyState === EventSource.CLOSED")
+    window.context.unroute("**/live?*")
+    page.evaluate(JOINED)
+    until(page, "made[1]?.readyState === EventSource.OPEN")
+    page.clock.run_for(60_000)
+    assert page.evaluate("made.length") == 2
+    page.evaluate("tabs.forEach((each) => each.postMessage({ leave: true }))")
+    until(page, "made.every((each) => each.readyState === EventSource.CLOSED)")
     window.troubles = [each for each in window.troubles if "502" not in each]
 
 

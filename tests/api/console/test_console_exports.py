@@ -259,6 +259,15 @@ def test_a_deleted_export_has_a_page_that_says_when(ann, page):
     assert "It was deleted, 2026-11-24 12:00:00 UTC" in text_of(answer)
 
 
+def test_an_export_that_is_gone_says_its_batch_tasks_name_where_it_was_told(service, ann, page):
+    told, untold = ann.create(), ann.create()
+    claim = service.story.claim(service.story.ledger.task(told))
+    service.story.ledger.progress(claim, LEASE, Progress(batch_name="Meters <hall 3>"))
+    for task_id, words in ((told, "Meters <hall 3>, batch task"), (untold, "batch task")):
+        page.post(f"/exports/{task_id}/delete")
+        assert f"It exported {words} {BATCH} ." in text_of(page.get(f"/exports/{task_id}"))
+
+
 def test_an_evicted_export_has_a_page_that_says_when_and_for_which_newer_one(service, ann, page):
     service.story.limits(kept=1, unfinished=1)
     first, second = ann.finished(batch="aaa"), ann.create("bbb")

@@ -324,8 +324,6 @@ def test_a_stream_ends_when_the_sessions_time_is_over(service, page):
 
     async def scene() -> None:
         async with streaming(service, page.cookie, service.story.head()) as stream:
-            await begun(service.house.watcher)
-            service.story.clock.now += SESSION_LIVES
             assert (await stream.event())["event"] == "ended"
 
     asyncio.run(scene())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -162,6 +163,15 @@ def test_a_token_of_the_api_is_no_session_and_a_session_no_token(service, ann, p
     assert page.get().status_code == 303
     headers = {"X-Auth-Token": session}
     assert service.http.get("/v5/iot/p1/export-tasks", headers=headers).status_code == 401
+
+
+CRITICAL = urlsafe_b64encode(b'{"alg":"HS256","crit":1}')
+
+
+def test_a_cookie_that_no_library_makes_is_no_session(visitor):
+    visitor.cookie = CRITICAL.decode() + ".e30.AAAA"
+    assert visitor.get().status_code == 303
+    assert visitor.cookie is None
 
 
 @pytest.mark.parametrize(
