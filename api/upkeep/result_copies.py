@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from api.upkeep.copies import Measure, result_chunks, write
+from api.upkeep.copies import Measure, measure_chunks, result_chunks, write
 from api.upkeep.manifest import Absent
 from exporter.disk import ResultsFailed
 from exporter.results import ResultExists, ResultMissing
@@ -57,7 +56,7 @@ def copy_results(
 
 def _copy(results: Results, key: str, expected: Measure, copies: Results) -> None:
     """Copies a file whose bytes are what the log says. Raises _NotTheFile."""
-    if _size(copies, key) == expected.size:
+    if _found(copies, key) == expected:
         copies.delete(key, spool=True)  # of a run that was cut off right after it was put
         return
     spool = copies.spool(key)
@@ -82,9 +81,9 @@ def _read(results: Results, key: str, spool: Path) -> Measure:
         raise _NotTheFile(f"it cannot be read: {error}") from error
 
 
-def _size(copies: Results, key: str) -> int | None:
+def _found(copies: Results, key: str) -> Measure | None:
+    """What is there already: its size alone would let in any file that is as long."""
     try:
-        with closing(copies.open(key)) as file:
-            return file.size
+        return measure_chunks(result_chunks(copies, key))
     except ResultMissing:
         return None
