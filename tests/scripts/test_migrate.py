@@ -186,6 +186,8 @@ def test_a_dry_run_says_what_would_be_copied_and_copies_nothing(made, to, tmp_pa
     elsewhere = {**environment, "EXPORT_TASKS_EVENTS": to, "EXPORT_TASKS_SECRET_KEY": "k" * 40}
     assert told(elsewhere, "migrate", "--dry-run")["tables"] == "would be made"
     assert told(environment, "migrate", "--dry-run")["tables"] == "there"
+    assert told(elsewhere, "migrate")["tables"] == "there"
+    assert told(elsewhere, "migrate", "--dry-run")["tables"] == "there"
     done = told(environment, "migrate", "--to", to)
     assert done["added"] == planned["events"]
     assert told(environment, "migrate", "--to", to, "--dry-run")["added"] == 0
