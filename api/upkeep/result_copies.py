@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.upkeep.copies import Measure, measure_chunks, result_chunks, write
+from api.upkeep.copies import CopyFailed, Measure, measure_chunks, result_chunks, write
 from api.upkeep.manifest import Absent
 from exporter.disk import ResultsFailed
 from exporter.results import ResultExists, ResultMissing
@@ -35,7 +35,7 @@ def copy_results(
     copied again.
 
     Raises:
-        ResultsFailed: the place of the copies fails.
+        CopyFailed: the place of the copies fails; the text names it.
         OSError: a file cannot be written.
     """
     current = replay.current_files()
@@ -51,6 +51,8 @@ def copy_results(
             copied[key] = expected
         except _NotTheFile as why:
             absent += [Absent(key, row["task_id"], str(why))] if key in current else []
+        except ResultsFailed as error:
+            raise CopyFailed(f"{copies.where(key)} cannot be made: {error}.") from error
     return copied, absent
 
 

@@ -42,9 +42,7 @@ PARAMETERS = {
 OPTIONS = (
     "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=2000"
 )
-UNHURRIED = (
-    "-c statement_timeout=0 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=0"
-)
+UNHURRIED = "-c statement_timeout=0 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=0"
 """Of whoever reads or copies a whole log, which takes as long as it takes."""
 
 _DURABLE = (

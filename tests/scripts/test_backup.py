@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -164,6 +165,41 @@ def test_an_empty_folder_is_taken_and_made_private(origin, tmp_path):
     (tmp_path / "b").mkdir(mode=0o755)
     run(origin.home.environment, "backup", str(tmp_path / "b"))
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def linking(tmp_path, monkeypatch):
+    """Lets every other name of a file below this test's folder fail with an error's number."""
+    link = os.link
+
+    def fail(number: int) -> None:
+        def refuse(source: Path, final: Path, **more: object) -> None:
+            if Path(final).is_relative_to(tmp_path):
+                raise OSError(number, os.strerror(number))
+            link(source, final, **more)
+
+        monkeypatch.setattr(os, "link", refuse)
+
+    return fail
+
+
+def test_a_disk_on_which_a_file_has_one_name_alone_takes_a_backup(
+    origin, kept, there, tmp_path, linking
+):
+    linking(errno.EPERM)
+    run(origin.home.environment, "backup", str(tmp_path / "b"), "--with-secret-key")
+    assert contents(tmp_path / "b" / "results") == contents(kept / "results")
+    run(there, "restore", str(tmp_path / "b"), "--dry-run")
+
+
+def test_a_backup_that_fails_names_the_place_that_is_meant_and_leaves_it_empty(
+    origin, tmp_path, linking
+):
+    linking(errno.ENOSPC)
+    line = refused(origin.home.environment, "backup", str(tmp_path / "b"))
+    assert f"{tmp_path}/b/results/" in line
+    assert "no room left" in line
+    assert list((tmp_path / "b").iterdir()) == []
 
 
 def test_where_there_is_no_store_there_is_nothing_to_back_up_and_none_is_made(there, tmp_path):
