@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from api.audit.stored import NothingStored, open_events
-from api.upkeep.copies import BESIDE, copy_database, settle
+from api.upkeep.copies import copy_database
 from api.upkeep.event_copies import copy_to_file
 from api.values import is_shared, no_event_store
 from domain.refusals import Refusal
 from exporter.disk import link
 from projections.shown import shown
 from projections.stores.sqlite import event_file
+from projections.stores.whole_file import beside, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,8 +145,3 @@ def event_place(settings: Settings) -> EventPlace:
     if is_shared(settings.events):
         return DatabasePlace(settings.events, settings.home, origin)
     return FilePlace(event_file(settings.events), origin)
-
-
-def beside(path: Path) -> list[Path]:
-    """What SQLite may keep beside a database."""
-    return [path.with_name(path.name + suffix) for suffix in BESIDE]

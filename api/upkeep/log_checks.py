@@ -10,12 +10,12 @@ from api.access.sealing import CannotUnseal
 from api.access.vault_seals import check_secret_key
 from api.access.vault_tables import COLUMNS
 from api.settings import Settings, SettingsError
-from api.upkeep.copies import read_only
 from api.values import is_shared
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from projections.position import Position, news_since
 from projections.schema import TABLES
+from projections.stores.whole_file import read_only
 from projections.tables import ReadTables
 
 if TYPE_CHECKING:

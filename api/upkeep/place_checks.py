@@ -13,6 +13,7 @@ from exporter.sources.sql import sqlite_path
 from projections.log import CannotOpen
 from projections.shown import shown
 from projections.stores.sqlite import event_file
+from projections.stores.whole_file import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,9 +58,7 @@ def check_side_log(settings: Settings, report: Report) -> None:
     if not path.exists():
         return
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with closing(read_only(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error as error:
         report.find("damaged_side_log", f"{path} cannot be used: {error}.", f"rm {path}")

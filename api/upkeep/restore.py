@@ -20,17 +20,17 @@ from api.upkeep.copies import (
     measure,
     measure_chunks,
     result_chunks,
-    settle,
     write,
 )
 from api.upkeep.event_copies import silent
-from api.upkeep.event_places import NotEmpty, beside, event_place
+from api.upkeep.event_places import NotEmpty, event_place
 from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
 from api.values import is_shared
 from domain.refusals import Refusal
 from exporter.disk import create_folder, link
 from exporter.results import LocalResults, ResultExists
 from exporter.sources.sql import sqlite_path
+from projections.stores.whole_file import beside, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
