@@ -20,7 +20,6 @@ from api.upkeep.event_copies import silent
 from api.upkeep.event_places import event_place
 from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Manifest
 from api.upkeep.result_copies import copy_results
-from api.values import is_shared
 from api.version import VERSION
 from domain.refusals import Refusal
 from exporter.disk import create_folder, names
@@ -139,8 +138,7 @@ def _clear(folder: Path) -> None:
 
 
 def _secret(settings: Settings) -> bytes:
-    made_here = settings.given_secret_key is None and not is_shared(settings.events)
-    if made_here and not settings.secret_file.exists():
+    if settings.secret_is_missing:
         raise CannotBackUp(f"There is no secret key at {settings.secret_file}.")
     return settings.secret_key()
 
