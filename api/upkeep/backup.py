@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from api.settings import KEY_FILE, SETTINGS
 from api.upkeep.copied_log import read_copy
 from api.upkeep.copies import (
+    LOCK,
     alone_in,
     copy_database,
     is_embedded,
@@ -123,7 +124,7 @@ def _made(folder: Path) -> Iterator[None]:
 
 
 def _must_be_empty(folder: Path) -> None:
-    there = names(folder)
+    there = set(names(folder)) - {LOCK}
     if MANIFEST in there:
         raise CannotBackUp(f"{folder} holds a backup already: name a new folder.")
     if EVENTS in there:
@@ -133,7 +134,7 @@ def _must_be_empty(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
+    for path in (each for each in folder.iterdir() if each.name != LOCK):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

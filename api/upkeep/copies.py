@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from domain.refusals import Refusal
 from exporter.disk import create_private, hash_file, sync
 from exporter.results import CHUNK_BYTES
 from exporter.sources.embedded import APPLICATION_ID
+from projections.lock import Held, locked
 from projections.stores.whole_file import read_only
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.results import Results
 
+LOCK = ".upkeep.lock"
 PAGES = 1024
 """Pages of a database that are copied at a time."""
 
@@ -117,11 +117,8 @@ def alone_in(folder: Path, what: str) -> Iterator[None]:
     Raises:
         Busy: another one is in it.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise Busy(f"{what} is running in {folder}.") from error
-    finally:
-        os.close(descriptor)
+        with locked(folder / LOCK, lasting=False):
+            yield
+    except Held as held:
+        raise Busy(f"{what} is running in {folder}: {held}.") from held

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from huaweicloudsdkiotda.v5 import (
 
 from api.parts import Parts
 from api.upkeep.copied_log import read_copy
+from api.upkeep.copies import alone_in
 from api.upkeep.manifest import MANIFEST
 from projections.schema import VERSION
 from scripts.cli import cli
@@ -209,10 +209,9 @@ def test_where_there_is_no_store_there_is_nothing_to_back_up_and_none_is_made(th
 
 
 def test_two_backups_into_one_folder_do_not_mix(origin, tmp_path):
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "Another backup" in refused(origin.home.environment, "backup", str(tmp_path))
-    os.close(descriptor)
+    with alone_in(tmp_path, "A backup"):
+        line = refused(origin.home.environment, "backup", str(tmp_path))
+    assert f"Another backup is running in {tmp_path}: process {os.getpid()} on " in line
 
 
 @pytest.fixture
@@ -456,10 +455,9 @@ def test_a_store_that_is_made_meanwhile_is_not_overwritten(kept, there, tmp_path
 
 def test_two_restores_into_one_home_do_not_mix(kept, there, tmp_path):
     (tmp_path / "there").mkdir()
-    descriptor = os.open(tmp_path / "there", os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "Another restore" in refused(there, "restore", str(kept))
-    os.close(descriptor)
+    with alone_in(tmp_path / "there", "A restore"):
+        line = refused(there, "restore", str(kept))
+    assert f"Another restore is running in {tmp_path}/there: process {os.getpid()} on " in line
 
 
 def test_results_of_another_log_are_refused(kept, there, tmp_path):
