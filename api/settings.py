@@ -188,6 +188,12 @@ class Settings:
         return self.given_secret_key or kept_secret(self.secret_file)
 
     @property
+    def secret_is_missing(self) -> bool:
+        """Was no secret given where one is kept, and none made yet?"""
+        given = self.given_secret_key is not None or values.is_shared(self.events)
+        return not given and not self.secret_file.exists()
+
+    @property
     def secret_file(self) -> Path:
         """Where the installation's secret is kept, unless it is given."""
         return self.home / KEY_FILE
@@ -220,12 +226,8 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """This process's environment, changed so that a child reads these very settings."""
         theirs = {k: v for k, v in os.environ.items() if not _is_a_setting(k)}
-        ours = {
-            setting.variable: given.text
-            for setting in SETTINGS
-            if (given := self.given[setting.name]).text is not None
-        }
-        return theirs | ours
+        ours = {each.variable: self.given[each.name].text for each in SETTINGS}
+        return theirs | {k: v for k, v in ours.items() if v is not None}
 
 
 def refuse_unknown(environment: Mapping[str, str]) -> None:

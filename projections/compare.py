@@ -96,7 +96,7 @@ def _compare(
     recorder: ApplicationRecorder, rebuilt: Database, poisoned: Callable[[Changes], Poison]
 ) -> Comparison | None:
     """Within one transaction, which sees the live tables as of one moment."""
-    at = _position(rebuilt, "live")
+    at = Position.of(rebuilt.conn.execute("SELECT * FROM live.position").fetchone())
     if news_since(recorder, at, 1) is None:
         return None
     changes = Changes(stored_in(rebuilt))
@@ -127,11 +127,6 @@ def _beside(database: Database, file: str) -> Iterator[None]:
         connection.commit()
     finally:
         connection.execute("DETACH live")
-
-
-def _position(database: Database, schema: str) -> Position:
-    row = database.conn.execute(f"SELECT * FROM {schema}.position").fetchone()  # noqa: S608
-    return Position(**{name: row[name] for name in Position.__slots__}) if row else Position()
 
 
 def _seal(at: Position) -> Seal | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from domain.fact import Fact
+    from projections.changes import Row
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,10 +51,12 @@ class Position:
     @classmethod
     def read(cls, changes: Changes) -> Position:
         """What the tables say, as changed so far."""
-        row = changes.get("position", 1)
-        if row is None:
-            return cls()
-        return cls(**{name: row[name] for name in cls.__slots__})
+        return cls.of(changes.get("position", 1))
+
+    @classmethod
+    def of(cls, row: Row | None) -> Position:
+        """What a row of theirs says; the beginning, where there is none."""
+        return cls(**{name: row[name] for name in cls.__slots__}) if row else cls()
 
     @classmethod
     def stored(cls, database: Database) -> Position:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
-import os
 import socket
 import ssl
 from contextlib import closing, contextmanager, suppress
@@ -19,6 +17,7 @@ from api.upkeep.event_places import event_place
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
+from projections.lock import Held, locked
 from projections.log import CannotOpen
 from projections.shown import shown
 from scripts.group import Child, Group, command_line
@@ -164,26 +163,13 @@ def _naming(settings: Settings, name: str) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """One `serve` a home; the lock goes with the process, however it ends."""
+    """One `serve` a home; the lock, which tells its process, goes with it, however it ends."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(descriptor, path)
-        os.truncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        other = os.read(descriptor, 20).decode() or "unknown"
-        raise CannotServe(
-            f"Another serve (process {other}) runs in this home: {path.parent}."
-        ) from error
+        with locked(path, plain=True):
+            yield
+    except Held as held:
+        raise CannotServe(f"Another serve runs in this home, {path.parent}: {held}.") from held
 
 
 def _listening(host: str, port: int) -> socket.socket:

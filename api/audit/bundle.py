@@ -45,7 +45,8 @@ class Bundled:
 
 
 def bundle(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> Bundled:
-    """Makes the folder or, where the name ends in `.zip`, the archive `to`; it must not exist.
+    """Makes the folder or, where the name ends in `.zip`, the archive `to`, whole or not at all; it
+    must not exist.
 
     `wanted` names what the events must be about (`task_id`, `project_id`, `user_id`); of all
     others it holds the leaf hashes alone. What says what log it is, is always in it.
@@ -57,18 +58,20 @@ def bundle(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) ->
     """
     if to.exists():
         raise CannotBundle(f"{to} is there already.")
-    if to.suffix != ".zip":
-        return _fill(url, place, to, wanted)
-    create_folder(to.absolute().parent)
-    with TemporaryDirectory(dir=to.absolute().parent) as made:
-        done = _fill(url, place, Path(made, to.stem), wanted)
-        draft = shutil.make_archive(str(Path(made, "draft")), "zip", made, to.stem)
-        Path(draft).rename(to)
+    to = to.absolute()
+    create_folder(to.parent)
+    with TemporaryDirectory(dir=to.parent) as made:
+        draft = Path(made, to.stem if to.suffix == ".zip" else to.name)
+        done = _fill(url, place, draft, wanted)
+        if to.suffix == ".zip":
+            draft = Path(shutil.make_archive(str(Path(made, "draft")), "zip", made, to.stem))
+        sync(draft)
+        draft.rename(to)
+    sync(to.parent)
     return done
 
 
 def _fill(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> Bundled:
-    to = to.absolute()
     # What is signed first and read later than that is in the log; the other way round it need not.
     for name in (CHECKPOINTS, KEYS):
         create_folder(to / name)
@@ -81,10 +84,8 @@ def _fill(url: str, place: Path, to: Path, wanted: Mapping[str, str | None]) -> 
         hashes = files.enter_context(create_private(to / LEAVES)) if part else None
         done = _write(events, wanted, lines, hashes)
     if part and not done.about:
-        shutil.rmtree(to)
         named = ", ".join(f"{name} '{wish}'" for name, wish in wanted.items() if wish)
         raise CannotBundle(f"The event log holds no event about {named}.")
-    sync(to)
     return done
 
 

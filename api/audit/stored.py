@@ -16,11 +16,11 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from api.access.vault_tables import COLUMNS
-from api.upkeep.copies import read_only
 from api.values import is_shared
 from domain.refusals import Refusal
 from projections import seal
 from projections.stores.sqlite import event_file
+from projections.stores.whole_file import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

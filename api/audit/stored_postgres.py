@@ -13,6 +13,7 @@ from psycopg.errors import DataCorrupted, IndexCorrupted, UndefinedTable
 
 from api.audit.stored import PAGE, CannotRead, NothingStored, Unreadable, is_stream, select
 from projections.shown import shown
+from projections.stores.postgres_store import connect_unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,7 @@ def opened(url: str) -> Iterator[PostgresEvents]:
         CannotRead: it cannot be reached or read.
     """
     try:
-        connection = psycopg.connect(url)
+        connection = connect_unhurried(url)
     except psycopg.ProgrammingError:  # its text may tell the password
         raise CannotRead(f"{shown(url)} is not named as libpq names a database.") from None
     except psycopg.Error as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from api.settings import KEY_FILE, SETTINGS
 from api.upkeep.copied_log import read_copy
 from api.upkeep.copies import (
+    LOCK,
     alone_in,
     copy_database,
     is_embedded,
@@ -20,7 +21,6 @@ from api.upkeep.event_copies import silent
 from api.upkeep.event_places import event_place
 from api.upkeep.manifest import EVENTS, FORMAT, MANIFEST, RESULTS, SOURCE, Manifest
 from api.upkeep.result_copies import copy_results
-from api.values import is_shared
 from api.version import VERSION
 from domain.refusals import Refusal
 from exporter.disk import create_folder, names
@@ -124,7 +124,7 @@ def _made(folder: Path) -> Iterator[None]:
 
 
 def _must_be_empty(folder: Path) -> None:
-    there = names(folder)
+    there = set(names(folder)) - {LOCK}
     if MANIFEST in there:
         raise CannotBackUp(f"{folder} holds a backup already: name a new folder.")
     if EVENTS in there:
@@ -134,13 +134,12 @@ def _must_be_empty(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
+    for path in (each for each in folder.iterdir() if each.name != LOCK):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _secret(settings: Settings) -> bytes:
-    made_here = settings.given_secret_key is None and not is_shared(settings.events)
-    if made_here and not settings.secret_file.exists():
+    if settings.secret_is_missing:
         raise CannotBackUp(f"There is no secret key at {settings.secret_file}.")
     return settings.secret_key()
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
-from api.upkeep.copies import read_only
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from domain.refusals import Refusal, Unavailable
 from projections.replay import Replay
 from projections.stores.sqlite import SQLiteStore
+from projections.stores.whole_file import read_only
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,8 @@ from domain.refusals import Refusal
 from exporter.disk import create_private, hash_file, sync
 from exporter.results import CHUNK_BYTES
 from exporter.sources.embedded import APPLICATION_ID
+from projections.lock import Held, locked
+from projections.stores.whole_file import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
     from exporter.results import Results
 
-BUSY_SECONDS = 5.0
+LOCK = ".upkeep.lock"
 PAGES = 1024
 """Pages of a database that are copied at a time."""
-
-BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite may keep beside a database: with another file in its place it would do damage."""
 
 
 class CopyFailed(Refusal):
@@ -104,25 +101,6 @@ def copy_database(source: Path, target: Path) -> None:
         raise CopyFailed(f"{source} cannot be copied to {target}: {error}.") from error
 
 
-def settle(path: Path) -> None:
-    """Brings a database that nobody has open into its one file, and that onto the disk.
-
-    It has no write-ahead log until it is served again, so that it can be read from a medium that
-    cannot be written to.
-    """
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = DELETE")
-    sync(path)
-
-
-def read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
 def is_embedded(path: Path) -> bool:
     """Was this database of batch tasks made by export-tasks? Raises CopyFailed."""
     try:
@@ -139,11 +117,8 @@ def alone_in(folder: Path, what: str) -> Iterator[None]:
     Raises:
         Busy: another one is in it.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise Busy(f"{what} is running in {folder}.") from error
-    finally:
-        os.close(descriptor)
+        with locked(folder / LOCK, lasting=False):
+            yield
+    except Held as held:
+        raise Busy(f"{what} is running in {folder}: {held}.") from held

@@ -13,6 +13,8 @@ from api.upkeep.copies import Busy, CopyFailed
 from api.upkeep.event_copies import Copied, after, compare, insert, prefix, silent
 from api.upkeep.schema import create_schema
 from projections.shown import shown
+from projections.stores.postgres_recorder import LOCK
+from projections.stores.postgres_store import connect_unhurried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +31,6 @@ _COPY = (
     "COPY stored_events (notification_id, originator_id, originator_version, topic, state)"
     " FROM STDIN"
 )
-_ALONE = "LOCK TABLE stored_events IN EXCLUSIVE MODE"
 _NEXT = (
     "SELECT setval(pg_get_serial_sequence('stored_events', 'notification_id'),"
     " max(notification_id)) FROM stored_events HAVING max(notification_id) > 0"
@@ -52,7 +53,7 @@ def copy_to_database(events: Events, url: str, advance: Advance = silent) -> Cop
     """
     create_schema(url)
     total = events.count()
-    with _copying(url), closing(psycopg.connect(url)) as connection:
+    with _copying(url), closing(connect_unhurried(url)) as connection:
         target = _alone(connection)
         there = prefix(events, target)
         _add(connection, after(events, there), lambda added: advance(*_pace(there + added, total)))
@@ -82,7 +83,7 @@ def _pace(done: int, total: int) -> tuple[int, float]:
 def _alone(connection: Connection) -> PostgresEvents:
     connection.execute(f"SET lock_timeout = '{WRITERS_MOST_SECONDS}s'".encode())
     connection.execute("SET LOCAL synchronous_commit = on")
-    connection.execute(_ALONE)
+    connection.execute(LOCK)
     return PostgresEvents(connection)
 
 

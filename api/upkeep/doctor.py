@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import PersistenceError
 from eventsourcing.sqlite import SQLiteApplicationRecorder
 
-from api.audit.stored import CannotRead, NothingStored, open_events
+from api.audit.stored import CannotRead, open_events
 from api.settings import PREFIX, Settings, SettingsError
 from api.upkeep.audit_checks import check_audit
-from api.upkeep.event_places import event_place
+from api.upkeep.event_places import NothingThere, event_place
 from api.upkeep.findings import UNREACHABLE, Report
 from api.upkeep.log_checks import check_frozen, check_key, check_tables, check_whole, has_events
 from api.upkeep.place_checks import check_permissions, check_side_log, check_source, check_space
 from api.upkeep.result_checks import check_results
-from api.values import is_shared, no_event_store
+from api.values import is_shared
 from domain.journal import utc_now
 from domain.refusals import Unavailable
 from projections.log import CannotOpen, open_log
@@ -33,23 +33,22 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str], object]
 
-NOTHING_THERE = (FileNotFoundError, NotADirectoryError)
 
-
-def examine(environment: Mapping[str, str] | None = None, *, deep: bool, tell: Tell) -> Report:
+def examine(*, deep: bool, tell: Tell) -> Report:
     """Looks at settings, disks, event store, read tables, results and source.
 
     With `deep` every current result file is read to its end. Where a setting is broken nothing else
     is looked at: it may name another place than is meant.
     """
     report = Report()
-    settings = _settings(os.environ if environment is None else environment, report)
+    settings = _settings(os.environ, report)
     if settings:
         check_space(settings, report)
         check_permissions(settings, report)
         check_side_log(settings, report)
-        check_source(settings, report)
-        _check_store(settings, report, deep, tell)
+        replay = _check_store(settings, report, deep, tell)
+        tell("asking the source")
+        check_source(settings, replay.rows("projects").values() if replay else (), report)
     return report
 
 
@@ -67,63 +66,63 @@ def _settings(environment: Mapping[str, str], report: Report) -> Settings | None
     return None if told else Settings.read(environment)
 
 
-def _check_store(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
+def _check_store(settings: Settings, report: Report, deep: bool, tell: Tell) -> Replay | None:
+    """What its log says; None where it says nothing, or cannot be read."""
     tell("reading the event store")
     check = _check_database if is_shared(settings.events) else _check_file
     try:
-        check(settings, report, deep, tell)
+        event_place(settings).must_be_there()
+        return check(settings, report, deep, tell)
+    except NothingThere:
+        _nothing_here(settings, report)
     except (CannotOpen, CannotRead, OSError) as error:
         report.find(UNREACHABLE, str(error), "export-tasks config show")
     except (sqlite3.Error, PersistenceError, Unavailable) as error:
         what = f"The event store {shown(settings.events)}: {error}"
         report.find(UNREACHABLE, what, "export-tasks doctor")
-
-
-def _check_file(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
-    path = event_file(settings.events)
-    try:
-        path.stat()
-    except NOTHING_THERE:
-        return _nothing_here(settings, str(path), report)
-    if not has_events(path):
-        return _nothing_here(settings, str(path), report)
-    if check_whole(path, report):
-        with closing(SQLiteStore(path, read_only=True)) as store:
-            _check_log(settings, SQLiteApplicationRecorder(store), report, deep, tell)
     return None
 
 
-def _check_database(settings: Settings, report: Report, deep: bool, tell: Tell) -> None:
-    where = shown(settings.events)
-    try:
-        with open_events(settings.events) as events:
-            empty = events.count() == 0
-    except NothingStored:
-        empty = True
+def _check_file(settings: Settings, report: Report, deep: bool, tell: Tell) -> Replay | None:
+    path = event_file(settings.events)
+    if not has_events(path):
+        _nothing_here(settings, report)
+    elif check_whole(path, report):
+        with closing(SQLiteStore(path, read_only=True)) as store:
+            return _check_log(settings, SQLiteApplicationRecorder(store), report, deep, tell)
+    return None
+
+
+def _check_database(settings: Settings, report: Report, deep: bool, tell: Tell) -> Replay | None:
+    with open_events(settings.events) as events:
+        empty = events.count() == 0
     if empty:
-        return _nothing_here(settings, where, report)
+        _nothing_here(settings, report)
+        return None
     with closing(open_log(settings.events)) as log:
         return _check_log(settings, log.recorder, report, deep, tell)
 
 
-def _nothing_here(settings: Settings, where: str, report: Report) -> None:
+def _nothing_here(settings: Settings, report: Report) -> None:
     """Where `serve` would say that the store is empty."""
-    if event_place(settings).staging.exists():
-        return report.find(
+    place = event_place(settings)
+    if place.staging.exists():
+        report.find(
             "unfinished_restore",
-            f"A restore of {where} was cut off.",
+            f"A restore of {shown(settings.events)} was cut off.",
             "export-tasks restore FROM",
         )
-    return report.find(
-        "nothing_here",
-        no_event_store(where, settings.given["events"].origin) + ".",
-        "export-tasks init (or: export-tasks restore FROM)",
-    )
+    else:
+        report.find(
+            "nothing_here",
+            f"{place.nothing}.",
+            "export-tasks init (or: export-tasks restore FROM)",
+        )
 
 
 def _check_log(
     settings: Settings, recorder: ApplicationRecorder, report: Report, deep: bool, tell: Tell
-) -> None:
+) -> Replay:
     with open_events(settings.events) as events:
         check_key(settings, events, report)
     replay = Replay(recorder)
@@ -132,3 +131,4 @@ def _check_log(
     check_results(settings, replay, report, deep=deep)
     check_frozen(replay, report)
     check_audit(settings, recorder, utc_now(), report)
+    return replay

@@ -13,11 +13,12 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from api.access import vault_tables
 from api.audit.stored import Row, SQLiteEvents, leaves
-from api.upkeep.copies import CopyFailed, settle
+from api.upkeep.copies import CopyFailed
 from domain.refusals import Refusal
 from exporter.disk import create_private
 from projections.seal import Seal
 from projections.stores.sqlite import SQLiteStore
+from projections.stores.whole_file import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from api.audit.stored import NothingStored, open_events
-from api.upkeep.copies import BESIDE, copy_database, settle
+from api.upkeep.copies import copy_database
 from api.upkeep.event_copies import copy_to_file
-from api.values import is_shared
+from api.values import is_shared, no_event_store
 from domain.refusals import Refusal
 from exporter.disk import link
 from projections.shown import shown
 from projections.stores.sqlite import event_file
+from projections.stores.whole_file import beside, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ STAGING = ".restoring"
 
 
 class NothingThere(Refusal):
-    """There is no event store to copy."""
+    """There is no event store."""
 
 
 class NotEmpty(Refusal):
@@ -42,8 +43,12 @@ class EventPlace(Protocol):
     def staging(self) -> Path:
         """Gone when nobody is at work."""
 
+    @property
+    def nothing(self) -> str:
+        """What to say where there is none."""
+
     def must_be_there(self) -> None:
-        """Raises NothingThere."""
+        """Looks, without making anything. Raises NothingThere."""
 
     def copy_to(self, file: Path, advance: Advance) -> None:
         """Events and vault of one moment in a private file of SQLite's, on the disk."""
@@ -61,15 +66,16 @@ class EventPlace(Protocol):
 class FilePlace:
     """A file; a copy keeps its very pages, and is put in place by its name."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, origin: str) -> None:
         self._file = file
         self.staging = file.with_name(STAGING)
+        self.nothing = no_event_store(str(file), origin)
 
     def must_be_there(self) -> None:
-        if not self._file.exists():
-            raise NothingThere(
-                f"There is no event store at {self._file}: export-tasks init makes one."
-            )
+        try:
+            self._file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NothingThere(self.nothing) from None
 
     def copy_to(self, file: Path, advance: Advance) -> None:
         del advance
@@ -96,15 +102,17 @@ class FilePlace:
 class DatabasePlace:
     """A database of PostgreSQL's; events and vault are copied row by row, and compared."""
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str, home: Path, origin: str) -> None:
         self._url = url
         self.staging = home / STAGING
+        self.nothing = no_event_store(shown(url), origin)
 
     def must_be_there(self) -> None:
-        if self._is_empty():
-            raise NothingThere(
-                f"There is no event in {shown(self._url)}: export-tasks init makes a beginning."
-            )
+        try:
+            with open_events(self._url):
+                pass
+        except NothingStored:
+            raise NothingThere(self.nothing) from None
 
     def copy_to(self, file: Path, advance: Advance) -> None:
         with open_events(self._url) as events:
@@ -133,11 +141,7 @@ class DatabasePlace:
 
 def event_place(settings: Settings) -> EventPlace:
     """The place that the settings name. Raises CannotOpen: another kind of URL."""
+    origin = settings.given["events"].origin
     if is_shared(settings.events):
-        return DatabasePlace(settings.events, settings.home)
-    return FilePlace(event_file(settings.events))
-
-
-def beside(path: Path) -> list[Path]:
-    """What SQLite may keep beside a database."""
-    return [path.with_name(path.name + suffix) for suffix in BESIDE]
+        return DatabasePlace(settings.events, settings.home, origin)
+    return FilePlace(event_file(settings.events), origin)

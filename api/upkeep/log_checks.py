@@ -10,12 +10,11 @@ from api.access.sealing import CannotUnseal
 from api.access.vault_seals import check_secret_key
 from api.access.vault_tables import COLUMNS
 from api.settings import Settings, SettingsError
-from api.upkeep.copies import read_only
-from api.values import is_shared
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from projections.position import Position, news_since
 from projections.schema import TABLES
+from projections.stores.whole_file import read_only
 from projections.tables import ReadTables
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ def check_key(settings: Settings, events: Events, report: Report) -> None:
     people = [dict(zip(COLUMNS["people"], row, strict=True)) for row in events.beside("people")]
     if not people:
         return
-    made_here = settings.given_secret_key is None and not is_shared(settings.events)
-    if made_here and not settings.secret_file.exists():
+    if settings.secret_is_missing:
         report.find(
             "no_secret_key",
             f"There is no secret key at {settings.secret_file}, and users are sealed under one.",
@@ -110,7 +108,7 @@ def check_tables(settings: Settings, replay: Replay, report: Report) -> None:
         if _current_tables(settings) != path:  # a rebuild has just put others in their place
             return check_tables(settings, replay, report)
         return report.find("damaged_read_tables", f"{path} cannot be read: {error}.", REBUILD)
-    position = _position(tables)
+    position = Position.of(tables["position"].get((1,)))
     if not position.position or not _is_of_this_log(position, replay, report):
         return None
     replay.advance(position.position)
@@ -196,11 +194,6 @@ def _read_tables(path: Path) -> Rows:
             }
             for name, table in TABLES.items()
         }
-
-
-def _position(tables: Rows) -> Position:
-    row = tables["position"].get((1,))
-    return Position(**{name: row[name] for name in Position.__slots__}) if row else Position()
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

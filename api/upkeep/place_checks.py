@@ -8,18 +8,20 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from exporter.results import LocalResults, open_results
-from exporter.sources import SourceFailed, open_source
+from exporter.sources import Remote, SourceFailed, is_remote, open_source
 from exporter.sources.sql import sqlite_path
 from projections.log import CannotOpen
 from projections.shown import shown
 from projections.stores.sqlite import event_file
+from projections.stores.whole_file import read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from api.settings import Settings
     from api.upkeep.findings import Report
+    from projections.changes import Row
 
 MIB = 1024 * 1024
 FREE_LEAST = {"events": 64 * MIB, "read_dir": 64 * MIB, "results": 256 * MIB}
@@ -56,25 +58,28 @@ def check_side_log(settings: Settings, report: Report) -> None:
     if not path.exists():
         return
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with closing(read_only(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error as error:
         report.find("damaged_side_log", f"{path} cannot be used: {error}.", f"rm {path}")
 
 
-def check_source(settings: Settings, report: Report) -> None:
-    """Does the source answer? The embedded one is made when it is first used."""
+def check_source(settings: Settings, projects: Iterable[Row], report: Report) -> None:
+    """Does the source answer, where it is remote about a project that is mapped? The embedded one
+    is made when it is first used.
+    """
+    if settings.given["source"].origin == "default" and not _source_file(settings).exists():
+        return
+    upstream = {row["project_id"]: up for row in projects if (up := row["upstream_project_id"])}
+    remote = Remote(settings.source_region, settings.source_rate, lambda: upstream)
     try:
-        if settings.given["source"].origin == "default" and not _source_file(settings).exists():
-            return
-        open_source(settings.source).check()
+        with closing(open_source(settings.source, remote)) as source:
+            source.check()
     except (SourceFailed, ValueError) as error:
         report.find(
             "source_unreachable",
             f"EXPORT_TASKS_SOURCE ({shown(settings.source)}): {error}",
-            "export-tasks batch list",
+            f"export-tasks {'config show' if is_remote(settings.source) else 'batch list'}",
         )
 
 

@@ -21,17 +21,16 @@ from api.upkeep.copies import (
     measure,
     measure_chunks,
     result_chunks,
-    settle,
     write,
 )
 from api.upkeep.event_copies import silent
-from api.upkeep.event_places import NotEmpty, beside, event_place
+from api.upkeep.event_places import NotEmpty, event_place
 from api.upkeep.manifest import EVENTS, RESULTS, SOURCE, Manifest, read_manifest
-from api.values import is_shared
 from domain.refusals import Refusal
 from exporter.disk import create_folder, link
 from exporter.results import LocalResults, ResultExists
 from exporter.sources.sql import sqlite_path
+from projections.stores.whole_file import beside, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -132,7 +131,7 @@ def erasures_of(settings: Settings, brought: Sequence[Path]) -> list[Erasure]:
 def _put_files(settings: Settings, folder: Path, manifest: Manifest) -> None:
     if SOURCE in manifest.files:
         _install(folder / SOURCE, sqlite_path(settings.source), manifest.files[SOURCE])
-    if settings.given_secret_key is None and not settings.secret_file.exists():
+    if settings.secret_is_missing:
         _install(folder / KEY_FILE, settings.secret_file, manifest.files[KEY_FILE])
 
 
@@ -200,8 +199,7 @@ def _check_log(staged: Path, manifest: Manifest) -> None:
 
 
 def _secret(settings: Settings, folder: Path, manifest: Manifest) -> bytes:
-    given = settings.given_secret_key is not None or settings.secret_file.exists()
-    if given or is_shared(settings.events):
+    if not settings.secret_is_missing:
         return settings.secret_key()
     if KEY_FILE in manifest.files:
         return values.secret((folder / KEY_FILE).read_text("ascii").strip())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from api.upkeep.copies import Measure, result_chunks, write
+from api.upkeep.copies import CopyFailed, Measure, measure_chunks, result_chunks, write
 from api.upkeep.manifest import Absent
 from exporter.disk import ResultsFailed
 from exporter.results import ResultExists, ResultMissing
@@ -36,7 +35,7 @@ def copy_results(
     copied again.
 
     Raises:
-        ResultsFailed: the place of the copies fails.
+        CopyFailed: the place of the copies fails; the text names it.
         OSError: a file cannot be written.
     """
     current = replay.current_files()
@@ -52,12 +51,14 @@ def copy_results(
             copied[key] = expected
         except _NotTheFile as why:
             absent += [Absent(key, row["task_id"], str(why))] if key in current else []
+        except ResultsFailed as error:
+            raise CopyFailed(f"{copies.where(key)} cannot be made: {error}.") from error
     return copied, absent
 
 
 def _copy(results: Results, key: str, expected: Measure, copies: Results) -> None:
     """Copies a file whose bytes are what the log says. Raises _NotTheFile."""
-    if _size(copies, key) == expected.size:
+    if _found(copies, key) == expected:
         copies.delete(key, spool=True)  # of a run that was cut off right after it was put
         return
     spool = copies.spool(key)
@@ -82,9 +83,9 @@ def _read(results: Results, key: str, spool: Path) -> Measure:
         raise _NotTheFile(f"it cannot be read: {error}") from error
 
 
-def _size(copies: Results, key: str) -> int | None:
+def _found(copies: Results, key: str) -> Measure | None:
+    """What is there already: its size alone would let in any file that is as long."""
     try:
-        with closing(copies.open(key)) as file:
-            return file.size
+        return measure_chunks(result_chunks(copies, key))
     except ResultMissing:
         return None

@@ -11,6 +11,7 @@ from exporter.disk import (
     copy,
     create_folder,
     create_once,
+    create_private,
     link,
     storing,
     sync,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 SPOOL = ".spool"
 """The folder in which attempts write; on the file system of the results, so that a link will do."""
 
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What disks say on which a file has one name alone, as FAT and many network shares."""
+
 
 class LocalResults:
     """Results in one flat folder, which is made when first written to."""
@@ -56,7 +60,7 @@ class LocalResults:
                 self._place(key, source, final)
             except FileExistsError as error:
                 raise ResultExists(key) from error
-            source.unlink()
+            source.unlink(missing_ok=True)
 
     def spool(self, key: str) -> Path:
         return self._spools.make(key)
@@ -111,14 +115,37 @@ class LocalResults:
 
     def _place(self, key: str, source: Path, final: Path) -> None:
         try:
-            link(source, final)
+            _name(source, final)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             staged = self.spool(key)
             copy(source, staged)
-            link(staged, final)
-            staged.unlink()
+            _name(staged, final)
+            staged.unlink(missing_ok=True)
+
+
+def _name(source: Path, final: Path) -> None:
+    """The file under its final name, durably; FileExistsError where the name is taken."""
+    try:
+        link(source, final)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename(source, final)
+
+
+def _rename(source: Path, final: Path) -> None:
+    """Where a file cannot have two names: the name is taken first, so that nothing is overwritten
+    but the empty file that took it. A power loss in between leaves that, for the sweeper.
+    """
+    create_private(final).close()
+    try:
+        source.replace(final)
+    except BaseException:
+        final.unlink()
+        raise
+    sync(final.parent)
 
 
 class LocalResult:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from random import random
 from threading import BoundedSemaphore, Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, OperationalError
 from eventsourcing.postgres import PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row
+from psycopg.rows import TupleRow, dict_row, tuple_row
 
 from projections.stores.patience import PatientConnection
 
@@ -42,6 +42,9 @@ PARAMETERS = {
 OPTIONS = (
     "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=2000"
 )
+UNHURRIED = "-c statement_timeout=0 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=0"
+"""Of whoever reads or copies a whole log, which takes as long as it takes."""
+
 _DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
@@ -71,9 +74,7 @@ class PostgresStore(PostgresDatastore):
         self._connecting = Lock()
         self._pause = self._not_before = 0.0
         self._failure = ""
-        given: dict[str, Any] = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
-        options = f"{OPTIONS} {given.get('options', '')}"
-        self._parameters = {**PARAMETERS, **given, "options": options}
+        self._parameters = _parameters(url, OPTIONS)
         super().__init__(dbname="", host="", port="", user="", password="")
 
     def register_type_adapters(self) -> None:
@@ -175,3 +176,27 @@ def translated() -> Iterator[None]:
         raise IntegrityError(error) from error
     except psycopg.Error as error:
         raise OperationalError(error) from error
+
+
+def connect_unhurried(url: str) -> psycopg.Connection[TupleRow]:
+    """A connection for one long transaction; rows are tuples.
+
+    A server that takes it and does not speak is given up; once it has spoken, its statements have
+    the time that the URL gives them, or all.
+
+    Raises:
+        psycopg.ProgrammingError: that is no URL of a database; it may tell the password.
+        psycopg.Error: it cannot be reached.
+    """
+    parameters = _parameters(url, UNHURRIED)
+    connection = PatientConnection.connect(**parameters, autocommit=True, row_factory=dict_row)
+    connection.learn()
+    connection.autocommit = False
+    tuples = cast("psycopg.Connection[TupleRow]", connection)
+    tuples.row_factory = tuple_row
+    return tuples
+
+
+def _parameters(url: str, options: str) -> dict[str, Any]:
+    given: dict[str, Any] = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
+    return {**PARAMETERS, **given, "options": f"{options} {given.get('options', '')}"}

@@ -72,7 +72,7 @@ def verify(
                 )
             with open_events(settings.events) as events:
                 verdict = judge(events, given.sealed, place.tiles)
-    except (NothingThere, CannotOpen, CannotRead, PlaceFailed) as error:
+    except (NothingThere, CannotOpen, CannotRead, PlaceFailed, OSError) as error:
         say(f"cannot tell: {error}")
         context.exit(CANNOT_TELL)
     show(_document(verdict), as_json)

@@ -275,3 +275,15 @@ def test_what_no_event_can_be_is_not_bundled(house):
     house.change("UPDATE stored_events SET state = NULL WHERE rowid = 3")
     with pytest.raises(CannotBundle, match="position 3"):
         house.bundle()
+
+
+@pytest.mark.parametrize("name", ["bundle", "case.zip"])
+def test_of_a_bundle_that_fails_nothing_is_left_and_another_can_be_made(house, name):
+    before = sorted(house.folder.iterdir())
+    house.change("UPDATE stored_events SET state = NULL WHERE rowid = 3")
+    for _ in range(2):
+        with pytest.raises(CannotBundle, match="position 3"):
+            house.bundle(name)
+    assert sorted(house.folder.iterdir()) == before
+    house.change("UPDATE stored_events SET state = CAST('{}' AS BLOB) WHERE rowid = 3")
+    assert house.bundle(name).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -160,6 +161,51 @@ def test_a_result_from_another_file_system_outlives_a_loss_of_power_too(
     path = Path(results.where(KEY))
     assert disk.named == {path.name: whole}
     assert disk.after_a_loss_of_power(path) == whole
+
+
+@pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk where a file has one name alone; between two disks it is told that first."""
+    number = getattr(errno, request.param)
+
+    def refuse(source: Path, final: Path, **_: object) -> None:
+        afar = Path(source).stat().st_dev != Path(final).parent.stat().st_dev
+        raise OSError(errno.EXDEV if afar else number, "no link")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_where_a_file_has_one_name_alone_it_is_put_and_nothing_is_overwritten(
+    results: LocalResults, disk: Disk, afar: Path
+) -> None:
+    whole = os.urandom(1_000_000)
+    afar.write_bytes(whole)
+    keys = KEY, result_key(TASK, 2, "abc", ".xls")
+    put(results, keys[0], whole)
+    results.put(keys[1], afar)
+    for key in keys:
+        path = Path(results.where(key))
+        assert disk.after_a_loss_of_power(path) == disk.named[path.name] == whole
+        with pytest.raises(ResultExists):
+            put(results, key, b"another")
+        assert content(results, key) == whole
+    assert not afar.exists()
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_name_that_was_taken_for_a_file_that_does_not_come_is_free_again(
+    results: LocalResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(ResultsFailed, match="failed"):
+            put(results, KEY)
+    put(results, KEY)
+    assert content(results, KEY) == b"content"
 
 
 def test_a_result_that_shrank_is_damage_not_an_end(results: LocalResults) -> None:

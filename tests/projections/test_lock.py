@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import socket
@@ -44,6 +45,36 @@ def test_who_has_not_said_so_is_nobody_known(tmp_path, written):
         path.write_text(written)
         with pytest.raises(Held, match="has not said which"), locked(path):
             pass
+
+
+def test_a_plain_one_tells_the_process_alone_and_is_told_with_its_time(tmp_path):
+    path = tmp_path / "lock"
+    with locked(path, plain=True):
+        assert path.read_text() == str(os.getpid())
+        os.utime(path, (0, 0))
+        with pytest.raises(Held) as held, locked(path):
+            pass
+    assert str(held.value) == f"process {os.getpid()}, since 1970-01-01T00:00:00Z"
+
+
+def test_of_one_that_does_not_last_nothing_is_left_and_who_waited_at_it_has_another(
+    tmp_path, monkeypatch
+):
+    path, flock = tmp_path / "lock", fcntl.flock
+    waited = []
+
+    def end_first(descriptor: int, how: int) -> None:
+        if not waited:
+            waited.append(descriptor)
+            path.unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", end_first)
+    with locked(path, lasting=False):
+        assert waited
+        with pytest.raises(Held), locked(path, lasting=False):
+            pass
+    assert not path.exists()
 
 
 def test_a_longer_name_of_an_earlier_holder_leaves_nothing_behind(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
 import shutil
@@ -27,6 +27,7 @@ from huaweicloudsdkiotda.v5 import (
 
 from api.parts import Parts
 from api.upkeep.copied_log import read_copy
+from api.upkeep.copies import alone_in
 from api.upkeep.manifest import MANIFEST
 from projections.schema import VERSION
 from scripts.cli import cli
@@ -166,6 +167,41 @@ def test_an_empty_folder_is_taken_and_made_private(origin, tmp_path):
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.fixture
+def linking(tmp_path, monkeypatch):
+    """Lets every other name of a file below this test's folder fail with an error's number."""
+    link = os.link
+
+    def fail(number: int) -> None:
+        def refuse(source: Path, final: Path, **more: object) -> None:
+            if Path(final).is_relative_to(tmp_path):
+                raise OSError(number, os.strerror(number))
+            link(source, final, **more)
+
+        monkeypatch.setattr(os, "link", refuse)
+
+    return fail
+
+
+def test_a_disk_on_which_a_file_has_one_name_alone_takes_a_backup(
+    origin, kept, there, tmp_path, linking
+):
+    linking(errno.EPERM)
+    run(origin.home.environment, "backup", str(tmp_path / "b"), "--with-secret-key")
+    assert contents(tmp_path / "b" / "results") == contents(kept / "results")
+    run(there, "restore", str(tmp_path / "b"), "--dry-run")
+
+
+def test_a_backup_that_fails_names_the_place_that_is_meant_and_leaves_it_empty(
+    origin, tmp_path, linking
+):
+    linking(errno.ENOSPC)
+    line = refused(origin.home.environment, "backup", str(tmp_path / "b"))
+    assert f"{tmp_path}/b/results/" in line
+    assert "no room left" in line
+    assert list((tmp_path / "b").iterdir()) == []
+
+
 def test_where_there_is_no_store_there_is_nothing_to_back_up_and_none_is_made(there, tmp_path):
     assert "export-tasks init" in refused(there, "backup", str(tmp_path / "b"))
     assert not (tmp_path / "b").exists()
@@ -173,10 +209,9 @@ def test_where_there_is_no_store_there_is_nothing_to_back_up_and_none_is_made(th
 
 
 def test_two_backups_into_one_folder_do_not_mix(origin, tmp_path):
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "Another backup" in refused(origin.home.environment, "backup", str(tmp_path))
-    os.close(descriptor)
+    with alone_in(tmp_path, "A backup"):
+        line = refused(origin.home.environment, "backup", str(tmp_path))
+    assert f"Another backup is running in {tmp_path}: process {os.getpid()} on " in line
 
 
 @pytest.fixture
@@ -420,10 +455,9 @@ def test_a_store_that_is_made_meanwhile_is_not_overwritten(kept, there, tmp_path
 
 def test_two_restores_into_one_home_do_not_mix(kept, there, tmp_path):
     (tmp_path / "there").mkdir()
-    descriptor = os.open(tmp_path / "there", os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "Another restore" in refused(there, "restore", str(kept))
-    os.close(descriptor)
+    with alone_in(tmp_path / "there", "A restore"):
+        line = refused(there, "restore", str(kept))
+    assert f"Another restore is running in {tmp_path}/there: process {os.getpid()} on " in line
 
 
 def test_results_of_another_log_are_refused(kept, there, tmp_path):

@@ -24,6 +24,7 @@ from api.upkeep.findings import UNREACHABLE
 from api.upkeep.place_checks import FREE_LEAST
 from domain.journal import utc_now
 from exporter.results import MARKER
+from exporter.sources import iotda
 from projections.schema import VERSION
 from tests.installation import Installation
 from tests.service import Home
@@ -465,6 +466,18 @@ def test_a_source_that_is_not_there_is_found_where_it_was_named(task_id, found, 
 def test_a_source_of_a_kind_that_is_not_there_yet_is_found(task_id, found, monkeypatch):
     monkeypatch.setenv("EXPORT_TASKS_SOURCE", "iotda+https://iotda.example.com")
     assert "iotda.example.com" in found()["source_unreachable"]
+
+
+def test_a_remote_source_is_asked_about_a_project_that_is_mapped(
+    command, task_id, found, clean, monkeypatch
+):
+    monkeypatch.setattr(iotda, "ANSWER_PATIENCE", 0.1)
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", "iotda+http://127.0.0.1:1")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "key")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "secret")
+    clean()
+    command("project", "add", "mapped", "--upstream-project", "far")
+    assert "127.0.0.1:1" in found()["source_unreachable"]
 
 
 def test_the_embedded_source_is_made_when_it_is_first_used(begun, home, clean):

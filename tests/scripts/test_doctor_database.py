@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+from threading import Timer
 
 import pytest
 from click.testing import CliRunner
 
 from scripts.cli import cli
 from tests.installation import Installation
+from tests.invoked import invoke
 from tests.meddling import alter, run
 from tests.service import Home
 
 KEY = "a secret key of many characters.."
+STANDS = 30.0
+"""Seconds after which a silent server hangs up: whoever would wait for that waited too long."""
 
 
 @pytest.fixture
@@ -36,6 +41,40 @@ def found(environment, *options, exit_code=3):
         each["code"]: f"{each['what']} {each['mend']}"
         for each in json.loads(done.stdout)["findings"]
     }
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that takes connections and never speaks."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ends = Timer(STANDS, listener.close)
+    ends.start()
+    yield f"postgresql://127.0.0.1:{listener.getsockname()[1]}/log"
+    told_in_time = ends.is_alive()
+    ends.cancel()
+    listener.close()
+    assert told_in_time
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        (["doctor"], 4),
+        (["limits", "show"], 1),
+        (["audit", "verify"], 4),
+        (["migrate", "--dry-run"], 1),
+    ],
+)
+def test_a_database_that_does_not_speak_is_told_and_not_waited_for(
+    tmp_path, silent, command, exit_code
+):
+    environment = {
+        "EXPORT_TASKS_HOME": str(tmp_path),
+        "EXPORT_TASKS_EVENTS": silent,
+        "EXPORT_TASKS_SECRET_KEY": KEY,
+    }
+    done = invoke(environment, *command, exit_code=exit_code)
+    assert "timeout expired" in done.output
 
 
 def test_where_nothing_is_wrong_nothing_is_found(made):

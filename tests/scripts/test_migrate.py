@@ -186,6 +186,8 @@ def test_a_dry_run_says_what_would_be_copied_and_copies_nothing(made, to, tmp_pa
     elsewhere = {**environment, "EXPORT_TASKS_EVENTS": to, "EXPORT_TASKS_SECRET_KEY": "k" * 40}
     assert told(elsewhere, "migrate", "--dry-run")["tables"] == "would be made"
     assert told(environment, "migrate", "--dry-run")["tables"] == "there"
+    assert told(elsewhere, "migrate")["tables"] == "there"
+    assert told(elsewhere, "migrate", "--dry-run")["tables"] == "there"
     done = told(environment, "migrate", "--to", to)
     assert done["added"] == planned["events"]
     assert told(environment, "migrate", "--to", to, "--dry-run")["added"] == 0
@@ -224,6 +226,18 @@ def test_a_lost_file_is_told_with_exit_1_and_the_rest_is_moved(made, to, moved):
     assert found["result_files"] == 1
     assert count(to) == found["events"]
     assert "was not copied: it is not there" in done.stderr
+
+
+def test_another_file_that_is_as_long_is_no_copy_and_is_left_alone(made, to, moved, tmp_path):
+    right = made.file(made.tasks[0])
+    (tmp_path / "results").mkdir()
+    wrong = tmp_path / "results" / right.name
+    wrong.write_bytes(bytes(right.stat().st_size))
+    arguments = ("migrate", "--to", to, "--results-to", moved["EXPORT_TASKS_RESULTS"], "--json")
+    found = json.loads(invoke(made.home.environment, *arguments, exit_code=1).stdout)
+    assert [each["task_id"] for each in found["absent"]] == [made.tasks[0]]
+    assert found["result_files"] == 1
+    assert wrong.read_bytes() == bytes(right.stat().st_size)
 
 
 def test_the_last_lines_say_what_to_set(made, to):

@@ -1,5 +1,7 @@
 """`secret rotate`."""
 
+import os
+
 from api.parts import Parts
 
 
@@ -29,5 +31,7 @@ def test_while_the_service_runs_nothing_is_changed(command, begun, home):
 
     before = (home / "secret.key").read_text()
     with alone(home / LOCK):
-        assert "serve" in command.refused("secret", "rotate")
+        assert (home / LOCK).read_text() == str(os.getpid())  # docs/running.md signals it by this
+        told = command.refused("secret", "rotate")
+    assert f"Another serve runs in this home, {home}: process {os.getpid()}, since " in told
     assert (home / "secret.key").read_text() == before
