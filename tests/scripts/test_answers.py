@@ -144,6 +144,16 @@ def test_watching_asks_again_where_the_service_is_away_for_a_moment(impostor, us
     assert len(impostor.asked) == 4
 
 
+def test_a_service_that_asks_for_more_than_the_patience_there_is_is_not_waited_for(impostor, user):
+    body = b'{"error_code": "IOTDA.000007", "error_msg": "The storage is unavailable."}'
+    impostor.says = [error(503, body, Retry_After="4")]
+    (line,) = invoke(
+        user, "export", "watch", TASK, "--patience", "2s", exit_code=1
+    ).stderr.splitlines()
+    assert line.endswith("Try again in 4 s.")
+    assert len(impostor.asked) == 1
+
+
 def test_watching_does_not_ask_again_for_a_no_that_stays_one(impostor, user):
     impostor.says = [error(500, b'{"error_code": "IOTDA.000001", "error_msg": "Oh."}')]
     assert "Oh. (IOTDA.000001)" in refused(user, "export", "watch", TASK)
