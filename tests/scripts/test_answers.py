@@ -25,7 +25,8 @@ CONTENT = b"a workbook, or so it says"
 TAG = f'"{sha256(CONTENT).hexdigest()}"'
 DONE = (
     b'{"export_task_id": "%b", "status": "Success", "progress": 100, "export_count": 1, '
-    b'"total": 1, "error_code": null, "error_msg": null}' % TASK.encode()
+    b'"total": 1, "error_code": null, "error_msg": null, "create_time": "2026-01-31T23:59:59.000Z", '
+    b'"resource_condition": {"task_id": "abc"}}' % TASK.encode()
 )
 
 
@@ -60,6 +61,9 @@ class Impostor:
                 self.do_GET()
 
             def do_POST(self) -> None:
+                self.do_GET()
+
+            def do_DELETE(self) -> None:
                 self.do_GET()
 
             def log_message(self, *_: object) -> None:
@@ -119,6 +123,39 @@ def test_a_redirect_is_not_followed_and_tells_where_it_leads(impostor, user):
 def test_what_is_no_json_is_no_service(impostor, user):
     impostor.says = [Said(200, {}, b"<html>It works!</html>")]
     assert "does not answer as an export-task service does" in refused(user, "quota")
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b'{"status": "ok"}',
+        b"[1, 2]",
+        b'{"export_tasks": {}, "page": {"marker": null}}',
+        b'{"export_tasks": [{"status": "ok"}], "page": {"marker": null}}',
+        b'{"limits": [], "unfinished": 1, "kept": 1, "seconds_to_next_download": 1}',
+        DONE.replace(b'"export_count": 1', b'"export_count": "one"'),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("quota",),
+        ("export", "list"),
+        ("export", "show", TASK),
+        ("export", "watch", TASK),
+        ("export", "create", "abc"),
+        ("export", "delete", TASK),
+    ],
+    ids=" ".join,
+)
+def test_another_service_that_answers_json_is_no_export_task_service(impostor, user, says, command):
+    impostor.says = [Said(200, {}, says)]
+    done = invoke(user, *command, exit_code=1)
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"export-tasks: {impostor.endpoint} does not answer as an export-task service does. "
+        "Check EXPORT_TASKS_ENDPOINT.\n"
+    )
 
 
 def test_an_error_cannot_steer_a_terminal(impostor, user):
