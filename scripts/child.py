@@ -110,7 +110,7 @@ class Place:
         """Puts a new process in the place of the one that runs, which is asked to stop only when
         the new one is ready; false, and nothing has changed, where that never is.
 
-        Where that one dies meanwhile, or is dead, `keep` may start another: it is asked to stop too.
+        Where that one dies meanwhile, `keep` may start another: that is asked to stop too.
         """
         heir = None if self.child.last else await self._start()
         if heir and not await _gets_ready(heir):

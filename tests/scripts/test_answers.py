@@ -25,8 +25,9 @@ CONTENT = b"a workbook, or so it says"
 TAG = f'"{sha256(CONTENT).hexdigest()}"'
 DONE = (
     b'{"export_task_id": "%b", "status": "Success", "progress": 100, "export_count": 1, '
-    b'"total": 1, "error_code": null, "error_msg": null, "create_time": "2026-01-31T23:59:59.000Z", '
-    b'"resource_condition": {"task_id": "abc"}}' % TASK.encode()
+    b'"total": 1, "error_code": null, "error_msg": null, '
+    b'"resource_condition": {"task_id": "abc"}, "create_time": "2026-01-31T23:59:59.000Z"}'
+    % TASK.encode()
 )
 
 
