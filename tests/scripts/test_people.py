@@ -37,9 +37,14 @@ def test_a_second_init_is_refused_and_changes_nothing(command, begun):
 
 
 @pytest.mark.parametrize("flags", [("--project", "a/b"), ("--user", " "), ("--name", "")])
-def test_init_with_a_name_that_breaks_its_rule_makes_nothing(command, flags):
+def test_init_with_a_name_that_breaks_its_rule_makes_nothing(
+    command, flags, home, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EXPORT_TASKS_EVENTS", "sqlite:///rel.sqlite")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
     command("init", *flags, exit_code=1)
-    assert command.json("project", "list") == []
+    assert [list((tmp_path / "work").iterdir()), home.exists()] == [[], False]
     command("init")
 
 
