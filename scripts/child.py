@@ -74,6 +74,7 @@ class Place:
         self._environment = environment
         self._processes: list[Process] = []
         self._heir: Process | None = None
+        self._handing_over = asyncio.Lock()
         self._renewing = False
         self._draining = False
         self._stopping = asyncio.Event()
@@ -108,14 +109,17 @@ class Place:
     async def replace(self) -> bool:
         """Puts a new process in the place of the one that runs, which is asked to stop only when
         the new one is ready; false, and nothing has changed, where that never is.
+
+        Where that one dies meanwhile, `keep` may start another: that is asked to stop too.
         """
-        earlier = self._running()
-        self._renewing = self.child.last and bool(earlier)  # `keep` starts it when that has ended
-        if not self.child.last:
-            heir = await self._start()
-            if not await _gets_ready(heir):
-                return False
+        heir = None if self.child.last else await self._start()
+        if heir and not await _gets_ready(heir):
+            return False
+        async with self._handing_over:
             self._heir = heir
+            earlier = [process for process in self._running() if process is not heir]
+            # `keep` starts what is last when that has ended
+            self._renewing = self.child.last and bool(earlier)
         for process in earlier:
             _send(process, signal.SIGTERM)
             await process.wait()
@@ -139,11 +143,11 @@ class Place:
         return bool(killed)
 
     async def _live(self) -> int:
-        process, self._heir = self._heir, None
-        if process is None:
-            process = await self._start()
-            if await _says_ready(process):
-                self.ready.set()
+        async with self._handing_over:
+            heir, self._heir = self._heir, None
+            process = heir or await self._start()
+        if not heir and await _says_ready(process):
+            self.ready.set()
         return await process.wait()
 
     async def _start(self) -> Process:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from scripts.cli import Refused
 from scripts.talk import as_json, done, plain, say, show
 
 if TYPE_CHECKING:
@@ -29,20 +30,29 @@ class Consent(NamedTuple):
         """Is there anybody who is told what would be lost?"""
         return self.dry_run or self._asks()
 
-    def to(self, question: str, lost: Mapping[str, Any], typed: str | None = None) -> bool:
+    def to(
+        self,
+        question: str,
+        lost: Mapping[str, Any],
+        typed: str | None = None,
+        warning: str | None = None,
+    ) -> bool:
         """May it be done? Never in a dry run, which only shows what would be lost.
 
         On a terminal that is shown, and asked for: by y or n, or, where it is severe, by typing a
-        name. Elsewhere, and with `--no-input`, the command itself is the consent.
+        name. Elsewhere, and with `--no-input`, the command itself is the consent; but where there
+        is a warning, only with `--no-input`.
 
         Raises:
-            Refused: the answer was no.
+            Refused: the answer was no, or nobody could be warned.
         """
         if self.dry_run:
             show(lost, self.as_json)
             return False
         if self._asks():
             _ask(question, lost, typed)
+        elif warning and not self.no_input:
+            raise Refused(f"{warning} Give --no-input where that is meant.")
         return True
 
     def done(self, line: str, **gone: Any) -> None:
@@ -67,8 +77,6 @@ def destroys(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ask(question: str, lost: Mapping[str, Any], typed: str | None) -> None:
-    from scripts.cli import Refused
-
     for name, value in lost.items():
         say(f"{name}: {plain(value)}")
     if typed is None:

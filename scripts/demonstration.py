@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shlex
@@ -23,6 +22,7 @@ from api.parts import Parts
 from api.settings import Settings
 from domain.refusals import Refusal
 from exporter.cells import mend
+from projections.lock import Held, locked
 from scripts.events import pages
 from scripts.group import command_line
 from scripts.talk import plain, progress
@@ -92,17 +92,24 @@ def _own_folder(folder: Path) -> Iterator[None]:
     if folder.exists() and not marker.is_file() and any(folder.iterdir()):
         raise DemoFailed(f"{folder} is not the demo's own: give another --folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    with marker.open("a") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DemoFailed(f"Another demo runs in {folder}: give another --folder.") from error
+    with _alone(marker):
         for each in folder.iterdir():
             if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each)
             elif each != marker:
                 each.unlink()
         yield
+
+
+@contextmanager
+def _alone(marker: Path) -> Iterator[None]:
+    try:
+        with locked(marker):
+            yield
+    except Held as held:
+        raise DemoFailed(
+            f"Another demo runs in {marker.parent}: {held}. Give another --folder."
+        ) from held
 
 
 def _client(folder: Path) -> type[Client]:

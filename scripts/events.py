@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from time import sleep
 from typing import TYPE_CHECKING, Any, cast
 
 from domain.log import LOG_STREAM, Log
 from projections.facts import fact_of
 from projections.position import in_words
+from projections.subjects import SUBJECT, is_about, subjects
+from scripts.talk import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
     from projections.log import Recorder
 
 PAGE = 500
-STREAMS_REMEMBERED = 10_000
 FOLLOW_SECONDS = 0.5
 
-_SUBJECT = ("task_id", "project_id", "user_id")
 _PLACE = ("originator_id", "originator_version")
 _WHO = {"by": "actor", "key": "accesskey", "address": "address", "request_id": "requestid"}
 _POSITION_DIGITS = 19
@@ -49,7 +48,7 @@ class Recorded:
 
     def is_about(self, wanted: Mapping[str, str | None]) -> bool:
         """Is each name that is wanted what the event says of it?"""
-        return all(wish is None or self.about.get(name) == wish for name, wish in wanted.items())
+        return is_about(self.about, wanted)
 
     def with_address(self, unseal: Callable[[str, str], str | None]) -> Recorded:
         """Another address, where there is one; `unseal` is told whose it is, and the one here."""
@@ -78,7 +77,7 @@ class Recorded:
         """
         said = {name: fact for name, fact in self.facts.items() if name not in _WHO}
         known = {
-            "time": self.time and self.time.isoformat().replace("+00:00", "Z"),
+            "time": self.time and stamp(self.time, "auto"),
             "subject": self._subject(),
             **{theirs: self.facts.get(ours) for ours, theirs in _WHO.items()},
         }
@@ -95,7 +94,7 @@ class Recorded:
 
     def _subject(self) -> str | None:
         """The narrowest of what it is about."""
-        named = next(filter(self.about.get, _SUBJECT), None)
+        named = next(filter(self.about.get, SUBJECT), None)
         return f"{named.removesuffix('_id')}/{self.about[named]}" if named else None
 
 
@@ -120,7 +119,7 @@ class _Reader:
 
     def __init__(self, recorder: Recorder, start: int) -> None:
         self._recorder = recorder
-        self._origin = lru_cache(STREAMS_REMEMBERED)(self._first_subject)
+        self._about = subjects(self._first_facts)
         before = recorder.events_of(LOG_STREAM, until=start - 1, newest=1)
         begun = [*before, *recorder.select_events(LOG_STREAM, limit=1)]
         self._incarnation = _facts(begun[0]).get("incarnation") if begun else None
@@ -136,14 +135,13 @@ class _Reader:
             said.pop("timestamp", None),
             event.topic,
             self._incarnation,
-            self._origin(stream) | _subject(said),
+            self._about(stream, said),
             said,
         )
 
-    def _first_subject(self, stream: UUID) -> dict[str, str]:
-        """Later events of a task do not repeat whose it is; its first one says so."""
+    def _first_facts(self, stream: UUID) -> dict[str, Any]:
         (first,) = self._recorder.select_events(stream, limit=1)
-        return _subject(_facts(first))
+        return _facts(first)
 
 
 def _facts(event: StoredEvent) -> dict[str, Any]:
@@ -153,7 +151,3 @@ def _facts(event: StoredEvent) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 (whatever it is, the others can be read)
         return {"error": in_words(error), "state": event.state.decode(errors="replace")}
     return {name: fact for name, fact in said.items() if name not in _PLACE}
-
-
-def _subject(facts: Mapping[str, Any]) -> dict[str, str]:
-    return {name: facts[name] for name in _SUBJECT if facts.get(name)}

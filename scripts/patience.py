@@ -17,27 +17,27 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two questions, unless the service says how long to wait."""
 
 GROWTH = 1.5
-SECONDS = 120.0
-"""How long a service is waited for, unless it is said otherwise."""
 
 
 def ask(call: Callable[[], Answer], seconds: float) -> Answer:
     """The first answer; that there is none yet is told once.
 
     Raises:
-        NoAnswer, Declined: there was none within so many seconds, or it is a no that stays one.
+        NoAnswer, Declined: there was none within so many seconds, or there will not be, as the
+            service itself says when to try again; or it is a no that stays one.
     """
     until, pause, told = monotonic() + seconds, SHORTEST_PAUSE, False
     while True:
         try:
             return call()
         except (NoAnswer, Declined) as error:
-            if not _passes(error) or monotonic() >= until:
+            left = until - monotonic()
+            if not _passes(error) or left <= (error.retry_after or 0):
                 raise
             if not told:
                 say(f"{error.message} Trying again for up to {seconds:g} s.")
             told = True
-            sleep(error.retry_after or pause)
+            sleep(error.retry_after or min(pause, left))
         pause = longer(pause)
 
 

@@ -15,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from api.access.signatures import RawRequest, sign
 from scripts.answers import LOST, NoAnswer, Replaced, declined, hash_in, no_answer, offer_of, read
 from scripts.cli import Refused
+from scripts.shapes import QUOTA, TASK, TASKS, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from scripts.account import Account
     from scripts.answers import Offer
+    from scripts.shapes import Shape
 
     Task = dict[str, Any]
 
@@ -31,7 +33,7 @@ CALL_SECONDS = 60.0
 PAGE = 50
 """Tasks in an answer, at most (contract, section 1 List)."""
 
-PARTIAL = 206
+NO_CONTENT, PARTIAL = 204, 206
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -44,7 +46,8 @@ class _NoRedirect(HTTPRedirectHandler):
 class Remote:
     """The calls of one account. Proxies and certificates: as `urllib` takes them.
 
-    Every call raises Declined where the service says no, and NoAnswer where it says nothing.
+    Every call raises Declined where the service says no, NoAnswer where it says nothing, and
+    Refused where it is another service that answers.
     """
 
     def __init__(self, account: Account) -> None:
@@ -56,7 +59,9 @@ class Remote:
         """A new task. It is asked for once: an answer that is lost may have been a task."""
         headers = {"content-type": "application/json"} | _if_given("instance-id", instance)
         try:
-            return self._told("POST", self._tasks, body=json.dumps(body).encode(), headers=headers)
+            return self._told(
+                TASK, "POST", self._tasks, body=json.dumps(body).encode(), headers=headers
+            )
         except NoAnswer as error:
             raise NoAnswer(f"{error.message} Was it created? export-tasks export list") from error
 
@@ -65,7 +70,7 @@ class Remote:
         marker: dict[str, str] = {}
         while most is None or most > 0:
             limit = PAGE if most is None else min(PAGE, most)
-            page = self._told("GET", self._tasks, wanted | {"limit": str(limit)} | marker)
+            page = self._told(TASKS, "GET", self._tasks, wanted | {"limit": str(limit)} | marker)
             yield from page["export_tasks"]
             if len(page["export_tasks"]) < limit:
                 return
@@ -74,15 +79,17 @@ class Remote:
 
     def show(self, task_id: str) -> Task:
         """One task, with what a download would give."""
-        return self._told("GET", self._task(task_id))
+        return self._told(TASK, "GET", self._task(task_id))
 
     def delete(self, task_id: str) -> None:
         """Removes a task."""
-        self._sent("DELETE", self._task(task_id)).close()
+        with self._sent("DELETE", self._task(task_id)) as answer:
+            if answer.status != NO_CONTENT:
+                raise self._another()
 
     def quota(self) -> dict[str, Any]:
         """The user's own numbers beside their limits."""
-        return self._told("GET", f"{self._tasks.removesuffix('export-tasks')}export-quota")
+        return self._told(QUOTA, "GET", f"{self._tasks.removesuffix('export-tasks')}export-quota")
 
     def offer(self, task_id: str) -> Offer:
         """What a download would give now; nothing is granted for it."""
@@ -106,17 +113,22 @@ class Remote:
         return f"{self._tasks}/{quote(task_id, safe='')}"
 
     def _told(
-        self, method: str, path: str, query: dict[str, str] | None = None, **sent: Any
+        self, shape: Shape, method: str, path: str, query: dict[str, str] | None = None, **sent: Any
     ) -> Task:
         with self._sent(method, path, query, **sent) as answer:
             try:
                 told: Task = json.loads(read(answer))
             except ValueError as error:
-                raise Refused(
-                    f"{self._account.endpoint} does not answer as an export-task service does. "
-                    "Check EXPORT_TASKS_ENDPOINT."
-                ) from error
+                raise self._another() from error
+        if not fits(told, shape):
+            raise self._another()
         return told
+
+    def _another(self) -> Refused:
+        return Refused(
+            f"{self._account.endpoint} does not answer as an export-task service does. "
+            "Check EXPORT_TASKS_ENDPOINT."
+        )
 
     def _sent(
         self,

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -84,9 +84,9 @@ def progress(label: str, total: int | None = None) -> Iterator[Advance]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def stamp(at: datetime) -> str:
-    """A time as the API writes it: UTC with milliseconds."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def stamp(at: datetime, timespec: str = "milliseconds") -> str:
+    """A time as the API writes it, whichever its zone is: UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def plain(value: Any) -> str:

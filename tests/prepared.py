@@ -60,7 +60,8 @@ class Prepared:
         self.ada = json.loads(
             run("user", "add", "ada", "--project", "plant-1", "--policy", str(rights), "--json")
         )
-        run("user", "grant", "ada", "--project", "plant-2", "--admin")
+        for name in ("ada", "admin"):
+            run("user", "grant", name, "--project", "plant-2", "--admin")
         for task_id, status in ((BATCH, "Success"), (RUNNING, "Processing")):
             line = {"task_id": task_id, "task_name": "u", "task_type": "t", "status": status}
             run("batch", "import", "-", "--project", "plant-1", given=f"{json.dumps(line)}\n{MORE}")

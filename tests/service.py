@@ -19,6 +19,7 @@ from scripts.group import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
 SOON = 60.0
 
 
@@ -73,28 +74,31 @@ class Home:
                 service.kill_everything()
 
 
-class Service:
-    """A running `serve`."""
+class Running:
+    """A command in a process of its own, which ends with the test; its stderr is in a file."""
 
-    def __init__(self, home: Home, *arguments: str) -> None:
-        self._log = home.folder / "log"
-        with self._log.open("wb") as stderr:
+    def __init__(self, log: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.log, self.env = log, env
+        with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 command_line(*arguments),
-                env=home.environment,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,
             )
-        self.endpoint = eventually(lambda: self._said(r"listening on (http\S+)"))
 
     def text(self) -> str:
         """What it has said on stderr."""
-        return self._log.read_text()
+        return self.log.read_text()
 
-    def stop(self) -> int:
+    def listening(self) -> str:
+        """Where it listens, once it does."""
+        return str(eventually(lambda: self._said(r"listening on (http\S+)")))
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
         """Stops it as an operator does."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         return self.process.wait(SOON)
 
     def children(self) -> dict[int, str]:
@@ -107,14 +111,32 @@ class Service:
                     found[int(each.name)] = (each / "cmdline").read_text().replace("\0", " ")
         return found
 
+    def pids(self, kind: str) -> set[int]:
+        """Its processes of a kind."""
+        return {pid for pid, words in self.children().items() if f"worker {kind}" in words}
+
+    def end(self) -> None:
+        """Whatever the test made of it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def _said(self, pattern: str) -> str | None:
+        assert self.process.poll() is None, self.text()
+        found = re.search(pattern, self.text())
+        return found[1] if found else None
+
+
+class Service(Running):
+    """A `serve` of a home, which listens."""
+
+    def __init__(self, home: Home, *arguments: str) -> None:
+        super().__init__(home.folder / "log", *arguments, env=home.environment)
+        self.endpoint = self.listening()
+
     def kill_everything(self) -> None:
         """`kill -9` of the parent and of every child at once."""
         for pid in [self.process.pid, *self.children()]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(SOON)
-
-    def _said(self, pattern: str) -> str | None:
-        assert self.process.poll() is None, self.text()
-        found = re.search(pattern, self.text())
-        return found[1] if found else None

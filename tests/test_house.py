@@ -21,6 +21,16 @@ ROOMS = ("domain", "projections", "exporter", "api", "scripts")
 """Each may import those before it."""
 
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+LONGEST = 300
+LONGER = {
+    "api/access/people.py",
+    "api/parts.py",
+    "api/requests.py",
+    "domain/ledger.py",
+    "domain/task.py",
+}
+"""Modules of more lines than that; no other may join them."""
+
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 MUTATION_LOCK = "requirements-mutation.lock"
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; [^\\]+)? \\$", re.MULTILINE)
@@ -115,6 +125,11 @@ def test_the_five_rooms_are_the_only_packages_and_every_folder_in_them_is_one():
 
 def test_every_module_says_in_a_docstring_what_it_is_for():
     assert [p for p in MODULES if not ast.get_docstring(ast.parse(p.read_text("utf-8")))] == []
+
+
+def test_no_module_is_longer_than_a_reader_s_patience():
+    longer = {path for path in MODULES if len(path.read_text("utf-8").splitlines()) > LONGEST}
+    assert {str(path.relative_to(ROOT)) for path in longer} <= LONGER
 
 
 def test_the_tests_mirror_the_rooms_and_are_no_packages():

@@ -6,10 +6,9 @@ import json
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from api.audit import verifier
 from api.audit.given import CHECKPOINTS, KEYS
@@ -17,16 +16,15 @@ from api.audit.lineage import BEGUN
 from api.audit.stored import facts_of, leaves, open_events
 from domain.refusals import Refusal
 from exporter.disk import create_folder, create_private, sync
+from projections.subjects import is_about, subjects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from api.audit.stored import Events, Row
 
 EVENTS, LEAVES, VERIFIER = "events.jsonl", "leaves.bin", "verify.py"
-STREAMS_REMEMBERED = 10_000
 _DRAFTS = shutil.ignore_patterns(".*")
-_SUBJECT = ("task_id", "project_id", "user_id")
 
 
 class CannotBundle(Refusal):
@@ -93,12 +91,12 @@ def _write(
     events: Events, wanted: Mapping[str, str | None], lines: BinaryIO, hashes: BinaryIO | None
 ) -> Bundled:
     rank = begun = found = 0
-    about = _about(events)
+    about = subjects(lambda stream: facts_of(events.first(stream)))
     for page in events.pages():
         if hashes:
             hashes.write(b"".join(leaves(page)))
         for row in page:
-            if not hashes or _is_about(about(row), wanted):
+            if not hashes or is_about(about(row[1], facts_of(row)), wanted):
                 lines.write(_line(rank, row))
                 found += 1
             elif row[3] == BEGUN:
@@ -106,25 +104,6 @@ def _write(
                 begun += 1
             rank += 1
     return Bundled(begun + found, rank, found)
-
-
-def _about(events: Events) -> Callable[[Row], dict[str, Any]]:
-    """Later events of a stream do not repeat whose it is; its first one says so."""
-
-    @lru_cache(STREAMS_REMEMBERED)
-    def origin(stream: str) -> dict[str, Any]:
-        return _subject(events.first(stream))
-
-    return lambda row: origin(row[1]) | _subject(row)
-
-
-def _subject(row: Row | None) -> dict[str, Any]:
-    facts = facts_of(row)
-    return {name: facts[name] for name in _SUBJECT if facts.get(name)}
-
-
-def _is_about(subject: Mapping[str, Any], wanted: Mapping[str, str | None]) -> bool:
-    return all(wish is None or subject.get(name) == wish for name, wish in wanted.items())
 
 
 def _line(rank: int, row: Row) -> bytes:

@@ -22,6 +22,7 @@ from projections.position import Position, apply, stream_of
 from projections.replay import PAGE, rows_of
 from projections.schema import TABLES
 from projections.shown import shown
+from projections.subjects import SUBJECT
 from projections.tables import ReadTables
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 KnownBy = Literal["the log that was replaced", "this machine's read tables"]
 GONE = "not there"
-_ABOUT = ("task_id", "project_id", "user_id")
 
 
 class NotTheReplaced(Refusal):
@@ -162,7 +162,7 @@ def _told(event: Notification, changes: Changes) -> LostEvent:
     said: dict[str, Any] = {}
     with suppress(Exception):  # one that nobody can read is lost all the same
         said = vars(fact_of(event))
-    about = [said.get(name) or row.get(name) for name in _ABOUT]
+    about = [said.get(name) or row.get(name) for name in SUBJECT]
     return LostEvent(event.id, said.get("timestamp"), event.topic, *about)
 
 

@@ -7,13 +7,13 @@ from typing import Any, BinaryIO
 
 import click
 
+from scripts.commands.projects import project_option
 from scripts.consent import Consent, destroys
 from scripts.talk import as_json, example, progress, say, show, show_all
 
 _COLUMNS = ("task_id", "project_id", "app_id", "task_type", "status", "total", "create_time")
 _FORMATS = click.Choice(["jsonl", "csv"])
 
-project_option = click.option("--project", required=True, help="The project it belongs to.")
 app_option = click.option("--app", help="The app it is limited to; none: the whole project.")
 file_argument = click.argument("file", type=click.File("rb"))
 format_option = click.option(

@@ -26,7 +26,12 @@ def init(project: str | None, name: str, user: str, as_json: bool) -> None:
     """
     from api.access.beginning import begin
     from api.parts import Parts
+    from domain.access import rules
 
+    if project:
+        rules.check_project_id(project)
+    rules.check_name(name)
+    rules.check_name(user)
     with Parts() as parts:
         beginning = begin(parts.people, parts.operator(), project, name=name, user=user)
         say(f"The home is {parts.settings.home}. The secret key is shown this once: keep it.")

@@ -173,13 +173,17 @@ def password(name: str, password_stdin: bool, no_input: bool, as_json: bool) -> 
 def remove_user(name: str, consent: Consent) -> None:
     """Remove a user: keys, tokens, tasks and files go, running exports stop, events stay.
 
-    Who it was cannot be told afterwards. On a terminal the name is asked for once more.
+    Who it was cannot be told afterwards. On a terminal the name is asked for once more; elsewhere
+    the last admin of a project goes with --no-input alone.
     """
     from scripts.store import existing
 
     with existing() as parts:
-        lost = _of_user(parts, name) if consent.needed else {}
-        if consent.to(f"Remove the user {name}, and forget who it was?", lost, typed=name):
+        lost = _of_user(parts, name)
+        alone = ", ".join(lost["last_admin_of"])
+        warning = f"{name} is the last admin of {alone}." if alone else None
+        question = f"Remove the user {name}, and forget who it was?"
+        if consent.to(question, lost, typed=name, warning=warning):
             parts.people.remove_user(name, parts.operator())
             consent.done(f"The user {name} is removed.", name=name)
 
@@ -216,7 +220,16 @@ def _of_user(parts: Parts, name: str) -> dict[str, Any]:
         "projects": [each.project_id for each in parts.queries.memberships(user_id)],
         "access_keys": len(parts.queries.keys(user_id)),
         "export_tasks": len(parts.queries.all_tasks(user_id=user_id)),
+        "last_admin_of": _last_admin_of(parts, user_id),
     }
+
+
+def _last_admin_of(parts: Parts, user_id: str) -> list[str]:
+    """The projects that have no other admin."""
+    admins = [each for each in parts.queries.memberships() if each.admin]
+    others = {each.project_id for each in admins if each.user_id != user_id}
+    its = {each.project_id for each in admins if each.user_id == user_id}
+    return sorted(its - others)
 
 
 def _document(person: Person) -> dict[str, Any]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from tests.browser import running_browser
+from tests.bundled import House
+from tests.household import Household
 from tests.web_service import Client, Service
 
 
@@ -33,3 +37,18 @@ def any_service(tmp_path, events_url):
 def ann(service) -> Client:
     """An admin of the first project."""
     return service.client("Ann")
+
+
+@pytest.fixture
+def house(tmp_path, events_url):
+    """A household over each kind of event store."""
+    with closing(Household(tmp_path, events_url)) as house:
+        yield house
+
+
+@pytest.fixture
+def sealed(tmp_path, events_url):
+    """A sealed log of two owners, over each kind of event store."""
+    sealed = House(tmp_path, events_url)
+    with closing(sealed.log):
+        yield sealed

@@ -12,7 +12,7 @@ from domain.access.user import User
 from domain.conditions import OwnerId
 from domain.refusals import NotThere
 from tests.facts import NOON, OPERATOR
-from tests.household import Crash, Household
+from tests.household import Crash
 
 IDS = [f"{number:032x}" for number in range(1, 20)]
 
@@ -91,13 +91,6 @@ def test_a_line_that_is_none_is_named(path, wrong):
 
 
 # Removing
-
-
-@pytest.fixture
-def house(tmp_path, events_url):
-    house = Household(tmp_path, events_url)
-    yield house
-    house.close()
 
 
 def on_the_list(house) -> list[str]:

@@ -20,17 +20,10 @@ from domain.owner import Owner
 from domain.refusals import AlreadyThere, Invalid, NotThere, OwnerClosed
 from projections.rows import KeyRow, MemberRow
 from tests.facts import NOON, OPERATOR
-from tests.household import Crash, Household
+from tests.household import Crash
 from tests.policies import policy, said
 
 PASSWORD = "correct horse"
-
-
-@pytest.fixture
-def house(tmp_path, events_url):
-    house = Household(tmp_path, events_url)
-    yield house
-    house.close()
 
 
 @pytest.fixture

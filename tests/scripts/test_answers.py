@@ -25,7 +25,9 @@ CONTENT = b"a workbook, or so it says"
 TAG = f'"{sha256(CONTENT).hexdigest()}"'
 DONE = (
     b'{"export_task_id": "%b", "status": "Success", "progress": 100, "export_count": 1, '
-    b'"total": 1, "error_code": null, "error_msg": null}' % TASK.encode()
+    b'"total": 1, "error_code": null, "error_msg": null, '
+    b'"resource_condition": {"task_id": "abc"}, "create_time": "2026-01-31T23:59:59.000Z"}'
+    % TASK.encode()
 )
 
 
@@ -60,6 +62,9 @@ class Impostor:
                 self.do_GET()
 
             def do_POST(self) -> None:
+                self.do_GET()
+
+            def do_DELETE(self) -> None:
                 self.do_GET()
 
             def log_message(self, *_: object) -> None:
@@ -121,6 +126,39 @@ def test_what_is_no_json_is_no_service(impostor, user):
     assert "does not answer as an export-task service does" in refused(user, "quota")
 
 
+@pytest.mark.parametrize(
+    "says",
+    [
+        b'{"status": "ok"}',
+        b"[1, 2]",
+        b'{"export_tasks": {}, "page": {"marker": null}}',
+        b'{"export_tasks": [{"status": "ok"}], "page": {"marker": null}}',
+        b'{"limits": [], "unfinished": 1, "kept": 1, "seconds_to_next_download": 1}',
+        DONE.replace(b'"export_count": 1', b'"export_count": "one"'),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("quota",),
+        ("export", "list"),
+        ("export", "show", TASK),
+        ("export", "watch", TASK),
+        ("export", "create", "abc"),
+        ("export", "delete", TASK),
+    ],
+    ids=" ".join,
+)
+def test_another_service_that_answers_json_is_no_export_task_service(impostor, user, says, command):
+    impostor.says = [Said(200, {}, says)]
+    done = invoke(user, *command, exit_code=1)
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"export-tasks: {impostor.endpoint} does not answer as an export-task service does. "
+        "Check EXPORT_TASKS_ENDPOINT.\n"
+    )
+
+
 def test_an_error_cannot_steer_a_terminal(impostor, user):
     body = b'{"error_code": "IOTDA.\\u001b[2J", "error_msg": "a\\nb\\u001b[31m"}'
     impostor.says = [error(403, body, X_Request_Id="r-1")]
@@ -142,6 +180,16 @@ def test_watching_asks_again_where_the_service_is_away_for_a_moment(impostor, us
     assert done.stdout.split()[0] == "Success"
     assert done.stderr.count("Trying again for up to 120 s.") == 1
     assert len(impostor.asked) == 4
+
+
+def test_a_service_that_asks_for_more_than_the_patience_there_is_is_not_waited_for(impostor, user):
+    body = b'{"error_code": "IOTDA.000007", "error_msg": "The storage is unavailable."}'
+    impostor.says = [error(503, body, Retry_After="4")]
+    (line,) = invoke(
+        user, "export", "watch", TASK, "--patience", "2s", exit_code=1
+    ).stderr.splitlines()
+    assert line.endswith("Try again in 4 s.")
+    assert len(impostor.asked) == 1
 
 
 def test_watching_does_not_ask_again_for_a_no_that_stays_one(impostor, user):

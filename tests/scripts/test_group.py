@@ -204,6 +204,36 @@ def test_a_child_that_is_last_ends_before_its_successor_starts(tmp_path):
     assert lives(log) == ["starts 1", "ready 1", "ends 1", "starts 2", "ready 2", "ends 2"]
 
 
+DIES_MEANWHILE = (
+    "import os, sys, time; log = open(sys.argv[1], 'a+', buffering=1); "
+    "starts = lambda: (log.seek(0), log.read().count('starts'))[1]; nth = starts() + 1; "
+    "first = nth == 1 or int((log.seek(0), log.readline())[1].split()[1]); "
+    "print('starts', os.getpid(), file=log); "
+    "nth == 2 and (os.kill(first, 9), [time.sleep(0.02) for _ in iter(starts, 3)]); "
+    "os.write(1, b'ready\\n'); signal.sigwait({signal.SIGTERM}); "
+    "print('ends', os.getpid(), file=log)"
+)
+"""The second kills the first, and is ready when a third has started."""
+
+
+def test_a_child_that_dies_while_its_successor_starts_leaves_one_process_in_its_place(tmp_path):
+    log, told, then = tmp_path / "log", [], []
+
+    def words(word: str) -> None:
+        told.append(word)
+        if told[-2:] == ["RELOADING=1", "READY=1"]:
+            then.extend(lives(log))
+            stop()
+
+    async def group() -> bool:
+        group = Group([child("one", DIES_MEANWHILE, str(log))], os.environ, tell=words)
+        return await group.run(lambda: os.kill(os.getpid(), signal.SIGHUP))
+
+    assert asyncio.run(group())
+    assert then == ["starts 1", "starts 2", "starts 3", "ends 3"]
+    assert lives(log) == [*then, "ends 2"]
+
+
 ONCE = (
     "import os, signal, sys, time; from pathlib import Path; "
     "log = Path(sys.argv[1]); first = not log.exists(); log.open('a').write('started\\n'); "

@@ -34,6 +34,20 @@ def test_numbers_that_break_a_rule_are_refused_and_change_nothing(command, empty
     assert command.json("limits", "show")["unfinished"] == 50
 
 
+def test_a_dry_run_shows_the_numbers_and_the_tasks_that_would_go_and_sets_nothing(
+    command, create_task
+):
+    for number in range(3):
+        create_task(f"{number:x}")
+    planned = command.json("limits", "set", "--kept", "1", "--unfinished", "1", "--dry-run")
+    assert planned == {"unfinished": 1, "kept": 1, "download_interval": 30.0, "tasks_to_go": 2}
+    assert command.json("limits", "set", "--kept", "3", "--unfinished", "1", "--dry-run")[
+        "tasks_to_go"
+    ] == 0  # fmt: skip
+    command.refused("limits", "set", "--unfinished", "51", "--dry-run")
+    assert command.json("limits", "show")["kept"] == 50
+
+
 @pytest.mark.parametrize("given", ["--kept=1001", "--kept=0", "--unfinished=0"])
 def test_a_number_that_no_store_could_have_is_wrong_usage(command, empty, given):
     assert given.partition("=")[0] in command("limits", "set", given, exit_code=2).stderr

@@ -37,9 +37,14 @@ def test_a_second_init_is_refused_and_changes_nothing(command, begun):
 
 
 @pytest.mark.parametrize("flags", [("--project", "a/b"), ("--user", " "), ("--name", "")])
-def test_init_with_a_name_that_breaks_its_rule_makes_nothing(command, flags):
+def test_init_with_a_name_that_breaks_its_rule_makes_nothing(
+    command, flags, home, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EXPORT_TASKS_EVENTS", "sqlite:///rel.sqlite")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
     command("init", *flags, exit_code=1)
-    assert command.json("project", "list") == []
+    assert [list((tmp_path / "work").iterdir()), home.exists()] == [[], False]
     command("init")
 
 
@@ -216,12 +221,24 @@ def test_what_was_done_to_a_user_is_one_json_document(command, ada):
 
 
 def test_a_user_is_removed_with_its_keys(command, begun):
-    command("user", "remove", "admin")
+    command("user", "remove", "admin", "--no-input")
     assert command.json("user", "list") == []
     assert "admin" in command.refused("user", "show", "admin")
     with Parts() as parts:
         assert parts.queries.key(begun["access_key"]) is None
     assert begun["user_id"] in command("event", "list", "--json").stdout
+
+
+def test_the_last_admin_of_a_project_goes_off_a_terminal_with_no_input_alone(command, begun):
+    line = command.refused("user", "remove", "admin")
+    assert line.endswith("admin is the last admin of plant-1. Give --no-input where that is meant.")
+    assert command.json("user", "remove", "admin", "--dry-run")["last_admin_of"] == ["plant-1"]
+    command("user", "add", "ada", "--project", "plant-1", "--admin")
+    assert command.json("user", "remove", "admin", "--dry-run")["last_admin_of"] == []
+    command("user", "remove", "admin")
+    command.refused("user", "remove", "ada")
+    command("user", "remove", "ada", "--no-input")
+    assert command.json("user", "list") == []
 
 
 def test_keys_are_added_and_revoked(command, begun):

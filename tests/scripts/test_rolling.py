@@ -31,17 +31,13 @@ def home(tmp_path) -> Iterator[Home]:
     home.close()
 
 
-def of_kind(service: Service, kind: str) -> set[int]:
-    return {pid for pid, words in service.children().items() if f"worker {kind}" in words}
-
-
 def end_each(service: Service, kind: str) -> None:
     """SIGTERM to one process after the other; the next when the last has a successor."""
-    for pid in of_kind(service, kind):
-        count = len(of_kind(service, kind))
+    for pid in service.pids(kind):
+        count = len(service.pids(kind))
         os.kill(pid, signal.SIGTERM)
         eventually(lambda pid=pid: pid not in service.children())
-        eventually(lambda count=count: len(of_kind(service, kind)) == count)
+        eventually(lambda count=count: len(service.pids(kind)) == count)
 
 
 def replace_all(service: Service, times: int) -> None:

@@ -26,6 +26,16 @@ def test_a_key_that_is_given_is_to_be_given_anew(command, home, monkeypatch):
     assert len(command.json("user", "list")) == 1
 
 
+def test_a_dry_run_shows_where_the_key_would_stand_and_makes_none(command, begun, home):
+    old = (home / "secret.key").read_text()
+    planned = {"secret_key_file": str(home / "secret.key"), "users": 1, "tokens": "void"}
+    assert command.json("secret", "rotate", "--dry-run") == planned
+    assert (home / "secret.key").read_text() == old
+    assert not (home / "secret.key.next").exists()
+    (home / "secret.key.next").write_text("k" * 32)  # as one that was cut off leaves it
+    assert command.json("secret", "rotate", "--dry-run") == planned | {"users": None}
+
+
 def test_while_the_service_runs_nothing_is_changed(command, begun, home):
     from scripts.serve import LOCK, alone
 
@@ -33,5 +43,6 @@ def test_while_the_service_runs_nothing_is_changed(command, begun, home):
     with alone(home / LOCK):
         assert (home / LOCK).read_text() == str(os.getpid())  # docs/running.md signals it by this
         told = command.refused("secret", "rotate")
+        assert told == command.refused("secret", "rotate", "--dry-run")
     assert f"Another serve runs in this home, {home}: process {os.getpid()}, since " in told
     assert (home / "secret.key").read_text() == before

@@ -11,73 +11,23 @@ import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
 from api.parts import Parts
 from scripts.connections import HEAD_BYTES
 from scripts.group import command_line
-
-SOON = 60.0
-
-
-def eventually(holds, seconds: float = SOON):
-    """The first true answer."""
-    until = monotonic() + seconds
-    while not (answer := holds()):
-        assert monotonic() < until, "it did not happen in time"
-        sleep(0.05)
-    return answer
-
-
-class Service:
-    """A running `serve`; its stderr is in a file."""
-
-    def __init__(self, log: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.log, self.env = log, env
-        with log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                command_line(*arguments), stdin=subprocess.DEVNULL, stderr=stderr, env=env
-            )
-
-    def endpoint(self) -> str:
-        return eventually(lambda: re.search(r"listening on (http://\S+)", self.text()))[1]
-
-    def text(self) -> str:
-        return self.log.read_text()
-
-    def children(self, kind: str) -> set[int]:
-        found = set()
-        for each in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
-                words = (each / "cmdline").read_bytes().split(b"\0")
-                if parent == self.process.pid and kind.encode() in words:
-                    found.add(int(each.name))
-        return found
-
-    def all_children(self) -> set[int]:
-        return self.children("api") | self.children("exporter") | self.children("keeper")
-
-    def end(self) -> None:
-        """Whatever the test made of it."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(SOON)
+from tests.service import SOON, Running, eventually
 
 
 @pytest.fixture
 def serve(tmp_path):
     services = []
 
-    def start(*arguments: str, command: str = "serve", env=None) -> Service:
+    def start(*arguments: str, command: str = "serve", env=None) -> Running:
         log = tmp_path / f"{len(services)}.log"
-        services.append(Service(log, command, *arguments, env=env))
+        services.append(Running(log, command, *arguments, env=env))
         return services[-1]
 
     yield start
@@ -91,9 +41,9 @@ def running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("running")
     env = {**os.environ, "EXPORT_TASKS_HOME": str(folder / "home")}
     subprocess.run(command_line("init"), env=env, check=True, capture_output=True)
-    service = Service(folder / "log", "serve", "--port", "0", "--workers", "2", env=env)
+    service = Running(folder / "log", "serve", "--port", "0", "--workers", "2", env=env)
     try:
-        service.endpoint()
+        service.listening()
         yield service
         assert service.stop() == 0
     finally:
@@ -114,10 +64,10 @@ def is_running(pid: int) -> bool:
 
 def test_it_answers_and_ends_with_its_children_and_0_on_sigterm(begun, serve):
     service = serve("--port", "0", "--workers", "2", "--exporters", "2")
-    endpoint = service.endpoint()
+    endpoint = service.listening()
     assert answer(f"{endpoint}/livez") == 200
     assert answer(f"{endpoint}/v5/iot/plant-1/export-tasks") == 401
-    children = service.all_children()
+    children = service.children()
     assert len(children) == 5
     assert service.stop() == 0
     assert not any(map(is_running, children))
@@ -127,7 +77,7 @@ def test_it_answers_and_ends_with_its_children_and_0_on_sigterm(begun, serve):
 
 def test_a_request_that_is_under_way_when_the_signal_comes_is_answered(begun, serve):
     service = serve("--port", "0")
-    host, port = service.endpoint().removeprefix("http://").split(":")
+    host, port = service.listening().removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as client:
         head = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\n{"
         client.sendall(head)
@@ -141,7 +91,7 @@ def test_a_request_that_is_under_way_when_the_signal_comes_is_answered(begun, se
 
 def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
     service = serve("--port", "0", "--workers", "2", "--drain", "3s")
-    endpoint = service.endpoint()
+    endpoint = service.listening()
     assert answer(f"{endpoint}/readyz") == 200
     service.process.terminate()
     eventually(lambda: answer(f"{endpoint}/readyz") == 503)
@@ -153,7 +103,7 @@ def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
 
 def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve):
     service = serve("--port", "0")
-    endpoint = service.endpoint()
+    endpoint = service.listening()
     (link,) = eventually(lambda: re.findall(r"^http://\S+/begin\S+$", service.text(), re.MULTILINE))
     assert link.startswith(endpoint)
     assert "export-tasks init" in service.text()
@@ -162,7 +112,7 @@ def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve)
     assert answer(link) == 410
     assert service.stop() == 0
     again = serve("--port", "0")
-    again.endpoint()
+    again.listening()
     assert "begin" not in again.text()
 
 
@@ -186,13 +136,13 @@ def test_a_second_serve_on_the_same_home_is_refused_with_the_pid_of_the_first(ru
 
 def test_when_the_parent_is_killed_its_children_go_and_the_home_is_free_again(begun, serve):
     first = serve("--port", "0")
-    first.endpoint()
-    children = first.all_children()
+    first.listening()
+    children = first.children()
     assert len(children) == 3
     first.stop(signal.SIGKILL)
     second = serve("--port", "0")
     eventually(lambda: not any(map(is_running, children)), seconds=30)
-    second.endpoint()
+    second.listening()
     assert second.stop(signal.SIGINT) == 0
 
 
@@ -206,17 +156,17 @@ def test_a_port_in_use_is_told_before_anything_starts(begun, serve, monkeypatch)
 
 @pytest.mark.parametrize("kind", ["api", "exporter", "keeper"])
 def test_a_child_that_is_killed_is_started_again(running, kind):
-    before = running.children(kind)
+    before = running.pids(kind)
     killed = min(before)
     os.kill(killed, signal.SIGKILL)
-    eventually(lambda: len(running.children(kind) - {killed}) == len(before))
-    eventually(lambda: answers(f"{running.endpoint()}/livez"))
+    eventually(lambda: len(running.pids(kind) - {killed}) == len(before))
+    eventually(lambda: answers(f"{running.listening()}/livez"))
 
 
 def test_a_worker_without_a_free_descriptor_says_so_once_a_second_and_goes_on(begun, serve):
     service = serve("--port", "0")
-    host, port = service.endpoint().removeprefix("http://").split(":")
-    (worker,) = service.children("api")
+    host, port = service.listening().removeprefix("http://").split(":")
+    (worker,) = service.pids("api")
     kept = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (4, kept[1]))
     with socket.create_connection((host, int(port)), timeout=30):
@@ -224,7 +174,7 @@ def test_a_worker_without_a_free_descriptor_says_so_once_a_second_and_goes_on(be
         sleep(2.5)
         said = [line for line in service.text().splitlines() if "descriptor" in line]
         resource.prlimit(worker, resource.RLIMIT_NOFILE, kept)
-    eventually(lambda: answers(f"{service.endpoint()}/livez"))
+    eventually(lambda: answers(f"{service.listening()}/livez"))
     assert 1 <= len(said) <= 5
     assert service.stop() == 0
     assert "Traceback" not in service.text()
@@ -265,7 +215,7 @@ def test_a_source_of_no_known_kind_is_told_before_it_listens(begun, serve, monke
 
 
 def test_headers_that_go_on_and_on_are_refused(running):
-    host, port = running.endpoint().removeprefix("http://").split(":")
+    host, port = running.listening().removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: here\r\nX-Long: ")
         with contextlib.suppress(OSError):
@@ -277,7 +227,7 @@ def test_headers_that_go_on_and_on_are_refused(running):
 
 @pytest.mark.parametrize("line", [b"FOO / HTTP/1.1", b"GET / HTTP/3.0", b"no request at all"])
 def test_what_is_no_http_is_answered_as_every_problem_is(running, line):
-    host, port = running.endpoint().removeprefix("http://").split(":")
+    host, port = running.listening().removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as client:
         client.sendall(line + b"\r\nHost: here\r\n\r\n")
         head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
@@ -288,7 +238,7 @@ def test_what_is_no_http_is_answered_as_every_problem_is(running, line):
 
 
 def test_a_long_head_within_the_limit_is_answered(running):
-    request = urllib.request.Request(f"{running.endpoint()}/livez")
+    request = urllib.request.Request(f"{running.listening()}/livez")
     request.add_header("X-Long", "x" * (HEAD_BYTES // 2))
     with urllib.request.urlopen(request, timeout=30) as response:
         assert response.status == 200
@@ -298,8 +248,8 @@ def test_a_long_head_within_the_limit_is_answered(running):
 def test_exporters_run_alone_beside_a_service(running, serve):
     alone = serve("--exporters", "2", command="exporter", env=running.env)
     eventually(lambda: "exporting" in alone.text())
-    assert len(alone.children("exporter")) == 2
-    assert alone.children("api") == set()
+    assert len(alone.pids("exporter")) == 2
+    assert alone.pids("api") == set()
     assert alone.stop() == 0
 
 
@@ -341,7 +291,7 @@ def test_after_kill_9_of_its_exporter_an_export_is_made_by_a_second_attempt(
 ):
     alone = serve(command="exporter")
     eventually(lambda: started(command, long_task))
-    (killed,) = alone.children("exporter")
+    (killed,) = alone.pids("exporter")
     os.kill(killed, signal.SIGKILL)
     eventually(lambda: shown(command, long_task)["status"] == "Success", seconds=150)
     assert shown(command, long_task)["attempt"] == 2

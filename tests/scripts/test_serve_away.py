@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
 import urllib.error
 import urllib.request
-from contextlib import suppress
-from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.group import command_line
 from tests.database import QUICK, running_database
 from tests.installation import Installation
-from tests.service import SOON, Home, eventually
+from tests.service import SOON, Home, Running, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.database import Database
 
-KINDS = ("api", "exporter", "keeper")
 KEY = "a secret key of many characters.."
 SOON_BACK, EXPORT_SECONDS = 30.0, 150.0
 """Far more than it takes, on a machine that others use too."""
@@ -61,50 +55,13 @@ def made(server: Database) -> str:
     return server.url(name)
 
 
-class Waiting:
+class Waiting(Running):
     """A command that runs whatever it waits for."""
-
-    def __init__(self, home: Home, *arguments: str, **settings: str) -> None:
-        self.log = home.folder / f"{arguments[0]}.log"
-        with self.log.open("ab") as stderr:
-            self.process = subprocess.Popen(
-                command_line(*arguments),
-                env={**home.environment, **settings},
-                stdin=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-
-    def text(self) -> str:
-        return self.log.read_text()
-
-    def endpoint(self) -> str:
-        return eventually(lambda: re.search(r"listening on (http://\S+)", self.text()))[1]
-
-    def pids(self, kind: str) -> list[int]:
-        """Its children of a kind."""
-        found = []
-        for each in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
-                words = (each / "cmdline").read_text().split("\0")
-                if parent == self.process.pid and kind in words:
-                    found.append(int(each.name))
-        return found
 
     def said(self, words: str) -> list[int]:
         """Which processes logged that, each as often as it did."""
         lines = [line for line in self.text().splitlines() if words in line and line[0] == "{"]
         return [json.loads(line)["pid"] for line in lines]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(SOON)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 @pytest.fixture
@@ -113,7 +70,8 @@ def start(home) -> Iterator[object]:
     started: list[Waiting] = []
 
     def start(*arguments: str, **settings: str) -> Waiting:
-        started.append(Waiting(home, *arguments, **settings))
+        log = home.folder / f"{len(started)}.log"
+        started.append(Waiting(log, *arguments, env={**home.environment, **settings}))
         return started[-1]
 
     yield start
@@ -155,22 +113,22 @@ def test_who_starts_before_its_database_is_told_so_before_it_listens(home, serve
 
 def test_processes_that_start_while_the_database_is_away_wait_for_it(home, server, start):
     service = start("serve", "--port", "0")
-    endpoint = service.endpoint()
+    endpoint = service.listening()
     Installation(home).create(home.batch(5))
     server.stop()
-    for kind in KINDS:
+    for kind in ("api", "exporter", "keeper"):
         (killed,) = service.pids(kind)
         os.kill(killed, signal.SIGKILL)
-        eventually(lambda kind=kind, killed=killed: set(service.pids(kind)) - {killed})
+        eventually(lambda kind=kind, killed=killed: service.pids(kind) - {killed})
     eventually(lambda: asked(f"{endpoint}/livez") == (200, None))
     assert asked(f"{endpoint}/readyz") == (503, "1")
-    started = [pid for kind in KINDS for pid in service.pids(kind)]
+    started = service.children().keys()
     eventually(lambda: {*started} <= {*service.said("cannot open the event store")})
     server.start()
     eventually(lambda: is_ready(endpoint), SOON_BACK)
     Installation(home).create(home.batch(5))
     eventually(lambda: exported(home), EXPORT_SECONDS)
-    assert [pid for kind in KINDS for pid in service.pids(kind)] == started
+    assert service.children().keys() == started
     eventually(lambda: {*started} <= {*service.said("can open the event store again")})
     assert service.stop() == 0
     for words in ("cannot open the event store", "can open the event store again"):
@@ -180,7 +138,7 @@ def test_processes_that_start_while_the_database_is_away_wait_for_it(home, serve
 
 def test_who_waits_can_be_stopped(home, server, start):
     service = start("serve", "--port", "0")
-    service.endpoint()
+    service.listening()
     server.stop()
     (killed,) = service.pids("exporter")
     os.kill(killed, signal.SIGKILL)

@@ -4,7 +4,7 @@ import os
 import pty
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from scripts.talk import plain, stamp
@@ -34,6 +34,11 @@ def test_several_stand_side_by_side():
 
 def test_times_are_printed_as_the_api_writes_them():
     assert stamp(datetime(2026, 1, 31, 23, 59, 59, 999_999, UTC)) == "2026-01-31T23:59:59.999Z"
+
+
+def test_a_time_of_another_zone_is_printed_in_utc():
+    east = timezone(timedelta(hours=2))
+    assert plain(datetime(2026, 2, 1, 1, 59, 59, tzinfo=east)) == "2026-01-31T23:59:59.000Z"
 
 
 def test_there_is_no_bar_where_stderr_is_no_terminal():
