@@ -40,7 +40,7 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(command, path):
 def test_all_commands_of_this_version_are_there():
     assert {path[0] for path in COMMANDS} == {
         "init", "demo", "serve", "exporter", "project", "app", "user", "key", "limits", "batch",
-        "task", "event", "rebuild", "backup", "restore", "doctor", "config", "secret",
+        "task", "event", "rebuild", "backup", "results", "restore", "doctor", "config", "secret",
         "refusal", "audit", "replay", "diff", "migrate", "export", "quota", "completion", "man",
     }  # fmt: skip
 

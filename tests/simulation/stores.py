@@ -210,7 +210,7 @@ class Book:
         del about
         content = "".join(f"{pair}\n" for pair in pairs)
         self._path.content += content.encode()
-        return Written(self._rows, 1, 0, {}, *hash_spool(self._path))
+        return Written(self._rows, 1, 0, *hash_spool(self._path))
 
     def abandon(self) -> None:
         """Nothing is held."""

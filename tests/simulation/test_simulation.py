@@ -123,6 +123,7 @@ def test_a_stale_answer_is_found(monkeypatch):
 
 def test_what_exporters_say_is_understood():
     met = sum((play(Options.draw(seed)).situations for seed in range(40)), Counter())
+    assert met["completed"]
     assert met[f"said: {STOPS}"]
     assert met[f"said: {BEGINS}"]
 
@@ -133,6 +134,11 @@ def test_an_attempt_that_stops_for_a_lost_claim_is_a_zombie_that_was_refused():
     for error in (TaskOver("Success"), ClaimLost()):
         world.said(logger.makeRecord(logger.name, logging.INFO, "", 0, STOPS, (error,), None))
     assert world.situations["a woken zombie is refused"] == 1
+
+
+def test_a_part_that_does_not_fit_its_stand_in_is_found(monkeypatch):
+    monkeypatch.setattr("exporter.attempt.Attempt._about", lambda self: None)
+    assert "surprised" in found(range(20))
 
 
 def test_a_completion_that_its_exporter_does_not_know_of_is_found(monkeypatch):

@@ -228,6 +228,8 @@ class World:
         """What an exporter or a keeper logs."""
         message, arguments = record.msg, record.args or (None,)
         self.situations[f"said: {message}"] += 1
+        if record.exc_info:
+            raise Broken(f"an exporter is surprised: {message}: {record.exc_info[1]!r}")
         keys = getattr(record, "keys", {})
         attempt = keys.get("attempt"), keys.get("task")
         if message in (BEGINS, STILL) and arguments[0] == END:
