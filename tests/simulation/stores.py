@@ -135,7 +135,7 @@ class SimResults:
         if key in world.objects:
             raise ResultExists(key)
         if source.key not in world.spools:
-            raise ResultsFailed("the spool is gone")
+            raise ResultsFailed("the spool is gone", passing=True)
         world.objects[key] = Stored(source.content, world.true_time())
         del world.spools[source.key]
         if fault is not None:
