@@ -69,7 +69,7 @@ class Downloads(Aggregate):
             task_id=command.task_id,
             file=command.file_key,
             etag=command.etag,
-            recent={**dict(newest), command.etag: now.isoformat()},
+            recent={**dict(newest), command.etag: self.timed(now).isoformat()},
             **command.owner._asdict(),
         )
 

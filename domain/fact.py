@@ -119,6 +119,9 @@ class Aggregate(BaseAggregate[UUID]):
         return aggregate
 
     def record(self, event: type[Fact], caller: Caller, now: datetime, **facts: Any) -> None:
-        """Adds a fact, never timed before the one before it in this stream."""
-        timestamp = max(now, self.modified_on)
-        self.trigger_event(event, timestamp=timestamp, **values_of(caller), **facts)
+        """Adds a fact, timed as `timed` says."""
+        self.trigger_event(event, timestamp=self.timed(now), **values_of(caller), **facts)
+
+    def timed(self, now: datetime) -> datetime:
+        """The time that a fact gets: never before the one before it in this stream."""
+        return max(now, self.modified_on)

@@ -80,6 +80,16 @@ def test_an_interval_of_zero_grants_at_once(story, task):
     story.grant(task)
 
 
+def test_what_may_be_resumed_is_timed_as_its_grant_is_recorded(story, task):
+    story.limits(interval=0)
+    story.grant(task)
+    story.clock.pass_by(hours=-1)
+    story.grant(task)
+    granted = story.events()[-1]
+    assert granted.timestamp == NOON
+    assert granted.recent == {granted.etag: NOON.isoformat()}
+
+
 def _record_slowly(story, seconds):
     insert = story.recorder.insert_events
 
