@@ -39,6 +39,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two tries of a call, doubled each time, and then half of it by chance."""
 
 NOT_FOUND, TOO_MANY = 404, 429
+IOTDA, GATEWAY = "IOTDA.", "API"
+"""How the codes of IoTDA and of its gateway begin."""
+
 THROTTLED = ("IOTDA.021101", "IOTDA.021102")
 """Codes by which IoTDA itself says that there are too many calls; its gateway says 429."""
 
@@ -224,8 +227,10 @@ def _meaning(refused: _Refused) -> Exception:
     if status in PASSING:
         wait = seconds_of(refused.retry_after)
         return Fault(f"The upstream failed ({told}).", passing=True, wait=wait)
-    if status == NOT_FOUND and not code.startswith("API"):  # the gateway's: there is no such call
+    if status == NOT_FOUND and code.startswith(IOTDA):
         return NotThere()
+    if status == NOT_FOUND and not code.startswith(GATEWAY):  # by whoever stands before IoTDA
+        return Fault(f"The upstream does not answer as IoTDA does ({told}).", passing=True)
     meaning = _MEANING.get(status, "refuses the call")
     return Fault(f"The upstream {meaning} ({told}).", passing=False)
 
