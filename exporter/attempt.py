@@ -196,10 +196,11 @@ class Attempt:
         self._sender.progress(Progress(rows, reading.expected, percent, name))
 
     def _end_for(self, error: Exception) -> None:
-        code, message, passing = failure(error)
-        if passing and self._task.faults + 1 < PASSING_FAULTS:
+        code, message, passing, wait, counts = failure(error)
+        faults = self._task.faults
+        if passing and faults + counts < PASSING_FAULTS:
             log.warning("the attempt is handed back: %s", message, extra=self._sender.told)
-            self._sender.hand_back(message, wait=wait_after(self._task.faults), fault=True)
+            self._sender.hand_back(message, wait=max(wait, wait_after(faults)), fault=counts)
         else:
             # The message, which may quote the batch task, is for its owner.
             log.warning("the attempt ends the task: %s", code, extra=self._sender.told)

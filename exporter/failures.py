@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
-from exporter.sources import SourceFailed
+from exporter.sources import NotAsked, SourceFailed
 
 # Contract, section 3: the codes that a failed task shows.
 NO_BATCH_TASK = "IOTDA.014705"
@@ -33,11 +33,16 @@ class CannotExport(Exception):
 
 
 class Failure(NamedTuple):
-    """A code of the contract's table, words for the task's owner, and whether a retry may help."""
+    """A code of the contract's table, words for the task's owner, and whether a retry may help.
+
+    Not before `wait` seconds. `counts` is false where nothing was tried: that fails no task.
+    """
 
     code: str
     message: str
     passing: bool
+    wait: float = 0.0
+    counts: bool = True
 
 
 FORESEEN = (CannotExport, SourceFailed, TooLarge, ResultsFailed)
@@ -49,7 +54,8 @@ def failure(error: Exception) -> Failure:
         case CannotExport():
             return Failure(error.code, str(error), False)
         case SourceFailed():
-            return Failure(SOURCE_UNREADABLE, str(error), error.passing)
+            asked = not isinstance(error, NotAsked)
+            return Failure(SOURCE_UNREADABLE, str(error), error.passing, error.wait, asked)
         case TooLarge():
             message = f"The result exceeds the limits of the format: {error}."
             return Failure(TOO_LARGE, message, False)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from domain.refusals import Unavailable
-from exporter.failures import LONGEST_WAIT, NO_BATCH_TASK, SOURCE_UNREADABLE
+from exporter import failures
+from exporter.failures import NO_BATCH_TASK, PASSING_FAULTS, SOURCE_UNREADABLE
 from exporter.sources import BatchTask, Remote, SourceFailed, open_source
 from exporter.sources.iotda import open_iotda
 from exporter.sources.pace import Pace
@@ -235,6 +236,42 @@ def test_retry_after_is_honoured_by_all_calls(upstream, source):
     assert upstream.seen()["calls"] == asked, "nothing more is asked"
 
 
+def test_a_longer_pause_fails_no_export(upstream, source, shop):
+    tasks, exporter = (
+        [shop.create(put(upstream, 1)) for _ in range(2)],
+        shop.exporter(source=source),
+    )
+    upstream.plan(faults=["429"], retry_after="900")
+    exporter.step()
+    asked, other = sorted(map(shop.now, tasks), key=lambda task: -task.attempt)
+    back = shop.progressed(asked)[-1]
+    assert (back.released, back.wait, back.faults) == (True, 900, 1)
+    for _ in range(PASSING_FAULTS):
+        exporter.step()
+        back = shop.progressed(other)[-1]
+        assert (back.released, back.wait > failures.LONGEST_WAIT, back.faults) == (True, True, 0)
+        assert "longer pause" in back.reason
+        shop.watch.pass_by(back.wait)
+    assert upstream.seen()["calls"] == 1
+
+
+def test_an_attempt_that_asked_and_met_a_pause_counts(upstream, source, shop):
+    task = shop.create(put(upstream, 700))
+    upstream.plan(faults=["", "", "reset", "429"], retry_after="900")
+    shop.exporter(source=source).step()
+    back = shop.progressed(task)[-1]
+    assert (back.released, back.wait > failures.LONGEST_WAIT, back.faults) == (True, True, 1)
+
+
+def test_a_rate_that_leaves_no_time_for_a_call_counts_too(upstream, shop):
+    upstream.plan()
+    task = shop.create(put(upstream, 1))
+    with closing(opened(upstream, rate=0.001)) as source:
+        shop.exporter(source=source).step()
+    assert "rate" in shop.progressed(task)[-1].reason
+    assert shop.now(task).faults == 1
+
+
 @pytest.mark.parametrize("faults", [["429"], ["reset"]])
 def test_an_upstream_that_stays_away_is_a_passing_failure(upstream, source, faults, monkeypatch):
     monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 0.5)
@@ -449,7 +486,7 @@ def test_an_export_outlives_a_proxy_whose_service_is_away(upstream, source, shop
     exporter.step()
     assert shop.now(task).faults == 1
     assert not exporter.step()
-    shop.watch.pass_by(LONGEST_WAIT)
+    shop.watch.pass_by(failures.LONGEST_WAIT)
     upstream.plan(faults=["", "", "proxy"])
     exporter.step()
     assert shop.now(task).status == "Success"
