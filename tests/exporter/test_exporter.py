@@ -197,6 +197,14 @@ def test_bytes_that_are_no_text_are_repairs_that_count(shop: Workshop) -> None:
     assert "a\ufffdb" in chain.from_iterable(shop.book(task)["details"])
 
 
+def test_half_of_a_surrogate_pair_in_an_import_is_mended_and_counted(shop: Workshop) -> None:
+    lines = [b'{"task_name":"n"}', b'{"target":"x\\ud83dy","status":"Success","output":"z"}']
+    task = shop.create(shop.batches.import_(lines, project_id="p1"))
+    shop.exporter().step()
+    assert shop.book(task)["details"][1][:3] == ["x\ufffdy", "Success", "z"]
+    assert shop.summary(task)["cells_repaired_surrogate"] == "1"
+
+
 def test_a_zip_holds_the_workbook_under_the_tasks_name(shop: Workshop) -> None:
     batch = shop.batch(25)
     task = shop.create(batch)
