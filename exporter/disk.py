@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 _WORDS = {
     errno.ENOSPC: "there is no room left for the result",
@@ -43,6 +44,10 @@ class ResultsFailed(Exception):
         self.passing = passing
 
 
+class NoRoom(ResultsFailed):
+    """A disk is full, this machine's own perhaps: another may have room."""
+
+
 @contextmanager
 def storing() -> Iterator[None]:
     """What the disk refuses inside becomes a ResultsFailed."""
@@ -50,7 +55,8 @@ def storing() -> Iterator[None]:
         yield
     except OSError as error:
         passing = error.errno not in _LASTING
-        raise ResultsFailed(_in_words(error.errno or 0), passing=passing) from error
+        kind = NoRoom if error.errno in _FULL else ResultsFailed
+        raise kind(_in_words(error.errno or 0), passing=passing) from error
 
 
 def create_private(path: Path) -> BinaryIO:
