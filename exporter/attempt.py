@@ -14,6 +14,7 @@ from domain.conditions import File
 from domain.refusals import TaskOver, Unavailable
 from exporter.biff8.properties import Properties
 from exporter.cells import mend
+from exporter.disk import NoRoom
 from exporter.failures import (
     FORESEEN,
     NO_BATCH_TASK,
@@ -71,7 +72,12 @@ class _Reading:
 
 
 class Attempt:
-    """Reads the batch task, makes its workbook, stores it, and tells the ledger how it went."""
+    """Reads the batch task, makes its workbook, stores it, and tells the ledger how it went.
+
+    `lacked_room` says afterwards whether it ended because a disk was full.
+    """
+
+    lacked_room = False
 
     def __init__(
         self,
@@ -196,10 +202,12 @@ class Attempt:
         self._sender.progress(Progress(rows, reading.expected, percent, name))
 
     def _end_for(self, error: Exception) -> None:
-        code, message, passing = failure(error)
-        if passing and self._task.faults + 1 < PASSING_FAULTS:
+        self.lacked_room = isinstance(error, NoRoom)
+        code, message, passing, wait, counts = failure(error)
+        faults = self._task.faults
+        if passing and faults + counts < PASSING_FAULTS:
             log.warning("the attempt is handed back: %s", message, extra=self._sender.told)
-            self._sender.hand_back(message, wait=wait_after(self._task.faults), fault=True)
+            self._sender.hand_back(message, wait=max(wait, wait_after(faults)), fault=counts)
         else:
             # The message, which may quote the batch task, is for its owner.
             log.warning("the attempt ends the task: %s", code, extra=self._sender.told)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FILE = "file://"
 _LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 _WORDS = {
     errno.ENOSPC: "there is no room left for the result",
@@ -45,6 +46,10 @@ class ResultsFailed(Exception):
         self.passing = passing
 
 
+class NoRoom(ResultsFailed):
+    """A disk is full, this machine's own perhaps: another may have room."""
+
+
 def folder_of(url: str) -> Path | None:
     """The folder that `file:///absolute/folder` names, percent-decoded; None of another address."""
     path = unquote(url.removeprefix(_FILE))
@@ -59,7 +64,8 @@ def storing() -> Iterator[None]:
         yield
     except OSError as error:
         passing = error.errno not in _LASTING
-        raise ResultsFailed(_in_words(error.errno or 0), passing=passing) from error
+        kind = NoRoom if error.errno in _FULL else ResultsFailed
+        raise kind(_in_words(error.errno or 0), passing=passing) from error
 
 
 def create_private(path: Path) -> BinaryIO:

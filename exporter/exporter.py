@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import inf
 from random import SystemRandom
 from secrets import token_hex
 from threading import Event
@@ -41,6 +42,11 @@ IDLE_SECONDS = 0.25
 AWAY_SECONDS = 1.0
 """Before the next look while a store is unavailable, on average: not all ask at one moment."""
 
+FULL_SECONDS, FULL_MOST = 10.0, 60.0
+"""Before the next claim of one whose disk is full, doubled each time: longer than a task that it
+has handed back waits at first, so that others take it.
+"""
+
 NONCE_BYTES = 8
 
 log = logging.getLogger(__name__)
@@ -77,6 +83,7 @@ class Exporter:
         self._suffix = f".{download}"
         self._clock, self._seconds, self._nonce = clock, watch, nonce
         self._watch = Watch(watch)
+        self._full_for, self._not_before = 0.0, -inf
         self._chance = chance or SystemRandom()
 
     def run(self, stop: Event) -> None:
@@ -103,6 +110,8 @@ class Exporter:
             Unavailable: the log or the read tables cannot be reached.
         """
         stop = stop or Event()
+        if self._seconds() < self._not_before:
+            return False
         # After a lost race the order is another one: the winner's owner has had its turn.
         while free := self._watch.first(self._queries.work()):
             taken = self._take(free)
@@ -158,6 +167,14 @@ class Exporter:
         )
         with span("export attempt", task.traceparent, **sender.told["keys"]):
             attempt.run()
+        self._rest(attempt.lacked_room)
+
+    def _rest(self, full: bool) -> None:
+        """While this machine's disk is full, its exporters leave tasks to others for a while."""
+        self._full_for = min(max(FULL_SECONDS, 2 * self._full_for), FULL_MOST) if full else 0.0
+        if full:
+            self._not_before = self._seconds() + self._full_for
+            log.warning("no task is taken for %.0f s: a disk is full", self._full_for)
 
 
 def _told(row: TaskRow) -> dict[str, dict[str, str]]:

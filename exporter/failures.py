@@ -10,7 +10,7 @@ from domain.codes import ROWS_DIFFER as ROWS_DIFFER
 from domain.codes import SOURCE_UNREADABLE as SOURCE_UNREADABLE
 from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
-from exporter.sources import SourceFailed
+from exporter.sources import NotAsked, SourceFailed
 
 PASSING_FAULTS = 8
 """Hand-backs for a passing fault with which a task fails, the last included."""
@@ -29,11 +29,16 @@ class CannotExport(Exception):
 
 
 class Failure(NamedTuple):
-    """A code of the contract's table, words for the task's owner, and whether a retry may help."""
+    """A code of the contract's table, words for the task's owner, and whether a retry may help.
+
+    Not before `wait` seconds. `counts` is false where nothing was tried: that fails no task.
+    """
 
     code: str
     message: str
     passing: bool
+    wait: float = 0.0
+    counts: bool = True
 
 
 FORESEEN = (CannotExport, SourceFailed, TooLarge, ResultsFailed)
@@ -45,7 +50,8 @@ def failure(error: Exception) -> Failure:
         case CannotExport():
             return Failure(error.code, str(error), False)
         case SourceFailed():
-            return Failure(codes.SOURCE_UNREADABLE, str(error), error.passing)
+            asked = not isinstance(error, NotAsked)
+            return Failure(codes.SOURCE_UNREADABLE, str(error), error.passing, error.wait, asked)
         case TooLarge():
             message = f"The result exceeds the limits of the format: {error}."
             return Failure(codes.RESULT_TOO_LARGE, message, False)

@@ -16,7 +16,7 @@ from domain.log import LOG_STREAM, Log
 from domain.refusals import Refusal
 from projections.fold import Poisoned
 from projections.lock import Held, locked
-from projections.position import Position, news_since, stream_of
+from projections.position import Position, news_since, storable, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ def check_topics(recorder: Recorder) -> str:
     if unknown:
         (event,) = recorder.select_notifications(min(unknown), 1)
         about = f"the stream {stream_of(event)}"
-        raise Poisoned(event.id, event.topic, about, "there is no such kind of event")
+        raise Poisoned(event.id, storable(event.topic), about, "there is no such kind of event")
     return f"all {len(topics)} are known"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from projections.changes import Changes, nothing, stored_in
 from projections.fold import PAGE
-from projections.position import Position, apply, apply_page, news_since
+from projections.position import Position, apply, apply_page, news_since, storable
 from projections.schema import TABLES
 from projections.tables import BUILDING_KIB
 
@@ -211,7 +211,7 @@ def _touch(recorder: ApplicationRecorder, position: int | None) -> Touch | None:
     if not position:
         return None
     (event,) = recorder.select_notifications(position, 1)
-    return Touch(event.id, event.topic)
+    return Touch(event.id, storable(event.topic))
 
 
 def _key(difference: Difference) -> tuple[str, Key]:

@@ -14,6 +14,7 @@ from projections.position import (
     immediate,
     in_words,
     news_since,
+    storable,
     stream_of,
     tell,
 )
@@ -104,7 +105,9 @@ def stop(rows: Changes) -> Poison:
 
     def refuse(event: Notification, error: Exception) -> None:
         stream = stream_of(event)
-        raise Poisoned(event.id, event.topic, about(rows, stream), in_words(error)) from error
+        raise Poisoned(
+            event.id, storable(event.topic), about(rows, stream), in_words(error)
+        ) from error
 
     return refuse
 

@@ -171,14 +171,14 @@ def _apply_one(event: Notification, changes: Changes) -> Fact | None:
 
 def in_words(error: Exception) -> str:
     """An error as the table `quarantine` holds it."""
-    return f"{type(error).__name__}: {error}"
+    return storable(f"{type(error).__name__}: {error}")
 
 
 def _frozen(event: Notification, error: Exception) -> dict[str, object]:
     return {
         "stream": stream_of(event),
         "position": event.id,
-        "topic": str(event.topic),
+        "topic": storable(event.topic),
         "error": in_words(error),
     }
 
@@ -193,4 +193,9 @@ def _identity(event: Notification) -> tuple[int, str, int, str]:
 def stream_of(event: Notification) -> str:
     """An event's stream, as the tables name it."""
     stream = event.originator_id
-    return stream.hex if isinstance(stream, UUID) else str(stream)
+    return stream.hex if isinstance(stream, UUID) else storable(stream)
+
+
+def storable(found: object) -> str:
+    """What a damaged row holds, as text that goes into a table."""
+    return str(found).encode(errors="backslashreplace").decode()

@@ -54,7 +54,8 @@ class Upstream(Home):
 
     def plan(self, **plan: Any) -> None:
         """What happens from now on: `delay` seconds before each answer; `faults`, one a call until
-        none is left ("429", "500", "reset", "cut", "trickle", "garbage", "302", "" for none),
+        none is left ("429", "500", "reset", "cut", "trickle", "garbage", "302", "proxy" for the 404
+        of one whose service is away, "" for none),
         `retry_after` with each refusal; `append`, rows that a batch task gets, [id, rows], one
         before each call.
         """
@@ -123,6 +124,8 @@ class Misbehaving:
             await _trickle(send)
         elif fault == "garbage":
             await _answer(send, 200, "{")
+        elif fault == "proxy":
+            await _answer(send, 404, "<html>404 page not found</html>")
         else:
             status, _, code = fault.partition(" ")
             body = {"error_code": code, "error_msg": "for a test"} if code else {}

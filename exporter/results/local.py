@@ -26,6 +26,7 @@ from exporter.results.store import (
     ResultMissing,
     ResultsClaimed,
     ResultsHeld,
+    check_range,
 )
 
 if TYPE_CHECKING:
@@ -157,8 +158,7 @@ class LocalResult:
         self.size, self.modified = status.st_size, moment(status.st_mtime)
 
     def read_range(self, start: int, length: int) -> Iterator[bytes]:
-        if start < 0 or length < 0 or start + length > self.size:
-            raise ValueError(f"no bytes {start}+{length} in a result of {self.size}")
+        check_range(self.size, start, length)
         return self._chunks(start, start + length)
 
     def close(self) -> None:

@@ -62,12 +62,20 @@ class BatchTask:
 class SourceFailed(Exception):
     """The source did not answer. The text is for a user and names nothing of this machine.
 
-    `passing` is true where the same question may be answered later without anybody's help.
+    `passing` is true where the same question may be answered later without anybody's help; `wait`
+    is how many seconds the source asks to be left alone.
     """
 
-    def __init__(self, text: str, *, passing: bool) -> None:
+    def __init__(self, text: str, *, passing: bool, wait: float = 0.0) -> None:
         super().__init__(text)
-        self.passing = passing
+        self.passing, self.wait = passing, wait
+
+
+class NotAsked(SourceFailed):
+    """No question was put: the source had asked before to be left alone for longer."""
+
+    def __init__(self, text: str, wait: float) -> None:
+        super().__init__(text, passing=True, wait=wait)
 
 
 class BatchRefused(Exception):

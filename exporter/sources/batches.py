@@ -45,11 +45,11 @@ Watcher: TypeAlias = Callable[[int], None]
 _ADD_TASK = """
 INSERT INTO batch_tasks
     (task_id, project_id, app_id, task_name, task_type, status, create_time)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)
 """
 _ADD_DETAIL = """
 INSERT INTO batch_task_details (task_id, target, status, output, error_code, error_msg)
-VALUES (?, ?, ?, ?, ?, ?)
+VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
 """
 _STATUS = "SELECT status FROM batch_tasks WHERE task_id = ?"
 _SET_STATUS = "UPDATE batch_tasks SET status = ? WHERE task_id = ?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -49,10 +50,30 @@ SCHEMA = (
 )
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 _NOT_OURS = (
     "The source is a database of your own: it is read and never changed; "
     "change it with the program it belongs to."
 )
+
+
+class Torn(str):
+    """A text with halves of surrogate pairs, each of which is stored as a byte that is no UTF-8.
+
+    Such a byte is what the workbook mends and counts. It takes a statement that casts to TEXT.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def or_whole(cls, text: str) -> str:
+        """The text, torn only where it is."""
+        return cls(text) if _HALF.search(text) else text
+
+    def __conform__(self, _: object) -> bytes:
+        """As `sqlite3` asks for it."""
+        return _HALF.sub("\udcff", self).encode("utf-8", "surrogateescape")
 
 
 class Foreign:

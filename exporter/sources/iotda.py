@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from domain.commands import NEWEST
-from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed, utc_text
+from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, NotAsked, SourceFailed, utc_text
 from exporter.sources.pace import Pace
 from exporter.sources.upstream import Access, NotThere, Upstream
 from exporter.sources.windows import OFFSETS, PAGE, Page, read_all
@@ -185,6 +185,8 @@ class _Reading:
             answer = show(self._task_id, self._over, PAGE_PATIENCE, marker=marker, offset=offset)
         except NotThere:
             raise SourceFailed("The batch task went while it was read.", passing=False) from None
+        except NotAsked as error:  # but the page was whose answer asks for the pause
+            raise SourceFailed(str(error), passing=True, wait=error.wait) from error
         rows = [_detail(each) for each in answer.task_details or ()]
         return Page(rows, int(answer.page.count), answer.page.marker)
 

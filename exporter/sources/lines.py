@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, Generic, Literal, TypeAlias, TypeVar
+from typing import BinaryIO, Generic, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
 from exporter.sources import DETAIL_COLUMNS, BatchRefused, Detail
+from exporter.sources.embedded import Torn
 from exporter.sources.fields import (
     MESSAGE_LENGTH,
     BatchLine,
@@ -137,7 +139,10 @@ class _Kind(Generic[T]):
 
     def decode(self, line: bytes) -> T:
         """Raises _Twice, UnicodeDecodeError and what msgspec raises."""
-        decoded = self._decoder.decode(line)
+        whole = _ESCAPES.sub(_whole, line) if b"\\u" in line else line
+        decoded = self._decoder.decode(whole)
+        if whole != line:  # what msgspec cannot take, the standard reader can
+            decoded = _torn(msgspec.convert(json.loads(line), self.type))
         if max(map(line.count, self._quoted)) > 1 or b"\\u" in line:
             _DISTINCT.decode(line.decode())
         return decoded
@@ -156,6 +161,22 @@ def _json(place: str, line: bytes, kind: _Kind[T]) -> T:
         raise BatchRefused(f"{place}: the field '{error}' stands twice.") from error
 
 
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """An escape as it stands; or where it is half of a surrogate pair alone, a whole character."""
+    return escape[0] if escape[1] else rb"\ufffd"
+
+
+def _torn(said: T) -> T:
+    """The same, its texts with halves of surrogate pairs such as can be stored."""
+    for name in cast("Struct", said).__struct_fields__:
+        value = getattr(said, name)
+        if isinstance(value, str):
+            setattr(said, name, Torn.or_whole(value))
+        elif isinstance(value, Struct):
+            _torn(value)
+    return said
+
+
 class _Twice(ValueError):
     """A key that an object has twice."""
 
@@ -166,6 +187,11 @@ def _distinct(pairs: list[tuple[str, object]]) -> None:
         keys = [key for key, _ in pairs]
         raise _Twice(next(key for key in names if keys.count(key) > 1))
 
+
+_ESCAPES = re.compile(
+    rb"(\\[^u]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}", re.DOTALL
+)
+"""Escapes in JSON: the first group others and whole pairs, as far as they matter here."""
 
 # msgspec takes the last of two equal keys in silence; the standard reader, slower, shows both.
 # It is asked only where a name is seen twice, or may be spelt with escapes.

@@ -34,7 +34,7 @@ class Pace:
     ) -> None:
         self._rate, self._sharers, self._clock = rate, sharers, clock
         self._between = 1 / rate
-        self._next = self._look_at = clock()
+        self._next = self._look_at = self._held_until = clock()
         self._lock = Lock()
 
     def wait(self) -> float:
@@ -50,7 +50,13 @@ class Pace:
     def hold(self, seconds: float) -> None:
         """Hands out no moment before so many seconds have passed."""
         with self._lock:
-            self._next = max(self._next, self._clock() + seconds)
+            self._held_until = max(self._held_until, self._clock() + seconds)
+            self._next = max(self._next, self._held_until)
+
+    def held(self) -> float:
+        """Seconds for which no moment is handed out."""
+        with self._lock:
+            return max(0.0, self._held_until - self._clock())
 
     def _look(self) -> None:
         try:

@@ -39,6 +39,15 @@ _PASSING: Mapping[type[psycopg.Error], str] = {
     errors.DiskFull: "there is no room to sort its rows",
 }
 
+_REFUSED = {
+    r"pg_hba\.conf": "its pg_hba.conf does not let this user in from here",
+    r"authentication failed|no password supplied|role .* does not exist|not permitted to log in"
+    r"|permission denied for database": "the database refuses the user or the password",
+    r"database .* does not exist": "there is no database of that name",
+    r"does not support SSL|\bcertificate\b": "the TLS that its address asks for cannot be had",
+}
+"""What is said of a connection that is not let in: there is no SQLSTATE then, to tell it by."""
+
 
 class PostgresSource(SqlSource):
     """A source over `batch_tasks` and `batch_task_details`, as `docs/source.md` describes them.
@@ -77,7 +86,7 @@ class PostgresReading:
             self._connection.patience = STATEMENT_SECONDS + LONGER
             self._connection.execute(_session())
         except psycopg.Error as error:
-            raise _failure(error) from error
+            raise _refusal(error) or _failure(error) from error
 
     def rows(self, sql: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         """All rows of one statement; in it `?` is the next value, `?2` the second."""
@@ -105,6 +114,17 @@ def _session() -> bytes:
 def _numbered(sql: str) -> bytes:
     numbers = count(1)
     return re.sub(r"\?(\d*)", lambda found: f"${found[1] or next(numbers)}", sql).encode()
+
+
+def _refusal(error: psycopg.Error) -> SourceFailed | None:
+    """A lasting failure where the database is there and lets nobody in; as 401 upstream is one.
+
+    Of several hosts it is enough that one refuses: the others, too, are asked as that user.
+    """
+    for pattern, reason in _REFUSED.items():
+        if re.search(pattern, str(error)):
+            return SourceFailed(f"The source cannot be read: {reason}.", passing=False)
+    return None
 
 
 def _failure(error: psycopg.Error) -> SourceFailed:

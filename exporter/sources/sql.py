@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.sources import BATCH_STATUSES, PAGE_ROWS, BatchTask, SourceFailed, utc_text
 from projections.shown import shown
+from projections.stores.any_text import is_no_text, read_anyhow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,6 @@ FROM batch_task_details
 """
 FIRST_PAGE = DETAILS + "WHERE task_id = ? ORDER BY seq LIMIT ?"
 NEXT_PAGE = DETAILS + "WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
-
-_NO_TEXT = "Could not decode to UTF-8"
-"""What Python's `sqlite3` says of bytes that are none; it gives no code for it."""
 
 _PASSING = {
     sqlite3.SQLITE_BUSY: "it is locked by another program",
@@ -186,14 +184,9 @@ class SqliteReading:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.OperationalError as error:
-            if not str(error).startswith(_NO_TEXT):
+            if not is_no_text(error):
                 raise
-        # Slower, and so only where a text is no UTF-8.
-        self._connection.text_factory = lambda stored: stored.decode("utf-8", self._errors)
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        finally:
-            self._connection.text_factory = str
+        return read_anyhow(self._connection.cursor(), sql, values, self._errors)
 
     def _failure(self, error: sqlite3.Error) -> SourceFailed:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

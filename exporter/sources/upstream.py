@@ -19,7 +19,7 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkcore.region.region import Region
 from huaweicloudsdkiotda import v5
 
-from exporter.sources import SourceFailed
+from exporter.sources import NotAsked, SourceFailed
 from exporter.sources.windows import OFFSETS, PAGE
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two tries of a call, doubled each time, and then half of it by chance."""
 
 NOT_FOUND, TOO_MANY = 404, 429
+IOTDA, GATEWAY = "IOTDA.", "API"
+"""How the codes of IoTDA and of its gateway begin."""
+
 THROTTLED = ("IOTDA.021101", "IOTDA.021102")
 """Codes by which IoTDA itself says that there are too many calls; its gateway says 429."""
 
@@ -71,14 +74,6 @@ class Access:
     region: str = ""
 
 
-class Fault(SourceFailed):
-    """A call that failed; `wait` is how many seconds the upstream asks to be left alone."""
-
-    def __init__(self, text: str, *, passing: bool, wait: float = 0.0) -> None:
-        super().__init__(text, passing=passing)
-        self.wait = wait
-
-
 class NotThere(Exception):
     """The upstream has no such batch task."""
 
@@ -91,8 +86,8 @@ class Upstream:
     """One project upstream; safe for threads.
 
     Every call waits for its turn by `pace`. One that fails for a while is repeated, with pauses,
-    for `patience` seconds at most, and after that raised as Fault; GivenUp where `over` is set
-    meanwhile.
+    for `patience` seconds at most, and after that raised as SourceFailed; as NotAsked where the
+    upstream asked before to be left alone for longer; GivenUp where `over` is set meanwhile.
     """
 
     def __init__(self, access: Access, project_id: str, pace: Pace) -> None:
@@ -102,12 +97,12 @@ class Upstream:
     def show(
         self, task_id: str, over: Event, patience: float, *, limit: int = PAGE, **place: Any
     ) -> Any:
-        """The SDK's answer to ShowBatchTask. Raises NotThere, Fault, GivenUp."""
+        """The SDK's answer to ShowBatchTask. Raises NotThere, SourceFailed, GivenUp."""
         request = SDK.ShowBatchTaskRequest(task_id=task_id, limit=limit, **place)
         return self._ask(lambda: self._client.show_batch_task(request), over, patience)
 
     def list(self, over: Event, patience: float, **wanted: Any) -> Any:
-        """The SDK's answer to ListBatchTasks. Raises Fault, GivenUp."""
+        """The SDK's answer to ListBatchTasks. Raises SourceFailed, GivenUp."""
         request = SDK.ListBatchTasksRequest(**wanted)
         return self._ask(lambda: self._client.list_batch_tasks(request), over, patience)
 
@@ -123,18 +118,23 @@ class Upstream:
             self._wait_for_turn(over, until)
             try:
                 return _answer(call, min(ANSWER_SECONDS, until - monotonic()))
-            except Fault as fault:
-                self._pace.hold(fault.wait)
-                wait = max(fault.wait, _chance.uniform(pause / 2, pause))
-                if not fault.passing or monotonic() + wait > until:
+            except SourceFailed as failed:
+                self._pace.hold(failed.wait)
+                wait = max(failed.wait, _chance.uniform(pause / 2, pause))
+                if not failed.passing or monotonic() + wait > until:
                     raise
             _wait(over, wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _wait_for_turn(self, over: Event, until: float) -> None:
+        held = self._pace.held()
+        if monotonic() + held > until:
+            raise NotAsked("The upstream asks for a longer pause.", held)
         seconds = self._pace.wait()
         if monotonic() + seconds > until:
-            raise Fault("The upstream asks for a longer pause.", passing=True)
+            raise SourceFailed(
+                "The rate of calls to the upstream is too low for this one.", passing=True
+            )
         _wait(over, seconds)
 
 
@@ -185,17 +185,19 @@ def _answer(call: Callable[[], T], seconds: float) -> T:
     try:
         answer: Any = _within(seconds, call)
         if answer.status_code != 200:
-            raise Fault(f"The upstream answered {answer.status_code}.", passing=False)
+            raise SourceFailed(f"The upstream answered {answer.status_code}.", passing=False)
         if answer.page is None or answer.page.count is None:
-            raise Fault("The upstream's answer cannot be read.", passing=True)
+            raise SourceFailed("The upstream's answer cannot be read.", passing=True)
         return answer  # type: ignore[no-any-return]
     except _Refused as error:
         raise _meaning(error) from error
     except (exceptions.SdkException, OSError) as error:
         # Their words hold addresses. All errors of the HTTP library are kinds of OSError.
-        raise Fault("The upstream cannot be reached, or breaks off.", passing=True) from error
+        raise SourceFailed(
+            "The upstream cannot be reached, or breaks off.", passing=True
+        ) from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise Fault("The upstream's answer cannot be read.", passing=True) from error
+        raise SourceFailed("The upstream's answer cannot be read.", passing=True) from error
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
@@ -220,14 +222,18 @@ def _meaning(refused: _Refused) -> Exception:
     told = f"HTTP {status}, {code}" if code and code != str(status) else f"HTTP {status}"
     if status == TOO_MANY or code in THROTTLED:
         wait = max(seconds_of(refused.retry_after), FIRST_PAUSE)
-        return Fault(f"The upstream takes no more calls for now ({told}).", passing=True, wait=wait)
+        return SourceFailed(
+            f"The upstream takes no more calls for now ({told}).", passing=True, wait=wait
+        )
     if status in PASSING:
         wait = seconds_of(refused.retry_after)
-        return Fault(f"The upstream failed ({told}).", passing=True, wait=wait)
-    if status == NOT_FOUND and not code.startswith("API"):  # the gateway's: there is no such call
+        return SourceFailed(f"The upstream failed ({told}).", passing=True, wait=wait)
+    if status == NOT_FOUND and code.startswith(IOTDA):
         return NotThere()
+    if status == NOT_FOUND and not code.startswith(GATEWAY):  # by whoever stands before IoTDA
+        return SourceFailed(f"The upstream does not answer as IoTDA does ({told}).", passing=True)
     meaning = _MEANING.get(status, "refuses the call")
-    return Fault(f"The upstream {meaning} ({told}).", passing=False)
+    return SourceFailed(f"The upstream {meaning} ({told}).", passing=False)
 
 
 def seconds_of(retry_after: str | None) -> float:

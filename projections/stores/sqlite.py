@@ -22,6 +22,7 @@ from eventsourcing.sqlite import (
 from domain.journal import utc_now
 from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
+from projections.stores.any_text import AnyText
 from projections.stores.file_turns import Turns
 from projections.stores.marks import Mark, Marks
 from projections.write_lock import BUSY_SECONDS, CACHE_KIB, begin
@@ -216,7 +217,7 @@ class SQLiteStore(SQLiteDatastore):
         """
         if not commit:
             with self.get_connection(commit=False) as connection, _TRANSLATED:
-                yield connection.cursor()
+                yield AnyText(connection.cursor().sqlite_cursor)
             return
         if not self._writing.acquire(timeout=self._busy_seconds):
             raise OperationalError("another writer of this process holds the event store")

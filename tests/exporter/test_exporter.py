@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import re
@@ -18,6 +19,7 @@ import pytest
 
 from domain.task import Task
 from exporter.biff8.properties import Properties
+from exporter.disk import storing
 from exporter.exporter import Exporter
 from exporter.failures import FIRST_WAIT, LONGEST_WAIT, PASSING_FAULTS, wait_after
 from exporter.results import open_results
@@ -195,6 +197,14 @@ def test_bytes_that_are_no_text_are_repairs_that_count(shop: Workshop) -> None:
     assert file
     assert (file.repaired, shop.summary(task)["cells_repaired_surrogate"]) == (1, "1")
     assert "a\ufffdb" in chain.from_iterable(shop.book(task)["details"])
+
+
+def test_half_of_a_surrogate_pair_in_an_import_is_mended_and_counted(shop: Workshop) -> None:
+    lines = [b'{"task_name":"n"}', b'{"target":"x\\ud83dy","status":"Success","output":"z"}']
+    task = shop.create(shop.batches.import_(lines, project_id="p1"))
+    shop.exporter().step()
+    assert shop.book(task)["details"][1][:3] == ["x\ufffdy", "Success", "z"]
+    assert shop.summary(task)["cells_repaired_surrogate"] == "1"
 
 
 def test_a_zip_holds_the_workbook_under_the_tasks_name(shop: Workshop) -> None:
@@ -498,6 +508,43 @@ def test_a_result_that_cannot_be_stored_is_tried_again_and_then_fails_the_task(
         f"The result could not be stored: {place.fault}.",
     )
     assert shop.now(task).crashes == 0
+
+
+def full() -> None:
+    with storing():
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def test_an_exporter_whose_disk_is_full_leaves_the_task_to_others(shop: Workshop) -> None:
+    task = shop.create()
+    first, other = shop.exporter("e1", results=shop.storing(full)), shop.exporter("e2")
+    assert first.step()
+    assert not other.step()
+    shop.watch.pass_by(FIRST_WAIT)
+    assert not first.step()
+    assert other.step()
+    assert (shop.now(task).status, shop.now(task).faults) == ("Success", 1)
+
+
+def test_while_the_disk_stays_full_it_claims_once_a_minute_at_last(shop: Workshop) -> None:
+    for _ in range(5):
+        shop.create()
+    room: list[None] = []
+    exporter = shop.exporter(results=shop.storing(lambda: None if room else full()))
+    claims = []
+    for second in range(200):
+        if exporter.step():
+            claims.append(second)
+        shop.watch.pass_by(1)
+    assert claims == [0, 10, 30, 70, 130, 190]
+    room.append(None)
+    shop.watch.pass_by(LONGEST_WAIT)
+    assert exporter.step()
+    assert exporter.step(), "with room again it goes on at once"
+    room.clear()
+    assert exporter.step()
+    shop.watch.pass_by(10)
+    assert exporter.step(), "and begins anew with short pauses"
 
 
 def test_an_error_that_nobody_foresaw_is_logged_in_full_and_told_in_general(

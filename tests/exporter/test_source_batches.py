@@ -137,8 +137,11 @@ LONG = b"x" * 131_072
         (ESCAPED_TWICE, ["'target'", "twice"]),
         (b'{"target":"d\xff","status":"Success"}', ["UTF-8"]),
         (b'{"target":"\xed\xa0\x80","status":"Success"}', ["UTF-8"]),
-        (b'{"target":"\\ud800","status":"Success"}', ["not JSON"]),
-        (b'{"target":"\\udc00 and more text","status":"Success"}', ["not JSON"]),
+        (b'{"target":"d","status":"\\ud800"}', ["'status'", "Removed"]),
+        (b'{"target":"\\ud800","status":"Success"', ["not JSON"]),
+        (b'{"target":"' + b"\\udc00" * 129 + b'","status":"Success"}', ["'target'", "128"]),
+        (b'{"target":"d","status":"Success","\\ud83d":1}', ["unknown field"]),
+        (b'{"target":"d\\ud83d","status":"Success","target":"e"}', ["'target'", "twice"]),
         (b'{"target":"d","status":"Succ', ["not JSON"]),
         (b"[" * 10_000, ["array"]),
         (b'{"target":"d","status":"Success","output":' + b"[" * 10_000, ["'output'"]),
@@ -169,6 +172,7 @@ def test_a_wrong_detail_is_refused_by_line_and_field_and_nothing_is_kept(
         (b'{"task_name":"n","task_id":"' + b"a" * 25 + b'"}', ["'task_id'"]),
         (b'{"task_name":"n","task_id":"A1"}', ["'task_id'"]),
         (b'{"task_name":"n","task_id":"a1\\n"}', ["'task_id'"]),
+        (b'{"task_name":"n","task_id":"a\\ud83d"}', ["'task_id'"]),
         (b'{"task_name":"n","status":"Done"}', ["'status'", "Done", "Initializing"]),
         (b'{"task_name":"n","create_time":"soon"}', ["create_time", "soon"]),
         (b'{"task_name":"n","task_progress":{"done":1}}', ["'task_progress'", "done"]),
@@ -215,6 +219,23 @@ def test_wrong_csv_is_refused_by_line(batches: Batches, text: bytes, words: list
     for word in words:
         assert word in str(refused.value)
     assert batches.list() == ()
+
+
+def test_half_of_a_surrogate_pair_is_kept_for_the_workbook_to_mend(
+    batches: Batches, url: str
+) -> None:
+    task = b'{"task_id":"a1","task_name":"n\\uD83D","status":"Processing"}'
+    line = (
+        b'{"target":"x\\ud83dy","status":"Fail","output":"\\ude00\\ud83d\\ud83d\\uDE00\\\\ud83d",'
+        b'"error":{"error_code":"\\uDE00\\u0041","error_msg":"\xe4\xb8\xad"}}'
+    )
+    batches.import_([task, line], project_id="p")
+    batches.append("a1", [b'{"target":"\\udfff","status":"Success"}'])
+    assert rows_of(url, "a1") == [
+        ("x\udcffy", "Fail", "\udcff\udcff😀\\ud83d", "\udcffA", "中"),
+        ("\udcff", "Success", None, None, None),
+    ]
+    assert batches.show("a1").task.task_name == "n\ufffd"
 
 
 def test_everything_at_its_limit_is_taken(batches: Batches, url: str) -> None:

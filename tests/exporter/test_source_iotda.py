@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from domain.refusals import Unavailable
-from exporter.failures import NO_BATCH_TASK, SOURCE_UNREADABLE
+from exporter import failures
+from exporter.failures import NO_BATCH_TASK, PASSING_FAULTS, SOURCE_UNREADABLE
 from exporter.sources import BatchTask, Remote, SourceFailed, open_source
 from exporter.sources.iotda import open_iotda
 from exporter.sources.pace import Pace
@@ -178,7 +179,7 @@ def test_eleven_pages_are_asked_for_side_by_side(upstream, source):
 @pytest.mark.parametrize(
     "fault",
     ["429", "429 APIGW.0308", "403 IOTDA.021101", "500", "503 IOTDA.000007", "504", "408",
-     "reset", "cut", "garbage"],
+     "reset", "cut", "garbage", "proxy", "404", "404 NOT_FOUND"],
 )  # fmt: skip
 def test_a_call_that_fails_for_a_while_is_repeated(upstream, source, fault):
     task_id = put(upstream, 120)
@@ -233,6 +234,42 @@ def test_retry_after_is_honoured_by_all_calls(upstream, source):
         source.find("p1", task_id, None)
     assert failed.value.passing
     assert upstream.seen()["calls"] == asked, "nothing more is asked"
+
+
+def test_a_longer_pause_fails_no_export(upstream, source, shop):
+    tasks, exporter = (
+        [shop.create(put(upstream, 1)) for _ in range(2)],
+        shop.exporter(source=source),
+    )
+    upstream.plan(faults=["429"], retry_after="900")
+    exporter.step()
+    asked, other = sorted(map(shop.now, tasks), key=lambda task: -task.attempt)
+    back = shop.progressed(asked)[-1]
+    assert (back.released, back.wait, back.faults) == (True, 900, 1)
+    for _ in range(PASSING_FAULTS):
+        exporter.step()
+        back = shop.progressed(other)[-1]
+        assert (back.released, back.wait > failures.LONGEST_WAIT, back.faults) == (True, True, 0)
+        assert "longer pause" in back.reason
+        shop.watch.pass_by(back.wait)
+    assert upstream.seen()["calls"] == 1
+
+
+def test_an_attempt_that_asked_and_met_a_pause_counts(upstream, source, shop):
+    task = shop.create(put(upstream, 700))
+    upstream.plan(faults=["", "", "reset", "429"], retry_after="900")
+    shop.exporter(source=source).step()
+    back = shop.progressed(task)[-1]
+    assert (back.released, back.wait > failures.LONGEST_WAIT, back.faults) == (True, True, 1)
+
+
+def test_a_rate_that_leaves_no_time_for_a_call_counts_too(upstream, shop):
+    upstream.plan()
+    task = shop.create(put(upstream, 1))
+    with closing(opened(upstream, rate=0.001)) as source:
+        shop.exporter(source=source).step()
+    assert "rate" in shop.progressed(task)[-1].reason
+    assert shop.now(task).faults == 1
 
 
 @pytest.mark.parametrize("faults", [["429"], ["reset"]])
@@ -433,6 +470,26 @@ def test_a_check_asks_about_a_mapped_project_if_there_is_one(upstream):
     keys = {"HUAWEICLOUD_SDK_AK": "a", "HUAWEICLOUD_SDK_SK": "s"}
     open_iotda(upstream.source, Remote(), keys).check()
     assert upstream.seen()["calls"] == 1
+
+
+def test_a_check_finds_an_endpoint_that_knows_of_no_batch_tasks(upstream, source, monkeypatch):
+    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 0.5)
+    upstream.plan(faults=["proxy"] * 100)
+    with pytest.raises(SourceFailed, match=r"does not answer as IoTDA does \(HTTP 404\)"):
+        source.check()
+
+
+def test_an_export_outlives_a_proxy_whose_service_is_away(upstream, source, shop, monkeypatch):
+    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 0.5)
+    task, exporter = shop.create(put(upstream, 120)), shop.exporter(source=source)
+    upstream.plan(faults=["proxy"] * 100)
+    exporter.step()
+    assert shop.now(task).faults == 1
+    assert not exporter.step()
+    shop.watch.pass_by(failures.LONGEST_WAIT)
+    upstream.plan(faults=["", "", "proxy"])
+    exporter.step()
+    assert shop.now(task).status == "Success"
 
 
 def test_calls_are_never_closer_than_the_rate_says():

@@ -147,6 +147,53 @@ def test_nobody_at_the_address_is_a_passing_failure_that_names_no_machine():
     assert "secret" not in str(failure)
 
 
+@pytest.fixture(scope="module")
+def guarded():
+    """A server that lets some in and others not."""
+    with running_database(**QUICK) as server:
+        server.execute("CREATE ROLE alice LOGIN PASSWORD 'right'")
+        server.execute("CREATE ROLE ben NOLOGIN")
+        server.execute("CREATE ROLE eve LOGIN")
+        rules = server.folder / "pg_hba.conf"
+        told = "host all alice all scram-sha-256\nhost all eve all reject\n"
+        rules.write_text(told + rules.read_text())
+        server.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("who", "where", "words"),
+    [
+        ("alice:wrong@127.0.0.1", "postgres", "refuses the user or the password"),
+        ("alice@127.0.0.1", "postgres", "refuses the user or the password"),
+        ("alice:wrong@localhost", "postgres", "refuses the user or the password"),
+        ("nobody@127.0.0.1", "postgres", "refuses the user or the password"),
+        ("ben@127.0.0.1", "postgres", "refuses the user or the password"),
+        ("eve@127.0.0.1", "postgres", "pg_hba.conf"),
+        ("postgres@127.0.0.1", "nowhere", "no database of that name"),
+        ("postgres@127.0.0.1", "postgres?sslmode=require", "TLS"),
+        ("postgres@127.0.0.1", "postgres?sslmode=verify-full&sslrootcert=/none", "TLS"),
+    ],
+)
+def test_a_database_that_lets_nobody_in_is_a_lasting_failure_that_says_why(
+    guarded, who, where, words, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
+    failure = failure_of(PostgresSource(f"postgresql://{who}:{guarded.port}/{where}").check)
+    assert words in str(failure)
+    assert not failure.passing
+    for secret in ("wrong", "127.0.0.1", "alice", "nowhere"):
+        assert secret not in str(failure)
+
+
+def test_a_database_with_no_room_for_another_is_a_passing_failure(guarded):
+    guarded.execute("CREATE ROLE one LOGIN CONNECTION LIMIT 0")
+    failure = failure_of(
+        PostgresSource(f"postgresql://one@127.0.0.1:{guarded.port}/postgres").check
+    )
+    assert failure.passing
+
+
 def test_an_export_goes_on_after_the_database_was_killed_while_it_was_read(tmp_path):
     with running_database(**QUICK) as database:
         own = in_postgres(database)

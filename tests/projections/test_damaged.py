@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from eventsourcing.utils import TopicError
 
 from projections.checks import check_topics
 from projections.fold import Poisoned
@@ -10,6 +11,12 @@ from projections.rebuild import Plan, rebuild
 from tests.facts import ANN
 
 STREAM = "0" * 31 + "7"
+
+
+class Text(bytes):
+    """Bytes that are stored as a text."""
+
+
 DAMAGED = {
     "a topic of bytes": (STREAM, 1, b"\1\2", b"{}"),
     "no topic": (STREAM, 1, None, b"{}"),
@@ -21,6 +28,10 @@ DAMAGED = {
     "a stream that is none": ("zz", 1, "task.created", b"{}"),
     "a stream of bytes": (b"zz", 1, "task.created", b"{}"),
     "no stream": (None, 1, "task.created", b"{}"),
+    "a topic of bytes that are no text": (STREAM, 1, Text(b"task.\xff"), b"{}"),
+    "a version of bytes that are no text": (STREAM, Text(b"\xff"), "task.created", b"{}"),
+    "a state of bytes that are no text": (STREAM, 1, "task.created", Text(b"{\xff}")),
+    "a stream of bytes that are no text": (Text(b"\xff" * 32), 1, "task.created", b"{}"),
 }
 
 
@@ -39,7 +50,9 @@ def damaged(node, story, request):
 def put(node, row):
     with node.log.writing() as cursor:
         columns = "originator_id, originator_version, topic, state"
-        cursor.execute(f"INSERT INTO stored_events ({columns}) VALUES (?, ?, ?, ?)", row)
+        places = ", ".join("CAST(? AS TEXT)" if type(part) is Text else "?" for part in row)
+        values = [bytes(part) if type(part) is Text else part for part in row]
+        cursor.execute(f"INSERT INTO stored_events ({columns}) VALUES ({places})", values)
 
 
 @pytest.mark.usefixtures("damaged")
@@ -69,9 +82,21 @@ def test_an_event_that_could_be_read_freezes_its_stream_where_its_version_is_no_
     assert node.queries.tasks(ANN).count == 1
 
 
-@pytest.mark.parametrize("topic", [b"\1\2", None])
+def test_a_stream_with_bytes_that_are_no_text_is_read_by_its_writers_too(node, story):
+    task, other = story.create(), story.create()
+    with node.log.writing() as cursor:
+        damage = "UPDATE stored_events SET topic = CAST(x'ff' AS TEXT) WHERE originator_id = ?"
+        cursor.execute(damage, (task.id.hex,))
+    with pytest.raises(TopicError):
+        story.ledger.task(task.task_id)
+    assert story.ledger.task(other.task_id)
+    assert [row["stream"] for row in node.queries.quarantined()] == [task.id.hex]
+
+
+@pytest.mark.parametrize("topic", [b"\1\2", None, Text(b"\xff")])
 def test_a_topic_that_is_no_text_is_of_no_known_kind(node, story, topic):
     story.create()
     put(node, (STREAM, 1, topic, b"{}"))
-    with pytest.raises(Poisoned, match="there is no such kind of event"):
+    with pytest.raises(Poisoned, match="there is no such kind of event") as told:
         check_topics(node.log.recorder)
+    assert str(told.value).encode(), "it can be printed"
