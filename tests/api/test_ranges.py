@@ -34,7 +34,9 @@ def test_one_range_is_that_part(asked, start, length):
     assert part_of(10, asked, None, ETAG) == Part(start, length, partial=True)
 
 
-@pytest.mark.parametrize("asked", ["bytes=10-", "bytes=10-20", "bytes=999-", "bytes=-0", f"bytes={10**20}-"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=10-", "bytes=10-20", "bytes=999-", "bytes=-0", f"bytes={10**20}-"]
+)
 def test_a_range_beyond_the_end_cannot_be_satisfied(asked):
     with pytest.raises(Unsatisfiable):
         part_of(10, asked, None, ETAG)

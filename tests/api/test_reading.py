@@ -63,6 +63,26 @@ def test_a_word_that_is_none_of_a_few_is_answered_with_these(wrong, rule):
         read_create(json.encode(body))
 
 
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"app_id": "a", "app_id": "a"}', "app_id"),
+        ('{"resource_condition": {"task_id": "a", "task_id": "b"}}', "resource_condition.task_id"),
+        ('{"x": [1, {"y": {"z": 1, "a": 2, "z": 1}}]}', "x.y.z"),
+        ('{"x": {"y": 1, "y": 1}, "x": 1}', "x"),
+    ],
+)
+def test_a_name_that_is_given_twice_is_told_with_where_it_is(body, name):
+    with pytest.raises(Invalid, match=f"'{name}' is given twice"):
+        read_create(body.encode())
+
+
+@pytest.mark.parametrize("end", ["", "}" * 3000])
+def test_what_is_nested_too_deep_is_not_readable(end):
+    with pytest.raises(Unreadable):
+        read_create(('{"x":' * 3000 + "1" + end).encode())
+
+
 pieces = st.one_of(
     words.map(str.encode), st.binary(max_size=4), st.sampled_from([b"=", b"&", b"%"])
 )

@@ -293,7 +293,10 @@ def test_a_body_that_is_not_json_is_told_so(text):
     ("text", "message"),
     [
         (body().replace(b"correct", b"\\ud800"), "'auth' holds half of a surrogate pair"),
-        (body().replace(b'{"methods"', b'{"methods": [], "methods"'), "'methods' is given twice"),
+        (
+            body().replace(b'{"methods"', b'{"methods": [], "methods"'),
+            "'auth.identity.methods' is given twice",
+        ),
     ],
 )
 def test_a_login_that_could_be_read_in_two_ways_is_told_so(text, message):
