@@ -186,12 +186,11 @@ async def answer(call: Call, request: Request) -> Response:
     body = await _read_body(request)
     asked = Asked(house, request, body)
     try:
-        if call.light:
-            return call.handle(asked)
-        if call.brief and not asked.of_the_past and (found := _at_once(call, asked)):
-            return found
-        return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, house))
+        response = await _handled(call, asked)
+        house.troubles.succeeds(call, response.status_code)
+        return response
     except Exception as error:
+        house.troubles.fails(call, error)
         if problem_of(error).status not in (401, 403):
             raise
         seconds = await to_thread.run_sync(_note, call, asked, error, limiter=house.requests)
@@ -199,6 +198,14 @@ async def answer(call: Call, request: Request) -> Response:
             raise
         await sleep(HELD_BACK_SECONDS)
         raise HeldBack(error.reason, seconds) from error
+
+
+async def _handled(call: Call, asked: Asked) -> Response:
+    if call.light:
+        return call.handle(asked)
+    if call.brief and not asked.of_the_past and (found := _at_once(call, asked)):
+        return found
+    return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, asked.house))
 
 
 def _limiter(call: Call, house: Installation) -> CapacityLimiter:
