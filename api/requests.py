@@ -310,6 +310,8 @@ async def _read_body(request: Request) -> bytes:
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS:g} seconds."
         raise Unreadable(message) from None
+    if not body and "upgrade" in request.headers:  # the server takes it for another protocol's
+        raise Unreadable("A request with a body must not ask for an Upgrade: send it in HTTP/1.1.")
     return bytes(body)
 
 
