@@ -187,10 +187,12 @@ async def answer(call: Call, request: Request) -> Response:
     asked = Asked(house, request, body)
     try:
         response = await _handled(call, asked)
-        house.troubles.succeeds(call, response.status_code)
+        if not call.open:  # some of those are answered before the house is
+            house.troubles.succeeds(call, response.status_code)
         return response
     except Exception as error:
-        house.troubles.fails(call, error)
+        if house:
+            house.troubles.fails(call, error)
         if problem_of(error).status not in (401, 403):
             raise
         seconds = await to_thread.run_sync(_note, call, asked, error, limiter=house.requests)

@@ -73,7 +73,7 @@ class Troubles:
 
     def succeeds(self, call: Call, status: int) -> None:
         """A request was answered: where it got what it wanted, all that it needs is there."""
-        if call.open or status >= MULTIPLE_CHOICES:
+        if status >= MULTIPLE_CHOICES:
             return
         self._outages.succeeds(_READ)
         if _writes(call):
