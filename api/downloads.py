@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from email.utils import format_datetime
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.exports import kept_task, task_id
 from api.problems import RANGE, UNAVAILABLE, Rejected
-from api.ranges import Part, Unsatisfiable, Validators, is_unchanged, part_of
+from api.ranges import Part, Unsatisfiable, is_unchanged, part_of
 from domain.commands import GrantDownload
 from domain.refusals import NoFile
 from exporter.results import ResultMissing
@@ -39,20 +41,20 @@ def download(asked: Asked) -> Response:
     """The file, whole or in part. Judged in the contract's order: 404, no file, 304, 416, 403."""
     file = _current_file(asked)
     asked.tell(task=task_id(asked), task_request_id=asked.house.ledger.request_of(task_id(asked)))
-    validators = Validators(f'"{file.sha256}"', file.completed_at)
-    headers = _headers(file, validators)
-    none_match, since = asked.joined("if-none-match"), asked.joined("if-modified-since")
-    if is_unchanged(validators, none_match, since):
+    headers = _headers(file)
+    if is_unchanged(headers["etag"], asked.joined("if-none-match")):
         return Response(None, 304, {k: headers[k] for k in ("etag", "last-modified", *_CACHE)})
     if asked.request.method == "HEAD":
         _open(asked, file).close()
         return Response(None, 200, headers | {"content-length": str(file.size)})
-    part = _part(asked, file, validators.etag)
+    part = _part(asked, file, headers["etag"])
     opened = _open(asked, file)
     try:
         chunks = opened.read_range(part.start, part.length)
+        if not part.partial:
+            chunks = _proven(file, chunks)
         first = next(chunks, b"")
-        _grant(asked, file, validators.etag, part)
+        _grant(asked, file, headers["etag"], part)
     except BaseException:
         opened.close()
         raise
@@ -97,16 +99,32 @@ class _Sent(StreamingResponse):
             self._opened.close()
 
 
+def _proven(file: FileRow, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The whole file; its last bytes only where all are those that were made.
+
+    Raises:
+        Rejected: they are not: damage. Of a short file nothing was sent by then.
+    """
+    digest, left = sha256(), file.size
+    for chunk in chunks:
+        digest.update(chunk)
+        left -= len(chunk)
+        if not left and digest.hexdigest() != file.sha256:
+            _LOGGER.error("the result file %s of task %s holds other bytes", file.key, file.task_id)
+            raise _not_available()
+        yield chunk
+
+
 _CACHE = ("cache-control", "x-export-task-id")
 
 
-def _headers(file: FileRow, validators: Validators) -> dict[str, str]:
+def _headers(file: FileRow) -> dict[str, str]:
     name = f"{file.task_id}-{file.completed_at:%Y%m%dT%H%M%SZ}{PurePosixPath(file.key).suffix}"
     return {
         "content-type": MEDIA_TYPE,
         "content-disposition": f'attachment; filename="{name}"',
-        "etag": validators.etag,
-        "last-modified": validators.last_modified,
+        "etag": f'"{file.sha256}"',
+        "last-modified": format_datetime(file.completed_at.replace(microsecond=0), usegmt=True),
         "accept-ranges": "bytes",
         "cache-control": "private, no-cache",
         "x-export-task-id": file.task_id,
@@ -129,8 +147,14 @@ def _current_file(asked: Asked) -> FileRow:
 
 def _part(asked: Asked, file: FileRow, etag: str) -> Part:
     try:
-        wanted, if_range = asked.joined("range"), asked.joined("if-range")
-        return part_of(file.size, wanted, if_range, etag, asked.joined("if-match"))
+        return part_of(
+            file.size,
+            asked.joined("range"),
+            asked.joined("if-range"),
+            etag,
+            if_match=asked.joined("if-match"),
+            if_unmodified_since=asked.joined("if-unmodified-since"),
+        )
     except Unsatisfiable:
         headers = {"content-range": f"bytes */{file.size}"}
         message = f"Invalid input. 'Range' must lie within the {file.size} bytes of the file."
@@ -156,6 +180,10 @@ def _open(asked: Asked, file: FileRow) -> OpenResult:
 def _damaged(asked: Asked, file: FileRow, how: str) -> Rejected:
     if _current_file(asked).key == file.key:
         _LOGGER.error("the result file %s of task %s %s", file.key, file.task_id, how)
+    return _not_available()
+
+
+def _not_available() -> Rejected:
     return Rejected(UNAVAILABLE, "The file is not available; try again.", {"retry-after": "1"})
 
 

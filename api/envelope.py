@@ -131,10 +131,13 @@ class _Exchange:
             headers.raw.extend(_ALWAYS)
 
     async def _fail(self, error: Exception) -> None:
-        if problem_of(error) is INTERNAL or self._status:
+        problem = problem_of(error)
+        told = isinstance(error, Rejected)
+        if problem is INTERNAL or (self._status and not told):
             _LOGGER.error("the request failed", exc_info=error, extra=self._whose)
+        if not self._status or problem is UNAVAILABLE:
+            self._code = problem.code
         if not self._status:
-            self._code = problem_of(error).code
             await answer(error)(self._scope, self.receive, self.send)
 
     @property

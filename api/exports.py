@@ -41,7 +41,7 @@ _UNTOLD = ("originator_id", "originator_version", "timestamp", "address", "trace
 
 def create(asked: Asked) -> Response:
     """Contract, section 1 Create."""
-    check_media_type(asked.header("content-type"))
+    check_media_type(asked.header("content-type"), asked.header("content-encoding"))
     body = read_create(asked.body)
     return as_json(new_task(create_task(asked, body, asked.header("instance-id"))), 201)
 

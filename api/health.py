@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 
 from api.probes import Hangs, Patience, Probe
 from api.problems import UNAVAILABLE, Rejected
 from api.requests import as_json
+from api.troubles import reason
 from api.upkeep.audit_checks import check_audit
 from api.upkeep.findings import Report
 from domain.journal import utc_now
@@ -35,7 +36,7 @@ ANSWER_SECONDS = 1.5
 
 RETRY_SECONDS = "5"
 LEAVING = "The process stops before long; it still answers."
-OK = "ok"
+OK, UNKNOWN = "ok", "unknown"
 AUDIT_CHECKS = {
     "log": "log_altered",
     "audit_place": "audit_place_failing",
@@ -48,6 +49,16 @@ class ReadyQuery(Struct):
     """How much is told; the parameter needs no value."""
 
     verbose: Annotated[str, Meta(description="tell of each check; no value needed")] | None = None
+
+
+CHECKS = ("stores", "events", "results", "streams", *AUDIT_CHECKS)
+
+
+class Fault(NamedTuple):
+    """What keeps the service from answering: in a sentence, and as each check says it."""
+
+    told: str
+    checks: dict[str, str]
 
 
 class Standing(NamedTuple):
@@ -68,16 +79,21 @@ class Health:
         self.log = Probe(self._stand)
         self.results: Probe[object] = Probe(results.marker)
 
-    def standing(self) -> Standing:
+    def standing(self, verbose: bool) -> Standing:
         """How it stands; it is known within `ANSWER_SECONDS`.
 
         Raises:
             Rejected: a store does not answer, or the tables lag; all that is wrong is told.
         """
+        patience = Patience(ANSWER_SECONDS)
         log, results = self.log.begin(), self.results.begin()
-        wrong = list(_wrong(log, results))
+        wrong = [
+            *_of_events(self.log, log, patience),
+            *_of_results(self.results, results, patience),
+        ]
         if wrong:
-            raise Rejected(UNAVAILABLE, " ".join(wrong), {"retry-after": RETRY_SECONDS})
+            told = " ".join(fault.told for fault in wrong)
+            raise _not_ready(told, _checks(log, wrong) if verbose else None)
         return log.result()
 
     def _stand(self) -> Standing:
@@ -95,6 +111,8 @@ class Health:
         found = {each.code for each in report.findings}
         return {
             "stores": OK,
+            "events": OK,
+            "results": OK,
             "streams": "quarantined_stream" if frozen else OK,
             **{name: code if code in found else OK for name, code in AUDIT_CHECKS.items()},
         }
@@ -112,27 +130,55 @@ def readyz(asked: Asked) -> Response:
     With `?verbose` each check is told.
     """
     if asked.house.draining.is_set():
-        raise Rejected(UNAVAILABLE, LEAVING, {"retry-after": RETRY_SECONDS})
-    position, frozen, checks = asked.house.health.standing()
+        raise _not_ready(LEAVING)
+    verbose = "verbose" in asked.request.query_params
+    position, frozen, checks = asked.house.health.standing(verbose)
     degraded = frozen or checks["log"] != OK
     status = "degraded" if degraded else "ready"
     told = {"status": status, "position": position, "quarantined": frozen}
-    verbose = "verbose" in asked.request.query_params
     return as_json({**told, "checks": checks} if verbose else told)
 
 
-def _wrong(log: Future[Standing], results: Future[object]) -> Iterator[str]:
-    """What keeps the service from answering, in sentences."""
-    patience = Patience(ANSWER_SECONDS)
+def _not_ready(told: str, checks: dict[str, str] | None = None) -> Rejected:
+    more = {"checks": checks} if checks else {}
+    return Rejected(UNAVAILABLE, told, {"retry-after": RETRY_SECONDS}, more)
+
+
+def _checks(log: Future[Standing], wrong: list[Fault]) -> dict[str, str]:
+    """Of each check what is known of it."""
+    known = log.done() and not log.exception()
+    told = log.result().checks if known else dict.fromkeys(CHECKS, UNKNOWN) | {"results": OK}
+    for fault in reversed(wrong):
+        told = told | fault.checks
+    return told
+
+
+def _of_events(
+    probe: Probe[Standing], answer: Future[Standing], patience: Patience
+) -> Iterator[Fault]:
     try:
-        patience.wait(log)
+        patience.wait(answer)
     except LogAltered as error:
-        yield str(error)
-    except BehindLog:
-        yield f"The read tables are more than {READY_SECONDS:g} s behind the event log."
-    except Unavailable:
-        yield "The event store or the read tables do not answer."
+        yield Fault(str(error), {"stores": OK, "events": OK, "log": "log_altered"})
+    except Unavailable as error:
+        told = "The event store or the read tables do not answer."
+        if isinstance(error, BehindLog):
+            told = f"The read tables are more than {READY_SECONDS:g} s behind the event log."
+        yield Fault(told, {"stores": "store_unreachable", "events": _why(error, probe)})
+
+
+def _of_results(
+    probe: Probe[object], answer: Future[object], patience: Patience
+) -> Iterator[Fault]:
     try:
-        patience.wait(results)
-    except (Hangs, ResultsFailed):
-        yield "The result store does not answer."
+        patience.wait(answer)
+    except (Hangs, ResultsFailed) as error:
+        checks = {"stores": "results_unreachable", "results": _why(error, probe)}
+        yield Fault("The result store does not answer.", checks)
+
+
+def _why(error: Exception, probe: Probe[Any]) -> str:
+    """Where there is no answer yet, what the one before was says more than that."""
+    if isinstance(error, Hangs):
+        return reason(probe.failure or TimeoutError())
+    return reason(error)

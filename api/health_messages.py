@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from api.troubles import Reason
 
 
 class Alive(Struct):
@@ -24,5 +26,8 @@ class Readiness(Struct):
     quarantined: Annotated[int, Meta(description="streams with an event that cannot be applied")]
     checks: Annotated[
         dict[str, str] | UnsetType,
-        Meta(description="with verbose, of each check: ok, or what export-tasks doctor calls it"),
+        Meta(
+            description="with verbose, of each check: ok, unknown, or what export-tasks doctor "
+            f"calls it; of events and results: ok, unknown, {', '.join(get_args(Reason))}"
+        ),
     ] = UNSET

@@ -33,7 +33,7 @@ class ProjectQuery(Struct):
 
 def login(asked: Asked) -> Response:
     """`POST /v3/auth/tokens`: the token is in `X-Subject-Token` (contract, section 4)."""
-    check_media_type(asked.header("content-type"))
+    check_media_type(asked.header("content-type"), asked.header("content-encoding"))
     wanted, house = read_login(asked.body), asked.house
     now = house.ledger.journal.clock()
     user, project, member = prove_password(asked, wanted, now)

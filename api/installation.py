@@ -20,6 +20,7 @@ from api.metrics.pools import Pools
 from api.metrics.processes import Working
 from api.metrics.traffic import Traffic
 from api.parts import Parts
+from api.troubles import Troubles
 from projections.overview import Overview
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Installation:
     side_log: SideLog
     watcher: Watcher
     traffic: Traffic
+    troubles: Troubles
     health: Health
     pools: Pools
     numbers: Numbers
@@ -132,6 +134,7 @@ def open_installation(
             side_log=parts.side_log,
             watcher=Watcher(parts.journal),
             traffic=traffic,
+            troubles=Troubles(),
             health=health,
             pools=pools,
             numbers=Numbers(

@@ -213,6 +213,10 @@ class Error(Struct):
 
     error_code: Annotated[str, Meta(description="for programs")]
     error_msg: Annotated[str, Meta(description="for people")]
+    checks: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="of /readyz?verbose alone: as in Readiness"),
+    ] = UNSET
 
 
 def stamp(moment: datetime) -> str:

@@ -24,7 +24,8 @@ class Hangs(Unavailable):
 class Probe(Generic[T]):
     """One question: at any time it is asked once at most, by one thread, for all who want to know.
 
-    An answer, or a failure, is good for `fresh` seconds. Safe for threads.
+    An answer, or a failure, is good for `fresh` seconds. `failure` is how the last question that
+    ended did, if it did not get an answer. Safe for threads.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Probe(Generic[T]):
     ) -> None:
         self._ask, self._watch = ask, watch
         self.fresh = fresh
+        self.failure: BaseException | None = None
         self._asking = Lock()
         self._latest: Future[T] | None = None
         self._asked_at = 0.0
@@ -55,9 +57,13 @@ class Probe(Generic[T]):
 
     def _run(self, future: Future[T]) -> None:
         try:
-            future.set_result(self._ask())
+            answer = self._ask()
         except BaseException as error:  # noqa: BLE001 (whoever asked is told)
+            self.failure = error
             future.set_exception(error)
+        else:
+            self.failure = None
+            future.set_result(answer)
 
 
 class Patience:

@@ -136,11 +136,14 @@ _OF: dict[type[Exception], Problem] = {
 
 @dataclass(eq=False)
 class Rejected(Exception):
-    """The API's own refusal: which problem, in what words, with which headers."""
+    """The API's own refusal: which problem, in what words, with which headers, and what more the
+    body tells.
+    """
 
     problem: Problem
     message: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -154,7 +157,8 @@ def answer(error: Exception) -> Response:
     """The answer to a request that is refused, or that failed."""
     problem = problem_of(error)
     body = {"error_code": problem.code, "error_msg": message(error, problem)}
-    return Response(json.encode(body), problem.status or 500, _headers(error, problem))
+    more = error.more if isinstance(error, Rejected) else {}
+    return Response(json.encode(body | dict(more)), problem.status or 500, _headers(error, problem))
 
 
 def message(error: Exception, problem: Problem) -> str:

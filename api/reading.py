@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from msgspec import ValidationError, convert
 from msgspec.inspect import type_info
@@ -22,6 +23,7 @@ MEDIA_TYPE = "application/json"
 SHOWN = 64
 """How much of a wrong name or value an error repeats."""
 
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
@@ -30,10 +32,25 @@ class Unreadable(Exception):
     """A body, or a header, that cannot be read at all."""
 
 
-def check_media_type(content_type: str | None) -> None:
-    """No Content-Type counts as JSON. Raises Unreadable for another, and says which to send."""
-    if content_type is not None and content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
+class _Twice(NamedTuple):
+    """Stands for an object in which a name is given twice."""
+
+    name: str
+
+
+def check_media_type(content_type: str | None, content_encoding: str | None) -> None:
+    """No Content-Type counts as JSON, in UTF-8, as it stands.
+
+    Raises:
+        Unreadable: it is another, or packed; the message says which to send.
+    """
+    media_type = MEDIA_TYPE if content_type is None else content_type
+    if media_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise Unreadable(f"The Content-Type must be {MEDIA_TYPE}.")
+    if {each.lower() for each in _CHARSET.findall(media_type)} - {"utf-8"}:
+        raise Unreadable(f"The charset of the Content-Type must be utf-8: send {MEDIA_TYPE}.")
+    if (content_encoding or "identity").strip().lower() != "identity":
+        raise Unreadable("The Content-Encoding must be identity: send the body as it is.")
 
 
 def read(text: bytes | str, kind: type[S], field: str = "") -> S:
@@ -55,21 +72,37 @@ def read(text: bytes | str, kind: type[S], field: str = "") -> S:
 
 
 def _loads(text: bytes | str, field: str) -> Any:
-    def pairs(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in members:
-            if name in found:
-                raise Invalid(_path(field, name[:SHOWN]), "is given twice")
-            found[name] = value
-        return found
-
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
-        return json.loads(decoded, object_pairs_hook=pairs, parse_constant=_no_number)
+        found = json.loads(decoded, object_pairs_hook=_object, parse_constant=_no_number)
+        twice = _given_twice(found, field)
     except (ValueError, RecursionError):
         if field:
             raise Invalid(field, "must hold JSON") from None
         raise Unreadable("The body is not readable as JSON.") from None
+    if twice:
+        raise Invalid(twice[: 2 * SHOWN], "is given twice")
+    return found
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any] | _Twice:
+    found = dict(members)
+    if len(found) == len(members):
+        return found
+    return _Twice(next(name for name, times in Counter(n for n, _ in members).items() if times > 1))
+
+
+def _given_twice(found: Any, path: str) -> str | None:
+    """The path of a name that some object holds twice, if one does."""
+    if isinstance(found, _Twice):
+        return _path(path, found.name[:SHOWN])
+    if isinstance(found, list):
+        inner = (_given_twice(each, path) for each in found)
+    elif isinstance(found, dict):
+        inner = (_given_twice(each, _path(path, name[:SHOWN])) for name, each in found.items())
+    else:
+        return None
+    return next(filter(None, inner), None)
 
 
 def _no_number(word: str) -> NoReturn:

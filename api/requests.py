@@ -186,12 +186,13 @@ async def answer(call: Call, request: Request) -> Response:
     body = await _read_body(request)
     asked = Asked(house, request, body)
     try:
-        if call.light:
-            return call.handle(asked)
-        if call.brief and not asked.of_the_past and (found := _at_once(call, asked)):
-            return found
-        return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, house))
+        response = await _handled(call, asked)
+        if not call.open:  # some of those are answered before the house is
+            house.troubles.succeeds(call, response.status_code)
+        return response
     except Exception as error:
+        if house:
+            house.troubles.fails(call, error)
         if problem_of(error).status not in (401, 403):
             raise
         seconds = await to_thread.run_sync(_note, call, asked, error, limiter=house.requests)
@@ -199,6 +200,14 @@ async def answer(call: Call, request: Request) -> Response:
             raise
         await sleep(HELD_BACK_SECONDS)
         raise HeldBack(error.reason, seconds) from error
+
+
+async def _handled(call: Call, asked: Asked) -> Response:
+    if call.light:
+        return call.handle(asked)
+    if call.brief and not asked.of_the_past and (found := _at_once(call, asked)):
+        return found
+    return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, asked.house))
 
 
 def _limiter(call: Call, house: Installation) -> CapacityLimiter:
@@ -303,6 +312,8 @@ async def _read_body(request: Request) -> bytes:
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS:g} seconds."
         raise Unreadable(message) from None
+    if not body and "upgrade" in request.headers:  # the server takes it for another protocol's
+        raise Unreadable("A request with a body must not ask for an Upgrade: send it in HTTP/1.1.")
     return bytes(body)
 
 

@@ -31,7 +31,27 @@ RETRIES_MOST = 30
 WHOLE_REQUEST = timedelta(days=1)
 """A download takes as long as its client likes, so long as bytes come when they are asked for."""
 
+VARIABLES = (
+    (
+        "AWS_ENDPOINT_URL",
+        "the object store's address; Amazon's for the region where it is not given",
+    ),
+    ("AWS_ENDPOINT_URL_S3", "the same, for S3 alone"),
+    ("AWS_REGION", "the region"),
+    ("AWS_DEFAULT_REGION", "the region, where AWS_REGION is not given"),
+    ("AWS_ACCESS_KEY_ID", "which key"),
+    ("AWS_SECRET_ACCESS_KEY", "its secret"),
+    ("AWS_SESSION_TOKEN", "what goes with a key for a while"),
+    ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "is the bucket named in the host"),
+)
+"""What is read of the environment where something is kept at `s3://…`, and what it means."""
+
+KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+"""Those of them that are shown to nobody."""
+
+_ASKED = re.compile(r"https?://(?:[^/@\s]*@)?[^/@\s]+")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_USER = re.compile(r"//[^/@]*@")
 _METADATA = "169.254.169.254"
 """Where S3's client looks for keys that the environment does not give."""
 
@@ -98,6 +118,12 @@ def _in_words(error: Exception) -> str:
     if _METADATA in text:
         return "no keys for the object store are given (AWS_ACCESS_KEY_ID)"
     return f"the object store fails ({code})" if code else "the object store does not answer"
+
+
+def for_operators(error: Exception) -> str:
+    """The error, and which endpoint was asked, where it was an object store: users are not told."""
+    asked = _ASKED.search(str(error.__cause__)) if isinstance(error, ResultsFailed) else None
+    return f"{error} ({_USER.sub('//', asked[0])})" if asked else str(error)
 
 
 def is_missing(error: ResultsFailed) -> bool:

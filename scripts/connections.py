@@ -90,6 +90,11 @@ class Bounded(HttpToolsProtocol):
         """Answers what is no HTTP as the application answers whatever else is wrong."""
         self._refuse(400, Rejected(UNREADABLE, msg.rstrip(".") + "."))
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Whoever asks for a WebSocket, or HTTP/2, is answered in HTTP/1.1: nothing is wrong here,
+        and nothing would have to be installed.
+        """
+
     def on_message_begin(self) -> None:
         """A new request: its head begins."""
         self._head, self._begun = 0, True

@@ -16,6 +16,7 @@ from api.parts import Parts
 from api.upkeep.event_places import event_place
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
+from exporter.s3 import for_operators
 from exporter.sources import SourceFailed
 from projections.lock import Held, locked
 from projections.log import CannotOpen
@@ -158,7 +159,9 @@ def _naming(settings: Settings, name: str) -> Iterator[None]:
         yield
     except (Unavailable, ResultsFailed, SourceFailed, OSError) as error:
         place = shown(settings.given[name].text or "")
-        raise CannotServe(f"EXPORT_TASKS_{name.upper()} ({place}): {error}") from error
+        raise CannotServe(
+            f"EXPORT_TASKS_{name.upper()} ({place}): {for_operators(error)}"
+        ) from error
 
 
 @contextmanager

@@ -135,6 +135,23 @@ def test_the_first_export_with_curl(home, environment, tmp_path):
     assert rows_of(tmp_path / "results.xls") == 1000
 
 
+def test_the_export_with_curl_ends_with_a_word_where_there_is_no_file(home, environment, tmp_path):
+    def refused(**given: str) -> str:
+        script = "set -euo pipefail\n" + block("bash", "TOKEN=")
+        run = {"env": environment | given, "cwd": tmp_path, "check": True, "timeout": 60}
+        done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, **run)
+        return json.loads(done.stdout)["error_code"] if done.stdout else ""
+
+    home.run("limits", "set", "--download-interval", "0")
+    assert refused() == ""
+    (tmp_path / "results.xls").unlink()
+    assert refused(BATCH_TASK="0" * 24) == "IOTDA.014703"
+    home.run("limits", "set", "--download-interval", "600")
+    assert refused() == "IOTDA.014704"
+    assert list(tmp_path.iterdir()) == []
+    home.run("limits", "set", "--download-interval", "0")
+
+
 def test_the_page_about_policies_does_what_it_says(home, tmp_path):
     page = (ROOT / "docs" / "policies.md").read_text().replace("plant-1", home.project)
     (policy,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)

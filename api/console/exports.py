@@ -56,7 +56,7 @@ def mine(asked: Asked) -> Response:
         limit=SHOWN + 1,
         before=wanted.get("before", NEWEST),
         status=wanted.get("state"),
-        app_id=wanted.get("app"),
+        scope=wanted.get("app"),
     )
     lines = [line(task, now) for task in found[:SHOWN]]
     return render(

@@ -161,7 +161,9 @@ def _methods(calls: list[Call]) -> dict[str, tuple[int, ...]]:
 
 def _outcome(ended: Ended) -> str:
     if ended.code is not None:
-        return REFUSALS.get(ended.code, FAILED if ended.status >= 500 else REFUSED)
+        # An answer that began well may fail too: its code then tells it.
+        refused = 400 <= ended.status < 500
+        return REFUSALS.get(ended.code, REFUSED if refused else FAILED)
     if ended.status == 304:
         return UNCHANGED
     return SENT if ended.whole and ended.status else BROKEN_OFF

@@ -48,10 +48,6 @@ ASKED = {
         ETAG,
     ),
     "If-None-Match": _text("ETags that are there already: 304 for one of them.", ETAG),
-    "If-Modified-Since": _text(
-        "The Last-Modified of the file that is there already: 304 if it is still current.",
-        "Mon, 30 Nov 2026 12:00:00 GMT",
-    ),
 }
 """Parameters of paths, and headers of requests."""
 

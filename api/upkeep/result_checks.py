@@ -13,6 +13,7 @@ from domain.log import LOG_STREAM, Log
 from domain.task import task_stream
 from exporter.bucket import SCHEME
 from exporter.results import ResultMissing, ResultsFailed, open_results, parse_key
+from exporter.s3 import for_operators
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -35,7 +36,7 @@ def check_results(settings: Settings, replay: Replay, report: Report, *, deep: b
     except (ValueError, ResultsFailed) as error:
         report.find(
             "results_unreachable",
-            f"EXPORT_TASKS_RESULTS ({settings.results}): {error}.",
+            f"EXPORT_TASKS_RESULTS ({settings.results}): {for_operators(error)}.",
             "export-tasks config show",
         )
 

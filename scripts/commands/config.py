@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,8 @@ from projections.shown import shown
 from scripts.talk import as_json, example, show_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from api.settings import Setting, Settings
 
 HIDDEN = "(hidden)"
@@ -31,12 +34,15 @@ def config() -> None:
 @config.command("show", epilog=example("config show --json"))
 @as_json
 def show_config(as_json: bool) -> None:
-    """Show each setting, its value and where it comes from; never a secret."""
+    """Show each setting, its value and where it comes from; never a secret.
+
+    Where something is kept at s3://…, the AWS_… variables too.
+    """
     from api.settings import SETTINGS, Settings
 
     settings = Settings.read()
-    rows = (_row(setting, settings) for setting in SETTINGS)
-    show_all(("variable", "value", "origin"), rows, as_json)
+    rows = [_row(setting, settings) for setting in SETTINGS]
+    show_all(("variable", "value", "origin"), [*rows, *_of_s3(settings)], as_json)
 
 
 @config.command("example", epilog=example("config example > export-tasks.env"))
@@ -61,6 +67,24 @@ def _row(setting: Setting, settings: Settings) -> dict[str, Any]:
         "origin": given.origin,
         "meaning": setting.meaning,
     }
+
+
+def _of_s3(settings: Settings) -> Iterator[dict[str, Any]]:
+    """What its client reads by itself, where it is used."""
+    from exporter.bucket import SCHEME
+    from exporter.s3 import KEYS, VARIABLES
+
+    places = (settings.results, settings.audit, *settings.audit_sinks)
+    if not any(place.startswith(SCHEME) for place in places):
+        return
+    for variable, meaning in VARIABLES:
+        text = os.environ.get(variable)
+        yield {
+            "variable": variable,
+            "value": HIDDEN if text and variable in KEYS else text and shown(text),
+            "origin": "default" if text is None else "environment",
+            "meaning": meaning,
+        }
 
 
 def _value(setting: Setting, text: str | None) -> str | None:

@@ -117,6 +117,7 @@ def _task_document(row: TaskRow) -> dict[str, Any]:
         "export_format": row.export_format,
         "app_type": row.app_type,
         "app_id": row.app_id,
+        "scope": row.scope,
         "status": row.status,
         "progress": row.progress,
         "export_count": row.rows,

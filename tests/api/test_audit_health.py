@@ -14,6 +14,8 @@ from tests.web_service import Service
 SINK = "file:///mnt/private"
 ALL_OK = {
     "stores": "ok",
+    "events": "ok",
+    "results": "ok",
     "streams": "ok",
     "log": "ok",
     "audit_place": "ok",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 
@@ -90,7 +91,35 @@ def test_another_media_type_is_told_which_to_send(ann, media_type):
     refused(answer, 400, "IOTDA.000008", "application/json")
 
 
-@pytest.mark.parametrize("name", ["Content-Type", "Instance-Id"])
+@pytest.mark.parametrize("name", ["charset=gbk", "v=1; Charset = 'x'", 'charset="utf-16"'])
+def test_another_charset_is_told_which_to_send(ann, name):
+    headers = {"Content-Type": f"application/json; {name}"}
+    answer = ann.by_token("POST", TASKS, content=json.dumps(BODY).encode(), headers=headers)
+    refused(answer, 400, "IOTDA.000008", "charset of the Content-Type", "utf-8")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bytes])
+@pytest.mark.parametrize("path", [TASKS, "/v3/auth/tokens"])
+def test_a_body_that_is_packed_or_says_so_is_told_how_to_send_it(ann, pack, path):
+    content = pack(json.dumps(BODY).encode())
+    answer = ann.by_token("POST", path, content=content, headers={"Content-Encoding": "gzip"})
+    refused(answer, 400, "IOTDA.000008", "Content-Encoding", "identity")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "Identity"},
+        {"Content-Type": 'application/json;charset="UTF-8"'},
+        {"Content-Type": "application/json; charset=utf-8; v=1"},
+    ],
+)
+def test_what_is_meant_anyway_may_be_said(ann, headers):
+    answer = ann.by_token("POST", TASKS, content=json.dumps(BODY).encode(), headers=headers)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "Content-Encoding", "Instance-Id"])
 def test_a_header_given_twice_is_refused(ann, name):
     token = ann.by_token("GET", TASKS).request.headers["x-auth-token"]
     headers = [("X-Auth-Token", token), (name, "application/json"), (name, "application/json")]
@@ -153,7 +182,10 @@ def test_a_field_that_breaks_its_rule_is_named(service, ann, body, words):
     ("body", "words"),
     [
         (b'{"resource_type": "BatchTask", "resource_type": "BatchTask"}', "'resource_type'"),
-        (b'{"resource_condition": {"task_id": "a", "task_id": "a"}}', "'task_id'"),
+        (
+            b'{"resource_condition": {"task_id": "a", "task_id": "a"}}',
+            "'resource_condition.task_id'",
+        ),
         (b"[]", "'body' must be a JSON object"),
         (b"null", "'body' must be a JSON object"),
         (b'"BatchTask"', "'body' must be a JSON object"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,6 +22,7 @@ from domain.conditions import OwnerId
 from domain.journal import Decision
 from domain.stored import event_mapper
 from domain.task import Task, task_stream
+from exporter.results import CHUNK_BYTES
 from projections.write_lock import BUSY_SECONDS
 from tests.facts import BATCH, OPERATOR, a_file
 from tests.web_service import TASKS as OF_P1
@@ -223,6 +225,14 @@ def test_a_download_whose_file_is_gone_has_failed(service, ann):
     assert scraped(service)["downloads_total", ("outcome", "failed")] == 1
 
 
+def test_a_download_that_is_held_back_at_its_end_has_failed(service, ann):
+    done, content = ann.create(), bytes(2 * CHUNK_BYTES)
+    key = service.finish(done, content)
+    Path(service.results.where(key)).write_bytes(b"x" + content[1:])
+    assert ann.download(done).status_code == 200
+    assert scraped(service)["downloads_total", ("outcome", "failed")] == 1
+
+
 ENDINGS = [
     (Ended(200, None, True, 0.1), "sent"),
     (Ended(206, None, True, 0.1), "sent"),
@@ -231,6 +241,7 @@ ENDINGS = [
     (Ended(304, None, True, 0.1), "unchanged"),
     (Ended(404, "IOTDA.014702", True, 0.1), "refused"),
     (Ended(500, "IOTDA.000001", True, 0.1), "failed"),
+    (Ended(200, "IOTDA.000007", False, 0.1), "failed"),
 ]
 
 

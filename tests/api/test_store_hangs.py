@@ -63,12 +63,13 @@ def test_while_the_database_hangs_health_is_told(tmp_path):
         assert service.http.get("/readyz").status_code == 200
         database.freeze()
         try:
-            answer = service.http.get("/readyz")
+            answer = service.http.get("/readyz?verbose")
             told = service.http.get("/metrics").text.splitlines()
         finally:
             database.thaw()
         assert answer.status_code == 503
         assert answer.json()["error_msg"] == "The event store or the read tables do not answer."
+        assert answer.json()["checks"]["events"] == "no_answer_in_time"
         assert 'export_tasks_store_up{store="events"} 0.0' in told
         assert 'export_tasks_processes{role="api"} 1.0' in told
         assert not any(line.startswith("export_tasks_queue_depth") for line in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ from domain.refusals import Invalid
 from projections.rows import ProjectRow
 from tests.facts import NOON
 from tests.household import SECRET_KEY
+from tests.web_service import served
 
 ANN = "a" * 32
 TOKENS = Tokens(SECRET_KEY, "default")
@@ -293,12 +295,30 @@ def test_a_body_that_is_not_json_is_told_so(text):
     ("text", "message"),
     [
         (body().replace(b"correct", b"\\ud800"), "'auth' holds half of a surrogate pair"),
-        (body().replace(b'{"methods"', b'{"methods": [], "methods"'), "'methods' is given twice"),
+        (
+            body().replace(b'{"methods"', b'{"methods": [], "methods"'),
+            "'auth.identity.methods' is given twice",
+        ),
     ],
 )
 def test_a_login_that_could_be_read_in_two_ways_is_told_so(text, message):
     with pytest.raises(Invalid, match=message):
         read_login(text)
+
+
+def test_a_body_that_comes_with_an_upgrade_is_told_how_to_send_it(service):
+    body = b'{"auth": {}}'
+    head = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n" % len(body)
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n"
+    with served(service.settings) as endpoint:
+        port = int(endpoint.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(head + upgrade + body)
+            told = b""
+            while b"}" not in told:
+                told += client.recv(4096)
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert b"must not ask for an Upgrade" in told
 
 
 @given(st.binary())

@@ -67,10 +67,10 @@ def empty(command) -> Command:
 def create_task(begun):
     """Asks for an export as the API does; returns the task's id."""
 
-    def create(batch_id: str, user_id: str = begun["user_id"]) -> str:
-        conditions = ExportConditions(
-            "BatchTask", json.dumps({"task_id": batch_id}), "xls", "GLOBAL", None
-        )
+    def create(batch_id: str, user_id: str = begun["user_id"], scope: str | None = None) -> str:
+        app_type = "APP" if scope else "GLOBAL"
+        condition = json.dumps({"task_id": batch_id})
+        conditions = ExportConditions("BatchTask", condition, "xls", app_type, scope)
         owner = OwnerId("plant-1", user_id)
         with Parts() as parts:
             caller = Caller(user_id, parts.operator().request_id)

@@ -56,6 +56,22 @@ def test_a_password_is_not_told_by_whoever_cannot_reach_the_source(command, monk
         assert "secret" not in command(*asked, exit_code=code).output
 
 
+def test_what_the_object_store_is_asked_with_is_shown_where_it_is_used(command, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://me:hush@s3.example.org")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hush-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-secret")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    assert "AWS_ENDPOINT_URL" not in rows(command)
+    monkeypatch.setenv("EXPORT_TASKS_RESULTS", "s3://bucket/results")
+    assert "hush" not in command("config", "show").output
+    found = rows(command)
+    endpoint = found["AWS_ENDPOINT_URL"]
+    assert (endpoint["value"], endpoint["origin"]) == ("https://me:…@s3.example.org", "environment")
+    assert found["AWS_SECRET_ACCESS_KEY"]["value"] == "(hidden)"
+    token = found["AWS_SESSION_TOKEN"]
+    assert (token["value"], token["origin"]) == (None, "default")
+
+
 def test_showing_the_settings_makes_no_file(command, home):
     command("config", "show")
     assert not home.exists()

@@ -73,9 +73,9 @@ def told(client):
     return head, body
 
 
-def asked(client):
+def asked(client, head=HEAD % b""):
     """The beginning of an answer that is read to its end."""
-    client.sendall(HEAD % b"")
+    client.sendall(head)
     answer = b""
     while not answer.endswith(b"here"):
         answer += client.recv(1000)
@@ -215,3 +215,14 @@ def test_a_connection_that_comes_as_the_server_begins_to_stop_does_not_hold_it_u
             return monotonic() - began
 
     assert asyncio.run(stop()) < 4
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_whoever_would_speak_otherwise_is_answered_in_http_and_no_warning_told(
+    serving, caplog, protocol
+):
+    with serving()() as client:
+        upgrade = b"\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol
+        assert asked(client, (HEAD % b"").replace(b"\r\n\r\n", upgrade)) == b"HTTP/1.1 200"
+        assert asked(client) == b"HTTP/1.1 200"
+    assert not [each for each in caplog.records if each.levelname == "WARNING"]

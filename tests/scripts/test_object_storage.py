@@ -85,7 +85,11 @@ def test_a_bucket_of_another_log_is_refused_by_name(home: Home, own_url: str) ->
         ({"AWS_SECRET_ACCESS_KEY": None}, "variables cannot be used: Missing SecretAccessKey"),
         ({"EXPORT_TASKS_RESULTS": "s3://not-there/x"}, "the bucket does not exist"),
         ({"EXPORT_TASKS_RESULTS": "s3://"}, "is not of the form s3://bucket/prefix"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "the object store does not answer"),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+            "the object store does not answer (http://127.0.0.1:9)",
+        ),
+        ({"AWS_ENDPOINT_URL": "http://me:hush@127.0.0.1:9"}, "not answer (http://127.0.0.1:9)"),
     ],
 )
 def test_a_bucket_that_cannot_be_used_is_refused_by_name(
@@ -99,6 +103,14 @@ def test_a_bucket_that_cannot_be_used_is_refused_by_name(
     said = home.refused("serve", "--port", "0").splitlines()[-1]
     assert "EXPORT_TASKS_RESULTS" in said
     assert why in said
+    assert "hush" not in said
+
+
+def test_doctor_says_which_endpoint_was_asked(home: Home) -> None:
+    home.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    found = CliRunner(env=home.environment).invoke(cli, ["doctor", "--json"])
+    told = [each["what"] for each in json.loads(found.stdout)["findings"]]
+    assert any("the object store does not answer (http://127.0.0.1:9)" in each for each in told)
 
 
 def test_a_backup_holds_the_bucket_and_is_restored_into_another_folder_of_it(

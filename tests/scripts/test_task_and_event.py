@@ -40,6 +40,11 @@ def test_a_task_is_shown_with_its_quota_and_no_file_yet(command, tasks):
     assert (shown["quota"]["kept"], shown["quota"]["unfinished"]) == (2, 2)
 
 
+def test_a_task_is_shown_with_the_app_that_limits_it(command, create_task):
+    shown = command.json("task", "show", create_task("abc", scope="line-1"))
+    assert (shown["app_type"], shown["app_id"], shown["scope"]) == ("APP", None, "line-1")
+
+
 def test_a_task_that_never_was_is_refused(command, tasks):
     assert "does not exist" in command.refused("task", "show", "0" * 24)
     assert "does not exist" in command.refused("task", "delete", "0" * 24)

@@ -101,6 +101,16 @@ def test_the_filter_is_in_the_address(service, ann, page):
     assert "app line-2 alone" in text_of(page.get())
 
 
+def test_an_app_that_was_not_named_limits_and_is_shown_and_found_all_the_same(service, ann, page):
+    service.app("p1", "line-1", default=True)
+    service.app("p1", "line-2")
+    limited = ann.create("aaa", app_type="APP")
+    ann.create("bbb", app_id="line-1")  # GLOBAL: it limits nothing
+    assert ids(page.get("/?app=line-1")) == [limited]
+    assert "app line-1 alone" in text_of(page.get("/?app=line-1"))
+    assert "app line-1 alone" in text_of(page.get(f"/exports/{limited}"))
+
+
 @pytest.mark.parametrize("query", ["state=ready", "app=a%20b", "before=x", "state=Failed&state=x"])
 def test_a_filter_that_cannot_be_is_told(page, query):
     assert page.get(f"/?{query}").status_code == 400
