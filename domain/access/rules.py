@@ -55,7 +55,7 @@ def check_name(name: str) -> None:
 def check_policy(policy: str | None) -> None:
     """Contract, section 4. Raises Invalid."""
     if policy is not None:
-        Policy.read(policy)
+        Policy.read(policy).check()
 
 
 def check_role(role: str | None) -> None:
