@@ -7,7 +7,6 @@ import re
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from domain.codes import TOO_SOON as TOO_SOON
 from scripts.advice import LATER, with_advice
 from scripts.cli import Refused
 from scripts.exits import CANNOT_TELL

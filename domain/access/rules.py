@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from domain.access.policy import Policy
 from domain.commands import check
-from domain.commands import check_app_id as check_app_id
 
 if TYPE_CHECKING:
     from datetime import datetime
