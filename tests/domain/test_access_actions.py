@@ -1,4 +1,4 @@
-"""Actions: those that a policy may name are those that calls and pages ask for, no more, no less."""
+"""Actions: those that a policy may name are those that calls and pages ask for, and no others."""
 
 from __future__ import annotations
 
