@@ -39,9 +39,6 @@ def _recorded() -> Iterator[None]:
     if sys.stderr.isatty():
         yield
         return
-    from scripts.logs import log_to_stderr
-
-    log_to_stderr()
     before, threading.excepthook = threading.excepthook, _thread_failed
     try:
         yield
@@ -57,14 +54,24 @@ def _recorded() -> Iterator[None]:
 
 def _logged(error: Exception) -> int:
     """The exit code."""
+    from scripts.logs import log_to_stderr
+
+    log_to_stderr()
     if isinstance(error, click.ClickException):
-        log.error("%s", error.format_message())
+        log.error("%s", _words(error))
         return error.exit_code
     if isinstance(error, told()):
         log.error("%s", one_line(error))
     else:
         log.error("it failed", exc_info=error)
     return REFUSED
+
+
+def _words(error: click.ClickException) -> str:
+    """What it says; of wrong usage, where the right one is told too."""
+    told = error.format_message()
+    context = getattr(error, "ctx", None)
+    return f"{told} See: {context.command_path} --help" if context else told
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
