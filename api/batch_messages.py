@@ -10,7 +10,6 @@ from msgspec import Meta, Struct
 
 from api.list_query import (
     LIMIT_DEFAULT,
-    NEWEST,
     Limit,
     Marker,
     Offset,
@@ -22,7 +21,7 @@ from api.list_query import (
     word,
 )
 from api.messages import AppId, BatchTaskId, PageEnd
-from domain.commands import check
+from domain.commands import NEWEST, check
 from exporter.sources import BatchStatus, DetailStatus
 from exporter.sources.fields import MAX_NAME, MAX_TARGET
 from exporter.summary import COUNTED

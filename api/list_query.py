@@ -17,11 +17,9 @@ from api.messages import (
     ResourceType,
     Status,
     TaskId,
-    check_app_id,
 )
 from api.problems import LIMIT_INVALID, MARKER_INVALID, Problem, Rejected
-from domain.commands import NEWEST as NEWEST
-from domain.commands import TASK_ID, check
+from domain.commands import NEWEST, TASK_ID, check, check_app_id
 from domain.refusals import Invalid
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from api import reading
-from domain.commands import APP_ID, BATCH_TASK_ID, TASK_ID, check
-from domain.commands import check_app_id as check_app_id
+from domain.commands import APP_ID, BATCH_TASK_ID, TASK_ID, check, check_app_id
 
 if TYPE_CHECKING:
     from domain.task import Task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from functools import cached_property
@@ -29,7 +30,7 @@ from domain.ledger import Ledger
 from domain.refusals import NotThere, Refusal
 from exporter.exporter import Exporter
 from exporter.results import Results, open_results
-from exporter.sources import Remote, Source, is_remote, open_source
+from exporter.sources import Remote, Source, SourceFailed, is_remote, open_source
 from exporter.sources.batches import Batches
 from exporter.sources.listing import Listing
 from exporter.sources.sql import SqlSource
@@ -39,6 +40,7 @@ from projections.follower import Follower
 from projections.log import OpenLog, open_log
 from projections.past import Past
 from projections.queries import Queries
+from projections.shown import shown
 from projections.tables import ReadTables
 
 if TYPE_CHECKING:
@@ -59,8 +61,8 @@ else:
     C = TypeVar("C")
 
 T = TypeVar("T")
-
 OPERATOR = "system"
+log = logging.getLogger(__name__)
 
 
 class WrongSecretKey(Refusal):
@@ -170,7 +172,7 @@ class Parts:
     @cached_property
     def source(self) -> Source:
         """Where batch tasks are read."""
-        return self._kept(self._opened("source", lambda url: open_source(url, self._remote())))
+        return self._kept(self.opened("source", lambda url: open_source(url, self._remote())))
 
     @cached_property
     def listing(self) -> Listing | None:
@@ -181,12 +183,12 @@ class Parts:
     @cached_property
     def batches(self) -> Batches:
         """Where they are written, if the source is the embedded file."""
-        return self._kept(self._opened("source", Batches))
+        return self._kept(self.opened("source", Batches))
 
     @cached_property
     def results(self) -> Results:
         """The result files."""
-        return self._opened("results", lambda url: open_results(url, self.settings.spools))
+        return self.opened("results", lambda url: open_results(url, self.settings.spools))
 
     def claim_results(self) -> None:
         """Sees to it that the results are this log's; raises as `belonging.claim`."""
@@ -197,11 +199,18 @@ class Parts:
         """Asks the source something; the embedded one is made where it is missing.
 
         Raises:
-            SourceFailed, BatchRefused: it does not answer.
+            SourceFailed, BatchRefused: it does not answer; a remote one that may be back soon is
+                only logged.
         """
         if self.settings.given["source"].origin == "default":
             self.batches.list()
-        self.source.check()
+        try:
+            self.source.check()
+        except SourceFailed as error:
+            if not (error.passing and is_remote(self.settings.source)):
+                raise
+            place = shown(self.settings.source)
+            log.warning("EXPORT_TASKS_SOURCE (%s): %s Exports wait until it answers.", place, error)
 
     def exporter(self) -> Exporter:
         """An exporter under a name of its own: no two processes share a claim."""
@@ -234,8 +243,8 @@ class Parts:
             KeyUnusable: the key can neither be read nor made.
         """
         key = kept_key(self.settings.audit_key_file)
-        place = self._opened("audit", open_place)
-        couriers = self._opened(
+        place = self.opened("audit", open_place)
+        couriers = self.opened(
             "audit_sinks",
             lambda urls: [Courier(url, open_sink(url), place, key.verifier) for url in urls],
         )
@@ -279,7 +288,8 @@ class Parts:
             if project.upstream_project_id
         }
 
-    def _opened(self, name: str, opener: Callable[[Any], T]) -> T:
+    def opened(self, name: str, opener: Callable[[Any], T]) -> T:
+        """What a setting names, opened. Raises Unusable."""
         try:
             return opener(getattr(self.settings, name))
         except ValueError as error:

@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from api import batches, exports, health, identity
 from api.access.login import LoginAnswer, LoginBody
-from api.access.permissions import ON_BATCHES, ON_EXPORTS
 from api.batch_messages import BatchListQuery, BatchQuery, BatchTaskList, BatchTaskShown
 from api.downloads import MEDIA_TYPE, download
 from api.health_messages import Alive, Readiness
@@ -37,6 +36,7 @@ from api.problems import (
     Rejected,
 )
 from api.requests import Call, answer
+from domain.access.actions import ON_BATCHES, ON_EXPORTS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"0*(\d{1,9})", re.ASCII)
 _PLACE = re.compile(r"(?:file|syslog):///[^\0]+|s3://[^\0]+")
 _HOST = re.compile(r"syslog://[^/:]+:([1-9]\d{0,4})", re.ASCII)
 PORT_MOST = 65_535
+SQLITE = "sqlite:///"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 KEY_MUST_BE_GIVEN = (
@@ -79,6 +80,8 @@ def place(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.startswith(schemes):
             raise ValueError(f"must begin with {' or '.join(schemes)}")
+        if text.startswith(SQLITE) and Path(text.removeprefix(SQLITE)).name in ("", ".."):
+            raise ValueError(f"must name a file: {SQLITE}PATH")
         return text
 
     return parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from domain.codes import DIED_TOO_OFTEN as DIED_TOO_OFTEN
+from domain.codes import DIED_TOO_OFTEN
 from domain.commands import Claim, CreateTask, Progress
 from domain.conditions import ExportConditions, File, OwnerId
 from domain.fact import Aggregate, stream_id, values_of

@@ -9,6 +9,7 @@ from datetime import datetime
 from json import loads
 from typing import TYPE_CHECKING
 
+from domain.codes import NO_BATCH_TASK, ROWS_DIFFER
 from domain.commands import CompleteTask, Progress
 from domain.conditions import File
 from domain.refusals import TaskOver, Unavailable
@@ -17,9 +18,7 @@ from exporter.cells import mend
 from exporter.disk import NoRoom
 from exporter.failures import (
     FORESEEN,
-    NO_BATCH_TASK,
     PASSING_FAULTS,
-    ROWS_DIFFER,
     CannotExport,
     failure,
     wait_after,

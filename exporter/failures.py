@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from domain import codes
-from domain.codes import NO_BATCH_TASK as NO_BATCH_TASK
-from domain.codes import ROWS_DIFFER as ROWS_DIFFER
-from domain.codes import SOURCE_UNREADABLE as SOURCE_UNREADABLE
 from exporter.biff8.records import TooLarge
 from exporter.results import ResultsFailed
 from exporter.sources import NotAsked, SourceFailed

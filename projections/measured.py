@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.task import DIED_TOO_OFTEN
+from domain.codes import DIED_TOO_OFTEN
 from projections.queries import Queries
 
 if TYPE_CHECKING:

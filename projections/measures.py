@@ -12,7 +12,7 @@ from bisect import bisect_left
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from domain.task import DIED_TOO_OFTEN
+from domain.codes import DIED_TOO_OFTEN
 
 if TYPE_CHECKING:
     from domain.task import Task

@@ -10,6 +10,7 @@ PERMISSION = "Ask whoever runs the service for the permission."
 RESOURCE_SPACE = "Give another --app."
 FILED = "See what there is: export-tasks export list"
 LATER = "Try again later."
+EXPORT_AGAIN = "Another export makes a new one: export-tasks export create"
 
 ADVICE = {
     **{code: each.todo for code, each in advice.ADVICE.items()},

@@ -7,8 +7,7 @@ import re
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from domain.codes import TOO_SOON as TOO_SOON
-from scripts.advice import LATER, with_advice
+from scripts.advice import EXPORT_AGAIN, LATER, with_advice
 from scripts.cli import Refused
 from scripts.exits import CANNOT_TELL
 from scripts.talk import plain
@@ -24,6 +23,9 @@ PASSING = frozenset({429, 502, 503, 504})
 LOST = (HTTPException, OSError)
 """What is raised where a connection, or an answer, does not come about."""
 
+_FILE_LOST = "The file is not available"
+"""How the service's message begins where its store answers, and the file is not there as it was."""
+
 _TAG = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
 _NAME = re.compile(r'filename="(\w[\w.-]*)"', re.ASCII)
 
@@ -38,6 +40,10 @@ class Declined(Refused):
         self.retry_after = retry_after
 
 
+class FileLost(Declined):
+    """The service answers, and does not have the file: to ask for it again does not bring it."""
+
+
 class NoAnswer(Refused):
     """Nothing came back: whether it was done cannot be told."""
 
@@ -50,12 +56,16 @@ class Replaced(Exception):
 
 
 class Offer(NamedTuple):
-    """What a download gives: its bytes' size and SHA-256, whose they are, and a name for them."""
+    """What a download gives: its bytes' size and SHA-256, whose they are, and a name for them.
+
+    One that is `granted` may be downloaded without another grant.
+    """
 
     size: int
     sha256: str
     task_id: str
     name: str
+    granted: bool = False
 
     @property
     def etag(self) -> str:
@@ -98,6 +108,9 @@ def declined(error: HTTPError) -> Declined:
     told, code = _words(error)
     request_id = error.headers["x-request-id"]
     marks = ", ".join(filter(None, (code, request_id and f"request {plain(request_id)}")))
+    if told.startswith(_FILE_LOST):
+        line = f"The file is lost or damaged in the service's store ({marks}). {EXPORT_AGAIN}"
+        return FileLost(line, error.code, code, retry_after)
     line = with_advice(f"{told} ({marks})" if marks else told, code)
     if retry_after:
         line = line.replace(LATER, f"Try again in {retry_after:g} s.")

@@ -101,12 +101,12 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            if isinstance(error, _told()):
-                raise Refused(_one_line(error)) from error
+            if isinstance(error, told()):
+                raise Refused(one_line(error)) from error
             raise
 
 
-def _told() -> tuple[type[Exception], ...]:
+def told() -> tuple[type[Exception], ...]:
     """The faults that people can do something about: what they need to know is in the text."""
     from eventsourcing.persistence import PersistenceError
 
@@ -120,7 +120,8 @@ def _told() -> tuple[type[Exception], ...]:
     return (Refusal, SettingsError, BatchRefused, *stores)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Its text, however it was laid out."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -46,7 +47,7 @@ EXPORT_SECONDS = 900.0
 STOP_SECONDS = 60.0
 
 _FACTS_TOLD = ("attempt", "rows", "progress", "size")
-_LISTENING = re.compile(r"listening on (http://\S+)")
+_LISTENING = re.compile(r"listening on (http://[\w.:\[\]-]+)")
 
 
 class DemoFailed(Refusal):
@@ -146,7 +147,16 @@ def _endpoint(service: subprocess.Popen[bytes], log: Path) -> str:
         if found := _LISTENING.search(log.read_text()):
             return found[1]
         sleep(0.05)
-    raise DemoFailed(f"The service did not start: {' '.join(log.read_text().split())}")
+    raise DemoFailed(f"The service did not start: {_last_words(log)}")
+
+
+def _last_words(log: Path) -> str:
+    """What the last record says."""
+    line = (log.read_text().splitlines() or [""])[-1]
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, TypeError, KeyError):  # it ended in another way than by its own words
+        return line
 
 
 def _stopped(service: subprocess.Popen[bytes]) -> int:

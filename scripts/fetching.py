@@ -17,7 +17,8 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from scripts.answers import TOO_SOON, Declined, NoAnswer, Replaced, read
+from domain.codes import TOO_SOON
+from scripts.answers import Declined, NoAnswer, Replaced, read
 from scripts.cli import Refused
 from scripts.patience import ask
 from scripts.talk import progress, say

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
 from msgspec.json import Encoder
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 _ENCODER = Encoder()
+
+log = logging.getLogger(__name__)
 
 # What no line says, nobody needs to find out for each.
 logging.logThreads = logging.logMultiprocessing = False
@@ -60,6 +63,15 @@ def log_to_stderr(level: str = "info") -> None:
     logging.basicConfig(level=theirs, handlers=[handler], force=True)
     for room in ("domain", "projections", "exporter", "api", "scripts"):
         logging.getLogger(room).setLevel(ours)
+
+
+def tell(line: str) -> None:
+    """What is told whatever the level is: plain words on a terminal, a record off it."""
+    if sys.stderr.isatty():
+        click.echo(line, err=True)
+    else:
+        words = " ".join(line.split())
+        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, words, (), None))
 
 
 def as_json() -> Line:

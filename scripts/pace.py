@@ -45,7 +45,7 @@ class Pace:
 
 
 @contextmanager
-def pace(label: str) -> Iterator[Advance]:
+def pace(label: str, tell: Callable[[str], None] = say) -> Iterator[Advance]:
     """One line that changes, where stderr can show one; else a line now and then, and a last one.
 
     Log records go to stderr meanwhile, above that line.
@@ -56,12 +56,12 @@ def pace(label: str) -> Iterator[Advance]:
             yield advance
         return
     log_to_stderr("warning")
-    with _in_lines(told) as advance:
+    with _in_lines(told, tell) as advance:
         yield advance
 
 
 @contextmanager
-def _in_lines(told: Pace) -> Iterator[Advance]:
+def _in_lines(told: Pace, tell: Callable[[str], None]) -> Iterator[Advance]:
     last = monotonic()
 
     def advance(events: int, share: float) -> None:
@@ -69,11 +69,11 @@ def _in_lines(told: Pace) -> Iterator[Advance]:
         told(events, share)
         if monotonic() - last >= LINE_SECONDS:
             last = monotonic()
-            say(told.line)
+            tell(told.line)
 
     yield advance
     if told.began:
-        say(told.line)
+        tell(told.line)
 
 
 @contextmanager

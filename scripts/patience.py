@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
-from scripts.answers import PASSING, Declined, NoAnswer
+from scripts.answers import PASSING, Declined, FileLost, NoAnswer
 from scripts.talk import say
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
-"""Seconds between two questions, unless the service says how long to wait."""
+"""Seconds between two questions, unless the service says to wait for longer."""
 
 GROWTH = 1.5
 
@@ -37,7 +37,7 @@ def ask(call: Callable[[], Answer], seconds: float) -> Answer:
             if not told:
                 say(f"{error.message} Trying again for up to {seconds:g} s.")
             told = True
-            sleep(error.retry_after or min(pause, left))
+            sleep(max(error.retry_after or 0, min(pause, left)))
         pause = longer(pause)
 
 
@@ -47,4 +47,6 @@ def longer(pause: float) -> float:
 
 
 def _passes(error: NoAnswer | Declined) -> bool:
+    if isinstance(error, FileLost):
+        return False
     return isinstance(error, NoAnswer) or error.status in PASSING

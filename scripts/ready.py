@@ -10,8 +10,8 @@ from api.upkeep.event_copies import silent
 from projections.checks import RebuildRunning
 from projections.follower import reading
 from projections.rebuild import UNATTENDED, rebuild
+from scripts.logs import tell
 from scripts.pace import pace
-from scripts.talk import say
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,7 +37,7 @@ def make_tables(parts: Parts) -> None:
                 with _shown(parts) as advance:
                     rebuild(parts.log.recorder, parts.tables, UNATTENDED, advance)
             except RebuildRunning as running:
-                say(f"{running} Waiting for it.")
+                tell(f"{running} Waiting for it.")
                 sleep(WAIT_SECONDS)
         parts.tables.tidy()
 
@@ -46,4 +46,4 @@ def _shown(parts: Parts) -> AbstractContextManager[Advance]:
     """How far it is; of an empty log there is nothing to tell."""
     if parts.log.recorder.max_notification_id() is None:
         return nullcontext(silent)
-    return pace("building read tables")
+    return pace("building read tables", tell)

@@ -13,7 +13,17 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from api.access.signatures import RawRequest, sign
-from scripts.answers import LOST, NoAnswer, Replaced, declined, hash_in, no_answer, offer_of, read
+from scripts.answers import (
+    LOST,
+    Declined,
+    NoAnswer,
+    Replaced,
+    declined,
+    hash_in,
+    no_answer,
+    offer_of,
+    read,
+)
 from scripts.cli import Refused
 from scripts.shapes import QUOTA, TASK, TASKS, fits
 
@@ -33,7 +43,7 @@ CALL_SECONDS = 60.0
 PAGE = 50
 """Tasks in an answer, at most (contract, section 1 List)."""
 
-NO_CONTENT, PARTIAL = 204, 206
+NO_CONTENT, PARTIAL, UNAVAILABLE = 204, 206, 503
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -92,9 +102,20 @@ class Remote:
         return self._told(QUOTA, "GET", f"{self._tasks.removesuffix('export-tasks')}export-quota")
 
     def offer(self, task_id: str) -> Offer:
-        """What a download would give now; nothing is granted for it."""
-        with self._sent("HEAD", self._task(task_id) + "/file") as answer:
-            return offer_of(answer.headers, task_id)
+        """What a download would give now; nothing is granted for it.
+
+        Where the service fails it is asked to download after all: the answer to a HEAD cannot say
+        whether its store is away or the file is lost.
+        """
+        path = self._task(task_id) + "/file"
+        try:
+            with self._sent("HEAD", path) as answer:
+                return offer_of(answer.headers, task_id)
+        except Declined as no:
+            if no.status != UNAVAILABLE:
+                raise
+        with self._sent("GET", path) as answer:
+            return offer_of(answer.headers, task_id)._replace(granted=True)
 
     def open(self, task_id: str, offer: Offer, start: int) -> HTTPResponse:
         """The file's bytes from `start` on, to be read by `read`.
@@ -102,7 +123,8 @@ class Remote:
         Raises:
             Replaced: they are no longer those of the offer.
         """
-        resume = {"range": f"bytes={start}-", "if-range": offer.etag} if start else {}
+        resumes = start or offer.granted
+        resume = {"range": f"bytes={start}-", "if-range": offer.etag} if resumes else {}
         answer = self._sent("GET", self._task(task_id) + "/file", headers=resume)
         if hash_in(answer.headers) != offer.sha256 or (start and answer.status != PARTIAL):
             answer.close()

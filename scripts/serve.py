@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import ssl
 from contextlib import closing, contextmanager, suppress
 from ipaddress import ip_address
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from api.access.first_link import FirstLink
 from api.parts import Parts
 from api.upkeep.event_places import event_place
-from domain.refusals import Refusal, Unavailable
-from exporter.results import ResultsFailed
-from exporter.s3 import for_operators
-from exporter.sources import SourceFailed
+from domain.refusals import Unavailable
 from projections.lock import Held, locked
 from projections.log import CannotOpen
-from projections.shown import shown
+from scripts.beforehand import CannotServe, cut_off, look, missing, naming, remove
 from scripts.group import Child, Group, command_line
-from scripts.logs import log_to_stderr
+from scripts.logs import log_to_stderr, tell
 from scripts.notify import be_watched, notify
 from scripts.ready import make_tables
-from scripts.talk import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,9 +34,7 @@ BIND_SECONDS = 3.0
 BACKLOG = 1024
 LOCK = "serve.lock"
 
-
-class CannotServe(Refusal):
-    """What keeps the service from starting; told before it listens."""
+T = TypeVar("T")
 
 
 def serve(settings: Settings) -> bool:
@@ -53,24 +46,28 @@ def serve(settings: Settings) -> bool:
         CannotServe: another `serve` has this home, the port is taken.
         Refusal, CannotOpen, ResultsFailed, SourceFailed: a store cannot be used.
     """
-    with alone(settings.home / LOCK):
-        check(settings)
-        with closing(_listening(settings.host, settings.port)) as listener:
-            api = [_api(number, listener) for number in range(1, settings.workers + 1)]
-            news = f"listening on {_scheme(settings)}://{_address(listener)}"
+    log_to_stderr(settings.log_level)
+    look(settings)
+    with (
+        alone(settings.home / LOCK),
+        closing(_at(settings.host, settings.port, _bound)) as listener,
+    ):
+        _open(settings)
+        _at(settings.host, settings.port, lambda *_: listener.listen(BACKLOG))
+        api = [_api(number, listener) for number in range(1, settings.workers + 1)]
+        news = f"listening on {_scheme(settings)}://{_address(listener)}"
 
-            def announce() -> None:
-                say(news)
-                _invite(settings, listener)
+        def announce() -> None:
+            tell(news)
+            _invite(settings, listener)
 
-            children = [*api, *_makers(settings)]
-            return _run(settings, children, announce, settings.drain)
+        return _run(settings, [*api, *_makers(settings)], announce, settings.drain)
 
 
 def export(settings: Settings) -> bool:
     """Runs exporters alone, as `serve` does with the API."""
     check(settings)
-    return _run(settings, _makers(settings), lambda: say("exporting"))
+    return _run(settings, _makers(settings), lambda: tell("exporting"))
 
 
 def _run(
@@ -79,7 +76,7 @@ def _run(
     announce: Callable[[], None],
     drain: float = 0.0,
 ) -> bool:
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level)  # anew: progress on a terminal had it for itself
 
     async def run() -> bool:
         watched = asyncio.create_task(be_watched())
@@ -122,64 +119,59 @@ def check(settings: Settings) -> None:
     Raises:
         CannotServe, Refusal, CannotOpen, ResultsFailed, SourceFailed: as `serve`.
     """
-    _check_tls(settings.tls_cert, settings.tls_key)
+    log_to_stderr(settings.log_level)
+    look(settings)
+    _open(settings)
+
+
+def _open(settings: Settings) -> None:
+    """What `check` cannot know without making it where it is missing."""
     with Parts(settings) as parts:
-        with _naming(settings, "read_dir"):
+        with naming(settings, "read_dir"):
             make_tables(parts)
             empty = not parts.queries.projects()
         if empty and event_place(settings).staging.exists():
-            raise CannotServe("A restore was cut off; give it again: export-tasks restore FROM")
+            raise cut_off()
         _ = parts.vault  # without its key no process of the group could work
-        with _naming(settings, "results"):
+        with naming(settings, "results"):
             parts.claim_results()
-        with _naming(settings, "source"):
+        with naming(settings, "source"):
             parts.check_source()
         parts.auditor()
 
 
-def _check_tls(certificate: Path | None, key: Path | None) -> None:
-    if certificate is None and key is None:
-        return
-    if certificate is None or key is None:
-        raise CannotServe("EXPORT_TASKS_TLS_CERT and EXPORT_TASKS_TLS_KEY go together.")
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            certificate, key, password=""
-        )
-    except OSError as error:
-        raise CannotServe(
-            f"EXPORT_TASKS_TLS_CERT ({certificate}), EXPORT_TASKS_TLS_KEY ({key}): {error}"
-        ) from error
-
-
-@contextmanager
-def _naming(settings: Settings, name: str) -> Iterator[None]:
-    """Says which setting names the place that cannot be used."""
-    try:
-        yield
-    except (Unavailable, ResultsFailed, SourceFailed, OSError) as error:
-        place = shown(settings.given[name].text or "")
-        raise CannotServe(
-            f"EXPORT_TASKS_{name.upper()} ({place}): {for_operators(error)}"
-        ) from error
-
-
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """One `serve` a home; the lock, which tells its process, goes with it, however it ends."""
+    """One `serve` a home; the lock, which tells its process, goes with it, however it ends.
+
+    A home that was made for the lock goes again where what follows fails, and left nothing there.
+    """
+    made = missing(path.parent)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with locked(path, plain=True):
+        with locked(path, plain=True), _leaving_no_trace(path, made):
             yield
     except Held as held:
         raise CannotServe(f"Another serve runs in this home, {path.parent}: {held}.") from held
 
 
-def _listening(host: str, port: int) -> socket.socket:
+@contextmanager
+def _leaving_no_trace(lock: Path, made: list[Path]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if made and list(lock.parent.iterdir()) == [lock]:
+            lock.unlink()
+            remove(made)
+        raise
+
+
+def _at(host: str, port: int, take: Callable[[str, int], T]) -> T:
+    """What can be had at a port, when it is free."""
     until = monotonic() + BIND_SECONDS
     while True:
         try:
-            return _bound(host, port)
+            return take(host, port)
         except OSError as error:
             if monotonic() > until or error.errno != errno.EADDRINUSE:
                 raise CannotServe(
@@ -189,6 +181,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    """A socket that nobody can reach yet."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -196,7 +189,6 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -212,7 +204,7 @@ def _invite(settings: Settings, listener: socket.socket) -> None:
     """Says what to open where nobody is there yet."""
     with suppress(Unavailable, CannotOpen), Parts(settings) as parts:
         if not parts.queries.projects():
-            say(_first_link(settings, listener))
+            tell(_first_link(settings, listener))
 
 
 def _first_link(settings: Settings, listener: socket.socket) -> str:

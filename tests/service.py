@@ -92,9 +92,13 @@ class Running:
         """What it has said on stderr."""
         return self.log.read_text()
 
+    def records(self) -> list[dict[str, Any]]:
+        """What it has logged; whatever else it has said on stderr fails."""
+        return [json.loads(line) for line in self.text().splitlines()]
+
     def listening(self) -> str:
         """Where it listens, once it does."""
-        return str(eventually(lambda: self._said(r"listening on (http\S+)")))
+        return str(eventually(lambda: self._said(r"listening on (http[^\s\"]+)")))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stops it as an operator does."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from api.access.passwords import check_new
 from domain.access import rules
 from domain.access.rules import OPERATE
+from domain.commands import check_app_id
 from domain.conditions import OwnerId
 from domain.refusals import Refusal
 
@@ -63,7 +64,7 @@ def begin(
     """
     must_be_empty(people)
     rules.check_name(user)
-    rules.check_app_id(app)
+    check_app_id(app)
     if password is not None:
         check_new(password)
     project_id = project_id or token_hex(16)

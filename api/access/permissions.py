@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from projections.queries import Queries
     from projections.rows import MemberRow
 
-ON_EXPORTS, ON_BATCHES = "iotda:exporttasks:", "iotda:batchtasks:"
-"""What the actions of a policy begin with (contract, section 4)."""
-
 NOTHING = Judgement(False, None)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.access.permissions import ON_BATCHES, ON_EXPORTS
 from api.console.page import page
 from api.console.rendering import render, see
 from api.console.sessions import may
 from api.exports import create_task
 from api.list_query import marker, parameters
 from api.messages import CreateBody, ResourceCondition
+from domain.access.actions import ON_BATCHES, ON_EXPORTS
 from domain.commands import check, check_app_id
 from exporter.sources import SourceFailed
 

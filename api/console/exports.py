@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
-from api.access.permissions import ON_EXPORTS
 from api.advice import advice
 from api.console.page import page
 from api.console.rendering import render, see
 from api.console.state import state_of
 from api.exports import quota_of
-from api.list_query import NEWEST, app_id, marker, parameters, word
+from api.list_query import app_id, marker, parameters, word
 from api.messages import Status
+from domain.access.actions import ON_EXPORTS
+from domain.commands import NEWEST
 from projections.shelf import earliest, shelf
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from anyio import to_thread
 from msgspec import json
 from starlette.responses import Response
 
-from api.access.permissions import ON_EXPORTS
 from api.console.page import HEADERS, page
 from api.console.sessions import claims_of, may
+from domain.access.actions import ON_EXPORTS
 from domain.commands import check
 from domain.refusals import Unavailable
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from api.access.permissions import ON_EXPORTS
 from api.advice import advice
 from api.console.page import page
 from api.console.rendering import render, see
@@ -13,6 +12,7 @@ from api.console.state import state_of
 from api.console.timeline import DOWNLOADS_LOOKED_AT, timeline
 from api.downloads import download
 from api.exports import delete, history, quota_of, task_id
+from domain.access.actions import ON_EXPORTS
 from domain.task import Task, task_stream
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from json import JSONDecodeError, loads
 from typing import Any, NamedTuple
 
+from domain.access.actions import FOLDED, THERE_ARE, folded, is_ours
 from domain.refusals import Invalid
 
 LENGTH = 6144
@@ -32,7 +33,9 @@ class Judgement(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """Allows or denies actions (`*` stands for any text), in some enterprise projects or in all."""
+    """Allows or denies actions, folded (`*` stands for any text), in some enterprise projects or in
+    all.
+    """
 
     allows: bool
     actions: tuple[str, ...]
@@ -60,6 +63,7 @@ class Policy(NamedTuple):
 
     def judge(self, action: str, enterprise_project: str) -> Judgement:
         """May who has this policy do `action` in a project of this enterprise project?"""
+        action = folded(action)
         allowed = Judgement(False, None)
         for number, statement in enumerate(self.statements):
             if not statement.speaks_of(action, enterprise_project):
@@ -69,6 +73,16 @@ class Policy(NamedTuple):
             if not allowed.allowed:
                 allowed = Judgement(True, number)
         return allowed
+
+    def check(self) -> None:
+        """Raises Invalid for an action of ours that there is not: to deny it would deny nothing.
+
+        A policy that was kept before this was a rule is judged all the same.
+        """
+        for number, statement in enumerate(self.statements):
+            for at, pattern in enumerate(statement.actions):
+                known = not is_ours(pattern) or any(_fits(pattern, each) for each in FOLDED)
+                _must(known, f"$.Statement[{number}].Action[{at}]", f"must be {THERE_ARE}")
 
 
 @lru_cache(_READ)
@@ -89,7 +103,7 @@ def _statement(place: str, value: Any) -> Statement:
         _must(bool(_ACTION.fullmatch(action)), at, spelled)
     condition = fields.get("Condition")
     where = None if condition is None else _enterprise_projects(f"{place}.Condition", condition)
-    return Statement(effect == ALLOW, tuple(action for _, action in actions), where)
+    return Statement(effect == ALLOW, tuple(folded(action) for _, action in actions), where)
 
 
 def _enterprise_projects(place: str, condition: Any) -> frozenset[str]:

@@ -9,6 +9,7 @@ from domain.access import rules
 from domain.access.project import Project, project_stream
 from domain.access.refused import Refused
 from domain.access.user import User, user_stream
+from domain.commands import check_app_id
 from domain.refusals import AlreadyThere, NotThere
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Register:
             NotThere: the project does not exist.
             AlreadyThere: it has the app.
         """
-        rules.check_app_id(app_id)
+        check_app_id(app_id)
         self._change_project(
             project_id, lambda project, now: project.add_app(app_id, default, caller, now)
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from domain.access.policy import Policy
 from domain.commands import check
-from domain.commands import check_app_id as check_app_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +54,7 @@ def check_name(name: str) -> None:
 def check_policy(policy: str | None) -> None:
     """Contract, section 4. Raises Invalid."""
     if policy is not None:
-        Policy.read(policy)
+        Policy.read(policy).check()
 
 
 def check_role(role: str | None) -> None:

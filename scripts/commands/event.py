@@ -106,7 +106,8 @@ def _hide(_: str, __: str) -> None:
 
 def _line(event: Recorded) -> str:
     facts = " ".join(f"{name}={plain(fact)}" for name, fact in _telling(event).items())
-    return f"{event.position:>8}  {plain(event.time):<24}  {event.topic:<18}  {facts}".rstrip()
+    time, topic = plain(event.time), plain(event.topic)
+    return f"{event.position:>8}  {time:<24}  {topic:<18}  {facts}".rstrip()
 
 
 def _telling(event: Recorded) -> dict[str, Any]:

@@ -75,8 +75,10 @@ def check_policy(
     may not.
     """
     from api.access.permissions import permission
+    from domain.access.actions import check_action
     from scripts.store import existing
 
+    check_action(action)
     with existing() as parts:
         member = parts.people.membership(name, project)
         judgement = permission(parts.queries, member, action)

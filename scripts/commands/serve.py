@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.recorded import Recorded
 from scripts.talk import example
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ EXPORTER_NICE = 10
 """By how much an exporter is nicer than those who answer: on a busy machine files can wait."""
 
 
-@click.command(epilog=example("serve --port 8080 --workers 2 --exporters 2"))
+@click.command(cls=Recorded, epilog=example("serve --port 8080 --workers 2 --exporters 2"))
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=int, help="The port; 0: any free one.")
 @click.option("--tls-cert", metavar="FILE", help="Speak TLS, with this certificate (PEM).")
@@ -33,7 +34,7 @@ def serve(**flags: Any) -> None:
     _exit(run(_settings(flags)))
 
 
-@click.command(epilog=example("exporter --exporters 4"))
+@click.command(cls=Recorded, epilog=example("exporter --exporters 4"))
 @click.option("--exporters", type=int, help="Exporter processes.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
 def exporter(**flags: Any) -> None:
@@ -51,7 +52,7 @@ def worker() -> None:
     """The processes of a service; started by it, never by hand."""
 
 
-@worker.command("api")
+@worker.command("api", cls=Recorded)
 @click.argument("descriptor", type=int)
 def worker_api(descriptor: int) -> None:
     """Answer requests at the socket of this descriptor."""
@@ -60,7 +61,7 @@ def worker_api(descriptor: int) -> None:
     serve_api(_settings({}), descriptor)
 
 
-@worker.command("exporter")
+@worker.command("exporter", cls=Recorded)
 def worker_exporter() -> None:
     """Make files."""
     os.nice(EXPORTER_NICE)  # before anything is imported: whoever answers starts first, too
@@ -69,7 +70,7 @@ def worker_exporter() -> None:
     export(_settings({}))
 
 
-@worker.command("keeper")
+@worker.command("keeper", cls=Recorded)
 def worker_keeper() -> None:
     """Keep the read tables near the log's head, and sweep."""
     from scripts.worker import keep
@@ -77,7 +78,7 @@ def worker_keeper() -> None:
     keep(_settings({}))
 
 
-@worker.command("check")
+@worker.command("check", cls=Recorded)
 def worker_check() -> None:
     """Could this program serve here?"""
     from scripts.serve import check

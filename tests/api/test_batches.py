@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from huaweicloudsdkiotda import v5
 
-from api.list_query import NEWEST
+from domain.commands import NEWEST
 from exporter.sources.batches import Batches
 from exporter.sources.listing import Listing
 from exporter.sources.sql import SqlSource, sqlite_path

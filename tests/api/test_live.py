@@ -10,7 +10,6 @@ import socket
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from api import downloads, requests
 from api.requests import BODY_MOST
 from exporter.results import CHUNK_BYTES
 from tests.facts import BATCH, OPERATOR
+from tests.service import eventually
 from tests.web_service import NOWHERE, TASKS, served
 
 SDK: Any = v5  # the SDK is not typed
@@ -251,13 +251,6 @@ def finished(service, keys, endpoint, content):
 def open_results(service):
     held = [os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")]  # noqa: PTH208
     return [name for name in held if name.startswith(str(service.results.folder))]
-
-
-def eventually(holds):
-    until = monotonic() + 10
-    while not holds():
-        assert monotonic() < until
-        sleep(0.01)
 
 
 LARGE = 32 * 1024 * 1024

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.access.actions import ACTIONS
 from domain.access.policy import Judgement, Policy, _fits
+from domain.access.rules import check_policy
 from domain.refusals import Invalid
 from tests.policies import policy as text
 from tests.policies import said
@@ -28,6 +30,9 @@ NO = Judgement(False, None)
     [
         ([], NO),
         ([said("Allow", CREATE)], Judgement(True, 0)),
+        ([said("Allow", "iotda:exportTasks:CREATE")], Judgement(True, 0)),
+        ([said("Allow", "*:*:*"), said("Deny", "IoTDA:ExportTasks:Cr*")], Judgement(False, 1)),
+        ([said("Allow", "*:*:*"), said("Deny", "iotda:exporttasks:made-up")], Judgement(True, 0)),
         ([said("Allow", QUERY)], NO),
         ([said("Deny", QUERY)], NO),
         ([said("Deny", CREATE)], Judgement(False, 0)),
@@ -48,6 +53,47 @@ NO = Judgement(False, None)
 )
 def test_what_a_policy_says_of_an_action(statements, judgement):
     assert judged(CREATE, *statements) == judgement
+
+
+def test_an_action_is_judged_however_its_letters_are_written():
+    assert judged("iotda:exportTasks:CREATE", said("Allow", CREATE)) == Judgement(True, 0)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iotda:exporttasks:download",
+        "iotda:exporttasks:querylists",
+        "iotda:exportTasks:remove*",
+        "IOTDA:BATCHTASKS:create",
+        "iotda:batchtasks:*delete",
+    ],
+)
+def test_an_action_of_ours_that_there_is_not_is_refused_when_a_policy_is_set(action):
+    policy = text(said("Allow", "iotda:exporttasks:*"), said("Deny", QUERY, action))
+    with pytest.raises(Invalid) as refused:
+        check_policy(policy)
+    assert refused.value.rule == f"at $.Statement[1].Action[1] must be one of {', '.join(ACTIONS)}"
+    assert Policy.read(policy).judge(CREATE, "0").allowed, "one that is kept is judged on"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        *ACTIONS,
+        *map(str.upper, ACTIONS),
+        "iotda:exporttasks:*",
+        "iotda:batchtasks:query*",
+        "iotda:exporttasks:*l*t*",
+        "iotda:devices:freeze",
+        "iotda:exporttasksets:made-up",
+        "iotda:*:made-up",
+        "*:exporttasks:made-up",
+        "obs:bucket:made-up",
+    ],
+)
+def test_every_other_action_may_stand_in_a_policy(action):
+    check_policy(text(said("Deny", action)))
 
 
 @pytest.mark.parametrize(

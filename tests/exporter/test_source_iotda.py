@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from domain.codes import NO_BATCH_TASK, SOURCE_UNREADABLE
 from domain.refusals import Unavailable
 from exporter import failures
-from exporter.failures import NO_BATCH_TASK, PASSING_FAULTS, SOURCE_UNREADABLE
+from exporter.failures import PASSING_FAULTS
 from exporter.sources import BatchTask, Remote, SourceFailed, open_source
 from exporter.sources.iotda import open_iotda
 from exporter.sources.pace import Pace

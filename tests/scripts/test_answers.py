@@ -12,8 +12,10 @@ import pytest
 
 from api.problems import PROBLEMS
 from api.settings import OF_THE_CLIENT, PREFIX
+from scripts import patience
 from scripts.account import VARIABLES
 from scripts.advice import ADVICE
+from scripts.answers import Declined
 from tests.invoked import invoke, refused, told
 
 if TYPE_CHECKING:
@@ -44,12 +46,14 @@ class Impostor:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.sent: list[dict[str, str]] = []
         self.says: list[Said] = []
         impostor = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 impostor.asked.append(f"{self.command} {self.path}")
+                impostor.sent.append({name.lower(): text for name, text in self.headers.items()})
                 said = impostor.says.pop(0) if len(impostor.says) > 1 else impostor.says[0]
                 self.send_response(said.status)
                 for name, value in said.headers.items():
@@ -180,6 +184,33 @@ def test_watching_asks_again_where_the_service_is_away_for_a_moment(impostor, us
     assert done.stdout.split()[0] == "Success"
     assert done.stderr.count("Trying again for up to 120 s.") == 1
     assert len(impostor.asked) == 4
+
+
+def test_the_pauses_grow_also_where_the_service_names_a_short_one(monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr(patience, "sleep", pauses.append)
+    left = iter([Declined("Away.", 503, None, 1.0)] * 12)
+
+    def call() -> str:
+        for no in left:
+            raise no
+        return "here"
+
+    assert patience.ask(call, 120.0) == "here"
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (1.0, patience.LONGEST_PAUSE)
+
+
+def test_a_store_that_is_back_at_the_second_question_costs_one_grant_and_no_more(
+    impostor, user, tmp_path
+):
+    whole = Said(206, {**file().headers}, CONTENT)
+    impostor.says = [error(503, b""), file(), whole]
+    download(user, tmp_path / "x.xls")
+    assert (tmp_path / "x.xls").read_bytes() == CONTENT
+    assert [each.split()[0] for each in impostor.asked] == ["HEAD", "GET", "GET"]
+    assert impostor.sent[-1]["if-range"] == TAG
+    assert impostor.sent[-1]["range"] == "bytes=0-"
 
 
 def test_a_service_that_asks_for_more_than_the_patience_there_is_is_not_waited_for(impostor, user):

@@ -40,8 +40,9 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(command, path):
 def test_all_commands_of_this_version_are_there():
     assert {path[0] for path in COMMANDS} == {
         "init", "demo", "serve", "exporter", "project", "app", "user", "key", "limits", "batch",
-        "task", "event", "rebuild", "backup", "results", "restore", "doctor", "config", "secret",
-        "refusal", "audit", "replay", "diff", "migrate", "export", "quota", "completion", "man",
+        "task", "event", "rebuild", "backup", "restore", "doctor", "config", "secret",
+        "refusal", "audit", "replay", "diff", "migrate", "results", "export", "quota", "completion",
+        "man",
     }  # fmt: skip
 
 
@@ -101,6 +102,15 @@ def test_an_unknown_setting_is_told_in_one_line(command, monkeypatch):
 def test_a_value_that_does_not_parse_is_told_in_one_line(command, monkeypatch):
     monkeypatch.setenv("EXPORT_TASKS_LEASE", "soon")
     assert "EXPORT_TASKS_LEASE" in command.refused("limits", "show")
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "/", "x/..", "/./"])
+@pytest.mark.parametrize("name", ["EVENTS", "SOURCE"])
+def test_a_store_in_a_file_names_one(command, home, monkeypatch, name, path):
+    monkeypatch.setenv(f"EXPORT_TASKS_{name}", f"sqlite:///{path}")
+    refused = command.refused("init")
+    assert f"EXPORT_TASKS_{name}: must name a file: sqlite:///PATH" in refused
+    assert not home.exists()
 
 
 def test_a_store_that_cannot_be_reached_is_told_in_one_line(command, monkeypatch):

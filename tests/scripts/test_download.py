@@ -216,6 +216,22 @@ def test_a_file_that_is_replaced_midway_is_never_mixed(user, home, wire, another
     assert "not whole" in refused(over(wire, user), "export", "download", task, "-o", "-")
 
 
+@pytest.mark.parametrize("damage", ["gone", "shorter"])
+def test_a_file_that_is_lost_is_told_at_once_and_asked_for_no_more(
+    user, home, another, tmp_path, damage
+):
+    task = exported(user, another)
+    file = Installation(home).file(task)
+    file.unlink() if damage == "gone" else file.write_bytes(b"some")
+    for target in (str(tmp_path / "x.xls"), "-"):
+        line = refused(user, "export", "download", task, "-o", target)
+        assert "lost or damaged" in line
+        assert line.endswith("Another export makes a new one: export-tasks export create")
+    assert list(tmp_path.iterdir()) == []
+    told = [line for line in home.services[0].records() if f"of task {task} " in line["message"]]
+    assert [line["level"] for line in told] == ["error"] * 4, "of each command, two"
+
+
 def test_a_part_that_another_download_writes_to_is_left_alone(user, task, content, tmp_path):
     target = tmp_path / "x.xls"
     with part_of(target, content).open("ab") as part:

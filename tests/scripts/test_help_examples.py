@@ -122,7 +122,8 @@ def test_a_home_that_is_the_wrong_one_is_named_and_nothing_is_left_in_it(
     done = wrong.run(line, given=TYPED.get(told(line), ""))
     assert done.exit_code == (4 if is_of(line, ("audit verify",)) else 1), done.output
     assert done.stdout == ""
-    assert done.stderr.splitlines()[-1].endswith(
+    last = done.stderr.splitlines()[-1]
+    assert (json.loads(last)["message"] if last[0] == "{" else last).endswith(
         f"There is no event store at {tmp_path}/wrong/events.sqlite; is EXPORT_TASKS_HOME right? "
         "(export-tasks init makes one)"
     )

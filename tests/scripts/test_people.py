@@ -122,6 +122,13 @@ def test_a_check_says_which_statement_allows_or_denies(command, ada):
     assert checked(command, action + "create", 3) == create
 
 
+def test_a_check_heeds_no_case_and_refuses_an_action_that_there_is_not(command, ada):
+    assert checked(command, "iotda:exportTasks:Query", 0)["allowed"]
+    for action in ("iotda:exporttasks:download", "iotda:exporttasks:*"):
+        refused = command.refused("user", "policy", "check", *OF_ADA, action)
+        assert "'action' must be one of iotda:exporttasks:create, " in refused
+
+
 def test_a_check_of_an_admin_is_yes(command, begun):
     told = command("user", "policy", "check", "admin", "a:b:c", "--project", "plant-1")
     assert told.stdout.split() == [
@@ -142,6 +149,10 @@ def test_another_policy_takes_the_place_of_the_one_before(command, ada):
         (POLICY.replace("Allow", "allow"), "at $.Statement[0].Effect must be 'Allow' or 'Deny'"),
         (POLICY + " " * 6144, "at $ must be at most 6144 characters"),
         (b'{"\xff": 1}', "must be text in UTF-8"),
+        (
+            POLICY.replace("iotda:*:*", "iotda:exporttasks:download"),
+            "at $.Statement[0].Action[0] must be one of iotda:exporttasks:create, ",
+        ),
     ],
 )
 def test_a_faulty_policy_is_refused_by_the_place_of_its_fault(command, ada, policy, words):

@@ -14,6 +14,7 @@ from exporter.sources import Remote
 from exporter.sources.iotda import open_iotda
 from exporter.sources.sql import SqlSource
 from tests.service import Home, eventually
+from tests.upstream import Upstream
 from tests.workshop import sheets
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ def upstream(tmp_path: Path) -> Iterator[Home]:
     home.serve()
     yield home
     home.close()
+
+
+@pytest.fixture
+def throttled(tmp_path: Path) -> Iterator[Upstream]:
+    upstream = Upstream(tmp_path / "up")
+    yield upstream
+    upstream.close()
 
 
 @pytest.fixture
@@ -113,6 +121,26 @@ def test_a_service_whose_upstream_does_not_take_the_key_says_so_and_does_not_sta
     assert "s" * 40 not in said
     del downstream.environment["HUAWEICLOUD_SDK_SK"]
     assert "HUAWEICLOUD_SDK_SK must be given" in downstream.refused("serve", "--port", "0")
+
+
+def test_a_service_whose_upstream_takes_no_calls_for_now_starts_and_exports_wait(
+    tmp_path: Path, throttled: Upstream
+) -> None:
+    batch_id = throttled.batch(5)
+    throttled.plan(faults=["429"], retry_after="3600")
+    (folder := tmp_path / "down").mkdir()
+    home = Home(folder, "--project", "plant-1", source=throttled.source)
+    home.environment |= throttled.keys
+    home.run("project", "add", "mapped", "--upstream-project", throttled.project)
+    keys = json.loads(home.run("user", "add", "cid", "--project", "mapped", "--admin", "--json"))
+    with closing(home):
+        service = home.serve()
+        (warning,) = [line for line in service.records() if line["level"] == "warning"]
+        assert throttled.seen()["429"] == 1
+        assert throttled.endpoint in warning["message"]
+        assert "takes no more calls for now (HTTP 429). Exports wait" in warning["message"]
+        assert exported(client(home, keys, "mapped"), batch_id).status == "Success"
+        assert service.stop() == 0
 
 
 def test_the_official_client_reads_batch_tasks_page_by_page(upstream: Home) -> None:

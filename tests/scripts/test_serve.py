@@ -19,6 +19,7 @@ from api.parts import Parts
 from scripts.connections import HEAD_BYTES
 from scripts.group import command_line
 from tests.service import SOON, Running, eventually
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
 def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve):
     service = serve("--port", "0")
     endpoint = service.listening()
-    (link,) = eventually(lambda: re.findall(r"^http://\S+/begin\S+$", service.text(), re.MULTILINE))
+    (link,) = eventually(lambda: re.findall(r"http://\S+/begin\?key=[\w-]+", service.text()))
     assert link.startswith(endpoint)
     assert "export-tasks init" in service.text()
     assert answer(link) == 200
@@ -114,6 +115,53 @@ def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve)
     again = serve("--port", "0")
     again.listening()
     assert "begin" not in again.text()
+
+
+@pytest.mark.parametrize("level", ["debug", "error"])
+def test_off_a_terminal_whatever_it_says_is_a_record(home, serve, monkeypatch, level):
+    monkeypatch.setenv("EXPORT_TASKS_LOG_LEVEL", level)
+    service = serve("--port", "0")
+    endpoint = service.listening()
+    eventually(lambda: "/begin?key=" in service.text())
+    assert service.stop() == 0
+    told = [line for line in service.records() if line["message"].startswith("listening")]
+    assert [line["message"] for line in told] == [f"listening on {endpoint}"]
+    assert told[0].items() >= {"level": "info", "pid": service.process.pid}.items()
+    assert told[0]["time"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting", "code", "why"),
+    [
+        (("serve", "--port", "0"), ("SOURCE", "ftp://nowhere"), 1, "EXPORT_TASKS_SOURCE"),
+        (("serve", "--port", "0"), ("LEASE", "soon"), 1, "EXPORT_TASKS_LEASE"),
+        (("serve", "--port", "many"), ("LEASE", "60s"), 2, "--port"),
+        (("serve", "--port", "65536"), ("LEASE", "60s"), 2, "EXPORT_TASKS_PORT"),
+        (("exporter",), ("EVENTS", "sqlite:////nowhere/e.sqlite"), 1, "no event store"),
+        (("worker", "check"), ("SOURCE", "ftp://nowhere"), 1, "EXPORT_TASKS_SOURCE"),
+    ],
+)
+def test_off_a_terminal_why_it_does_not_start_is_a_record(
+    begun, tmp_path, monkeypatch, arguments, setting, code, why
+):
+    monkeypatch.setenv(f"EXPORT_TASKS_{setting[0]}", setting[1])
+    refused = Running(tmp_path / "log", *arguments)
+    assert refused.process.wait(SOON) == code
+    (line,) = refused.records()
+    assert line.items() >= {"level": "error", "pid": refused.process.pid}.items()
+    assert why in line["message"]
+
+
+def test_on_a_terminal_it_speaks_as_every_command_does(begun, home):
+    environment = {**os.environ, "EXPORT_TASKS_SOURCE": "ftp://nowhere"}
+    refused = Terminal(command_line("serve", "--port", "0"), environment)
+    assert refused.end() == 1
+    assert refused.shown.startswith("export-tasks: EXPORT_TASKS_SOURCE")
+    service = Terminal(command_line("serve", "--port", "0"), {**os.environ})
+    service.expect("listening on http://")
+    os.kill(int((home / "serve.lock").read_text()), signal.SIGTERM)
+    assert service.end() == 0
+    assert "\nlistening on http://" in f"\n{service.shown}"
 
 
 def test_where_a_restore_was_cut_off_it_ends_it_does_not_begin_anew(home, serve):
@@ -212,6 +260,60 @@ def test_a_source_of_no_known_kind_is_told_before_it_listens(begun, serve, monke
     assert service.process.wait(SOON) == 1
     assert "EXPORT_TASKS_SOURCE" in service.text() or "ftp://" in service.text()
     assert len(service.text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("SOURCE", "sqlite:////nowhere/batches.sqlite"),
+        ("SOURCE", "postgresql://nobody@127.0.0.1:9/batches"),
+        ("SOURCE", "iotda+https://"),
+        ("SOURCE", "iotda+https://iotda.example"),
+        ("RESULTS", "file:///proc/nowhere"),
+        ("RESULTS", "file://{folder}/others"),
+        ("RESULTS", "s3://"),
+        ("AUDIT", "s3://"),
+        ("AUDIT_SINKS", "s3:///"),
+        ("TLS_CERT", "/nowhere/certificate.pem"),
+        ("PORT", "{taken}"),
+        ("HOST", "no.such.host.invalid"),
+    ],
+)
+def test_a_first_start_that_is_refused_leaves_nothing_behind(
+    home, tmp_path, monkeypatch, setting, value
+):
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / ".export-tasks").write_text("f" * 32)
+    (tmp_path / "log").touch()
+    monkeypatch.setenv("EXPORT_TASKS_HOME", str(home / "below"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        value = value.format(folder=tmp_path, taken=taken.getsockname()[1])
+        monkeypatch.setenv("EXPORT_TASKS_PORT", "0")
+        monkeypatch.setenv(f"EXPORT_TASKS_{setting}", value)
+        before = sorted(tmp_path.rglob("*"))
+        refused = Running(tmp_path / "log", "serve")
+        assert refused.process.wait(SOON) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    (line,) = refused.records()
+    assert line["level"] == "error"
+
+
+def test_a_start_that_is_refused_removes_nothing_that_was_there(begun, home, tmp_path, monkeypatch):
+    (home / "results").mkdir()
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", "sqlite:////nowhere/batches.sqlite")
+    before = {*home.rglob("*")}
+    refused = Running(tmp_path / "log", "serve", "--port", "0")
+    assert refused.process.wait(SOON) == 1
+    assert {*home.rglob("*")} >= before
+
+
+def test_an_empty_home_that_was_there_stays(home, tmp_path):
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = Running(tmp_path / "log", "serve", "--port", port)
+        assert refused.process.wait(SOON) == 1
+    assert home.is_dir()
 
 
 def test_headers_that_go_on_and_on_are_refused(running):

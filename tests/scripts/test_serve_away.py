@@ -150,7 +150,7 @@ def test_an_unknown_database_is_told_before_it_listens(home, server, start):
     url = server.url("nowhere")
     service = start("serve", "--port", "0", EXPORT_TASKS_EVENTS=url)
     assert service.process.wait(SOON) == 1
-    assert '"nowhere" does not exist' in service.text()
+    assert '"nowhere" does not exist' in service.records()[0]["message"]
     assert "listening" not in service.text()
     assert len(service.text().splitlines()) == 1
 

@@ -8,6 +8,7 @@ import pytest
 from api.parts import Parts
 from scripts.events import PAGE
 from scripts.group import command_line
+from tests.altered import alter
 
 ADA, BOB, LATE = "a" * 32, "b" * 32, "1" * 32
 
@@ -115,6 +116,19 @@ def test_for_people_an_event_is_one_line(command, tasks):
     lines = command("event", "list").stdout.splitlines()
     assert len(lines) == len(events(command))
     assert f"task_id={tasks[2]}" in lines[-1]
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl", "cloudevents"])
+def test_a_row_whose_topic_is_no_text_is_shown_among_the_others(command, tasks, form):
+    before = len(command("event", "list").stdout.splitlines())
+    last = "(SELECT max(rowid) FROM stored_events)"
+    with Parts() as parts:
+        alter(
+            parts.log, f"UPDATE stored_events SET topic = CAST('odd' AS BLOB) WHERE rowid = {last}"
+        )
+    lines = command("event", "list", "--format", form).stdout.splitlines()
+    assert len(lines) == before
+    assert "b'odd'" in lines[-1]
 
 
 def test_more_than_a_page_of_events_is_read(command, create_task):

@@ -159,7 +159,7 @@ class Running:
         while self._process.poll() is None:
             with self.log.open("rb") as log:
                 log.seek(begun)
-                if re.search(rb"^listening on ", log.read(), re.MULTILINE):
+                if re.search(rb"\blistening on http", log.read()):
                     return True
             sleep(0.05)
         return False

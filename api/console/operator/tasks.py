@@ -10,10 +10,10 @@ from api.advice import ADVICE, advice
 from api.console.operator.access import operators
 from api.console.operator.rendering import render
 from api.console.state import state_of
-from api.list_query import NEWEST, marker, parameters, word
+from api.list_query import marker, parameters, word
 from api.messages import Status
 from domain.access import rules
-from domain.commands import check
+from domain.commands import NEWEST, check
 from projections.overview import SEARCHED_MOST, Wanted
 
 if TYPE_CHECKING:

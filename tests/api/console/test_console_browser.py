@@ -88,7 +88,7 @@ def test_from_the_link_that_serve_prints_to_a_first_page(browser, tmp_path):
     place = {**kept, "EXPORT_TASKS_HOME": str(tmp_path / "home")}
     service = Service(SimpleNamespace(folder=tmp_path, environment=place), "serve", "--port", "0")
     try:
-        link = eventually(lambda: service._said(r"(http\S+/begin\S+)"))
+        link = eventually(lambda: service._said(r"(http[^\s\"]+/begin\?[^\s\"]+)"))
         window = Window(browser, service.endpoint)
         page = window.tab(link)
         page.get_by_label("Your user name").fill("ada")
