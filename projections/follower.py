@@ -34,7 +34,7 @@ class LogAltered(Unavailable):
     """The log is not the one that the read tables know, though it says it is: damage."""
 
     def __str__(self) -> str:
-        return "The event log is not the one that this node has read: an operator must look."
+        return "The event log is not the one that this node has read: an operator must look (export-tasks doctor)."
 
 
 class BehindLog(Unavailable):

@@ -17,6 +17,7 @@ from api.upkeep.event_places import event_place
 from domain.refusals import Refusal, Unavailable
 from exporter.results import ResultsFailed
 from exporter.sources import SourceFailed
+from projections.follower import LogAltered
 from projections.lock import Held, locked
 from projections.log import CannotOpen
 from projections.shown import shown
@@ -156,6 +157,8 @@ def _naming(settings: Settings, name: str) -> Iterator[None]:
     """Says which setting names the place that cannot be used."""
     try:
         yield
+    except LogAltered:
+        raise  # no place is to blame
     except (Unavailable, ResultsFailed, SourceFailed, OSError) as error:
         place = shown(settings.given[name].text or "")
         raise CannotServe(f"EXPORT_TASKS_{name.upper()} ({place}): {error}") from error
