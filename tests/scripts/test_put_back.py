@@ -17,6 +17,7 @@ from tests.meddling import alter, run
 from tests.service import Home
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KEY = "a secret key of many characters.."
@@ -25,9 +26,20 @@ LOOK, DO = "export-tasks restore --in-place --dry-run", "export-tasks restore --
 
 @pytest.fixture
 def origin(events_url, tmp_path):
-    """An installation with a file, all of whose events are signed."""
-    made = Installation(Home(tmp_path / "first", events=events_url, secret_key=KEY))
-    made.env, made.url = made.home.environment, events_url
+    """An installation over each kind of store."""
+    yield from begun(events_url, tmp_path)
+
+
+@pytest.fixture
+def shared(database, tmp_path):
+    """One over a database."""
+    yield from begun(database.fresh(), tmp_path)
+
+
+def begun(url: str, folder: Path) -> Iterator[Installation]:
+    """With a file, all of whose events are signed."""
+    made = Installation(Home(folder / "first", events=url, secret_key=KEY))
+    made.env, made.url = made.home.environment, url
     made.create(made.home.batch(5))
     made.export()
     invoke(made.env, "audit", "checkpoint", "--now")
@@ -180,24 +192,20 @@ def test_a_log_of_which_nothing_is_gone_is_left_as_it_is_unless_somebody_insists
     assert count(origin.url) == origin.kept + 1
 
 
-def test_sessions_of_other_nodes_keep_it_from_a_database(origin, monkeypatch):
-    if origin.url.startswith("sqlite:"):
-        pytest.skip("a file has no sessions")
-    lose(origin)
+def test_sessions_of_other_nodes_keep_it_from_a_database(shared, monkeypatch):
+    lose(shared)
     monkeypatch.setattr("api.upkeep.quiet.LEAVING_SECONDS", 0.2)
-    with closing(psycopg.connect(origin.url, application_name="export-tasks")):
-        line = refused(origin.env, "restore", "--in-place")
+    with closing(psycopg.connect(shared.url, application_name="export-tasks")):
+        line = refused(shared.env, "restore", "--in-place")
         assert "1 sessions, from 127.0.0.1" in line
-        assert count(origin.url) == origin.kept
-        assert told(origin.env, "restore", "--in-place", "--insist")["lost"] == 1
+        assert count(shared.url) == shared.kept
+        assert told(shared.env, "restore", "--in-place", "--insist")["lost"] == 1
 
 
-def test_a_session_of_another_program_does_not(origin):
-    if origin.url.startswith("sqlite:"):
-        pytest.skip("a file has no sessions")
-    lose(origin)
-    with closing(psycopg.connect(origin.url, application_name="psql")):
-        assert told(origin.env, "restore", "--in-place")["lost"] == 1
+def test_a_session_of_another_program_does_not(shared):
+    lose(shared)
+    with closing(psycopg.connect(shared.url, application_name="psql")):
+        assert told(shared.env, "restore", "--in-place")["lost"] == 1
 
 
 def test_insisting_is_for_in_place(origin, tmp_path: Path):
