@@ -99,7 +99,7 @@ class Auditor:
                 self._fail(now)
                 self.state.altered = trouble(str(error), self.state.altered, now)
                 self.state.altered_of = self._follower.position().incarnation
-                _LOGGER.error("no checkpoint is signed: the log was altered: %s", error)
+                _LOGGER.error("no checkpoint is signed (export-tasks doctor): altered log: %s", error)
             except PlaceFailed as error:
                 self._fail(now)
                 self.state.failing = trouble(str(error), self.state.failing, now)
