@@ -41,6 +41,8 @@ STEP_EVENTS = 25_000
 CLOSING_SECONDS = 5.0
 """How long the last step may go on; what is left is done at the next start."""
 
+_LOOK = "See export-tasks doctor."
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -99,7 +101,7 @@ class Auditor:
                 self._fail(now)
                 self.state.altered = trouble(str(error), self.state.altered, now)
                 self.state.altered_of = self._follower.position().incarnation
-                _LOGGER.error("no checkpoint is signed (export-tasks doctor): altered log: %s", error)
+                _LOGGER.error("no checkpoint is signed: the log was altered: %s %s", error, _LOOK)
             except PlaceFailed as error:
                 self._fail(now)
                 self.state.failing = trouble(str(error), self.state.failing, now)

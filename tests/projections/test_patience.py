@@ -96,9 +96,11 @@ def test_a_server_that_falls_silent_while_a_log_is_read_is_given_up(server, node
 
 
 def test_a_copy_of_a_whole_log_has_the_time_that_its_address_gives_it(server):
-    with closing(postgres_store.connect_unhurried(server.url() + SHORT)) as connection:
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            connection.execute("SELECT pg_sleep(60)")
+    with (
+        closing(postgres_store.connect_unhurried(server.url() + SHORT)) as connection,
+        pytest.raises(psycopg.errors.QueryCanceled),
+    ):
+        connection.execute("SELECT pg_sleep(60)")
 
 
 def answers(node):
