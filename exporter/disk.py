@@ -9,14 +9,19 @@ import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote
 
+from projections.pointers import link as link
 from projections.pointers import sync as sync
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Iterator
+
+COMING_SECONDS = 1.0
+"""How long a name may be taken before the bytes are under it."""
 
 _FILE = "file://"
 _LASTING = {errno.EFBIG, errno.ENAMETOOLONG}
@@ -105,12 +110,6 @@ class Hashed:
             self.write(piece)
 
 
-def link(source: Path, final: Path) -> None:
-    """The file under its final name, durably; unlike a rename, it fails where the name is taken."""
-    final.hardlink_to(source)
-    sync(final.parent)
-
-
 def create_once(path: Path, content: bytes) -> bool:
     """A private, durable file, there whole or not at all; false where the name is taken.
 
@@ -120,8 +119,16 @@ def create_once(path: Path, content: bytes) -> bool:
         try:
             link(draft, path)
         except FileExistsError:
+            _wait_for(path)
             return False
     return True
+
+
+def _wait_for(path: Path) -> None:
+    """Where a file has one name alone, who makes it takes the name before it has the bytes."""
+    until = monotonic() + COMING_SECONDS
+    while monotonic() < until and path.exists() and not path.stat().st_size:
+        sleep(0.01)
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -46,7 +46,8 @@ class HistoryAltered(Refusal):
     def __init__(self, incarnation: str, what: str) -> None:
         super().__init__(
             f"The event log was altered under the incarnation {incarnation}: {what}. Nothing was "
-            "changed. If this log is the right one all the same: "
+            "changed. If its database was put back to an earlier state: export-tasks restore "
+            "--in-place --dry-run. If nothing is gone and this log is the right one all the same: "
             f"export-tasks rebuild --accept-history {incarnation}"
         )
 

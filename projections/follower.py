@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import contextmanager
 from threading import Lock, local
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from projections.tables import ReadTables
 
+_LOGGER = logging.getLogger(__name__)
+
 PAGE = 1000
 CATCH_UP_SECONDS = 5.0
 
@@ -34,7 +37,10 @@ class LogAltered(Unavailable):
     """The log is not the one that the read tables know, though it says it is: damage."""
 
     def __str__(self) -> str:
-        return "The event log is not the one that this node has read: an operator must look."
+        return (
+            "The event log is not the one that this node has read: an operator must look "
+            "(export-tasks doctor)."
+        )
 
 
 class BehindLog(Unavailable):
@@ -100,6 +106,7 @@ class Follower:
             return
         with reading(), self.tables.open() as database:
             if self._catch_up(database, self._watch() + seconds):
+                self._tell_of_gone(database)
                 yield database
                 return
         self._start_over()
@@ -178,6 +185,15 @@ class Follower:
         finally:
             self._applying.release()
         return applied is not None
+
+    def _tell_of_gone(self, database: Database) -> None:
+        if gone := self.tables.take_gone():
+            _LOGGER.warning(
+                "this node's read tables, %s, were gone: %s events were read again, in %.1f s",
+                self.tables.folder / gone.name,
+                Position.stored(database).count,
+                monotonic() - gone.seen,
+            )
 
     def _start_over(self) -> None:
         log = Journal(self.recorder).latest(Log, LOG_STREAM)

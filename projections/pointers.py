@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import suppress
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 DRAFT = ".pointer-"
 _FORMERLY = "current"
 """The only pointer of programs that knew of one version alone."""
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What disks say on which a file has one name alone, as FAT and many network shares."""
 
 _POINTER = re.compile(r"(?:current|former|building)(?:-v\d+)?")
 
@@ -50,11 +54,11 @@ class Pointers:
         """Makes a pointer where there is none; of several processes that try, one does."""
         draft = self._draft(line)
         try:
-            os.link(draft, self._path(pointer))
+            link(draft, self._path(pointer))
         except FileExistsError:
             return False
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
         return True
 
     def remove(self, pointer: str) -> None:
@@ -88,6 +92,32 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def link(source: Path, final: Path) -> None:
+    """The file under its final name, durably; unlike a rename, it fails where the name is taken.
+
+    Where a file cannot have two names, it has lost the other one then.
+    """
+    try:
+        os.link(source, final)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename(source, final)
+    sync(final.parent)
+
+
+def _rename(source: Path, final: Path) -> None:
+    """The name is taken first, so that nothing is overwritten but the empty file that took it. A
+    power loss in between leaves that: of a result for the sweeper.
+    """
+    os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        source.replace(final)
+    except BaseException:
+        final.unlink()
+        raise
 
 
 def _line(path: Path) -> str | None:

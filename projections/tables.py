@@ -8,8 +8,8 @@ from collections import deque
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from time import time
-from typing import TYPE_CHECKING
+from time import monotonic, time
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_utils import Database
 
@@ -30,6 +30,13 @@ _PREFIX = f"read-v{schema.VERSION}-"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
+class Gone(NamedTuple):
+    """Tables that were there and are not, by no doing of ours, and when that was seen."""
+
+    name: str
+    seen: float
+
+
 class ReadTables:
     """This machine's read tables, shared by its processes; safe for threads.
 
@@ -44,6 +51,8 @@ class ReadTables:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._pointers = Pointers(folder, schema.VERSION)
         self._idle: deque[tuple[str, Database]] = deque()
+        self._used: str | None = None
+        self._gone: Gone | None = None
 
     @contextmanager
     def open(self) -> Iterator[Database]:
@@ -68,6 +77,11 @@ class ReadTables:
         """The name of the file that was current before the last rebuild, if it is kept."""
         name = self._pointers.read("former")
         return name if name != self.current() and self._is_there(name) else None
+
+    def take_gone(self) -> Gone | None:
+        """Tables in whose place this process has made empty ones; told once."""
+        gone, self._gone = self._gone, None
+        return gone
 
     @staticmethod
     def is_ours(name: str) -> bool:
@@ -184,7 +198,7 @@ class ReadTables:
     def _take(self) -> tuple[str, Database]:
         """A connection to the current file, which may be another one a moment later."""
         while True:
-            name = self._present()
+            name = self._used = self._present()
             try:
                 return name, self._reuse(name) or connect(self.folder / name)
             except sqlite3.OperationalError:
@@ -199,10 +213,11 @@ class ReadTables:
             return name
         if name != self.current():
             return self._present()
-        name, database = self.new()
+        made, database = self.new()
         database.conn.close()
-        self.point_to(name)
-        return name
+        self._gone = Gone(name, monotonic())
+        self.point_to(made)
+        return made
 
     def _begin(self) -> str:
         """Makes the first file; of several processes that try, one wins."""
@@ -210,6 +225,8 @@ class ReadTables:
         database.conn.close()
         if not self._pointers.write_first("current", name):
             self.discard(name)
+        elif self._used:
+            self._gone = Gone(self._used, monotonic())
         return self.current() or name
 
     def _reuse(self, name: str) -> Database | None:

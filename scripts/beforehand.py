@@ -23,6 +23,7 @@ from exporter.disk import create_folder, storing
 from exporter.results import LocalResults, ResultsFailed
 from exporter.s3 import for_operators
 from exporter.sources import SourceFailed, is_remote
+from projections.follower import LogAltered
 from projections.shown import shown
 from projections.stores.sqlite import event_file
 
@@ -68,6 +69,8 @@ def naming(settings: Settings, name: str) -> Iterator[None]:
     """Says which setting names the place that cannot be used."""
     try:
         yield
+    except LogAltered:
+        raise  # no place is to blame
     except (Unavailable, ResultsFailed, SourceFailed, OSError) as error:
         place = shown(settings.given[name].text or "")
         told = for_operators(error)

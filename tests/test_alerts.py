@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from api.metrics.registry import METRICS, PREFIX
+from tests.installation import Installation
 from tests.service import Home
 
 if TYPE_CHECKING:
@@ -182,6 +184,26 @@ def test_the_commands_of_the_runbooks_run(evening, block):
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_runbook_of_failing_tasks_shows_which_failed_and_of_what(tmp_path):
+    (look,) = re.findall(r"^export-tasks .*failed.*$", RUNBOOKS, re.M)
+    made = Installation(Home(tmp_path))
+    failed = made.create(24 * "a")
+    made.export()
+    command = [sys.executable, "-m", "scripts.cli", "event", "list"]
+    done = subprocess.run(
+        ["bash", "-c", look.replace("export-tasks event list", shlex.join(command))],
+        env=made.home.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = done.stdout.splitlines()
+    assert failed in line
+    assert re.search(r"code=IOTDA\.\d+ message=\S", line)
+    made.home.close()
 
 
 @needs_promtool

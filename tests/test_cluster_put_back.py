@@ -132,10 +132,21 @@ def test_a_database_put_back_stops_the_nodes_until_its_log_begins_anew(started, 
     for node in scene.nodes:
         eventually(lambda node=node: refuses(scene, node, batches[2]))
         assert "IOTDA.000007" in node.ready()[1]
+        assert "export-tasks doctor" in node.ready()[1]
     assert stored_events(scene.servers.events) == held, "nobody goes on by himself"
 
-    code, told, errors = first.command("restore", "--in-place", "--json")
+    for refusal, end in (("Another serve runs in this home", None), ("Others are at", first.end)):
+        if end:
+            assert end() == 0
+        code, _, errors = first.command("restore", "--in-place")
+        assert code == 1
+        assert refusal in errors
+    assert stored_events(scene.servers.events) == held
+
+    # The second goes on running, as one that nobody stopped would.
+    code, told, errors = first.command("restore", "--in-place", "--insist", "--json")
     assert code == 0, errors
+    first.running.up()
     assert told["events"] == len(held)
     assert told["lost"] == len(before) - len(held)
     assert f"{told['lost']} events" in errors

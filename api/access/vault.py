@@ -221,7 +221,7 @@ class Vault:
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
-        """A read in the store of the vault, of one moment."""
+        """Reads in the store of the vault; each statement sees a moment of its own."""
         with _answering(), self._log.reading() as cursor:
             yield cursor
 

@@ -41,6 +41,8 @@ STEP_EVENTS = 25_000
 CLOSING_SECONDS = 5.0
 """How long the last step may go on; what is left is done at the next start."""
 
+_LOOK = "See export-tasks doctor."
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -98,21 +100,25 @@ class Auditor:
             except (Altered, LogAltered) as error:
                 self._fail(now)
                 self.state.altered = trouble(str(error), self.state.altered, now)
-                _LOGGER.error("no checkpoint is signed: the log was altered: %s", error)
+                self.state.altered_of = self._follower.position().incarnation
+                _LOGGER.error("no checkpoint is signed: the log was altered: %s %s", error, _LOOK)
             except PlaceFailed as error:
                 self._fail(now)
                 self.state.failing = trouble(str(error), self.state.failing, now)
                 _LOGGER.error("no checkpoint can be kept: %s", error)
             else:
                 if done:
-                    self.state.altered = self.state.failing = None
+                    self.state.altered = self.state.altered_of = self.state.failing = None
         for each in self._couriers:
             each.step(self.state.sinks[each.url], now, closing=closing)
         self._file.save()
         return done
 
     def _is_resting(self, now: datetime) -> bool:
-        return self._failed_at is not None and timedelta() <= now - self._failed_at < RETRY
+        """Not before a log that was restored since."""
+        if self._failed_at is None or not timedelta() <= now - self._failed_at < RETRY:
+            return False
+        return not self.state.has_ended(self._follower.position().incarnation)
 
     def _fail(self, now: datetime) -> None:
         """What was begun is begun anew: it cannot be told how far it got."""
@@ -123,6 +129,8 @@ class Auditor:
             position = Position.stored(database)
         if position.incarnation is None:
             return self._never_began(position)
+        if self.state.has_ended(position.incarnation):
+            self.state.altered = self.state.altered_of = None
         of = (self._follower.tables.current(), position.incarnation)
         if of != self._of:
             recorder, verifier = self._follower.recorder, self._key.verifier

@@ -35,8 +35,8 @@ class SinkState(Struct):
 class AuditState(Struct):
     """The last checkpoint, its size, the position of its last event, and when it was signed.
 
-    `altered` keeps the node from signing until an operator acts; `failing` tells that the audit
-    place does.
+    `altered` keeps the node from signing until an operator acts; it is of the log's incarnation
+    `altered_of`. `failing` tells that the audit place fails.
     """
 
     note: str | None = None
@@ -45,8 +45,13 @@ class AuditState(Struct):
     position: int = 0
     at: datetime | None = None
     altered: Trouble | None = None
+    altered_of: str | None = None
     failing: Trouble | None = None
     sinks: dict[str, SinkState] = field(default_factory=dict)
+
+    def has_ended(self, incarnation: str | None) -> bool:
+        """Was what was found altered another incarnation than this? A restore has answered it."""
+        return incarnation is not None and self.altered_of not in (None, incarnation)
 
 
 def read_state(path: Path) -> AuditState:

@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from api.audit.state import read_state
+from api.upkeep.signed import PUT_BACK
+from domain.journal import Journal
+from domain.log import LOG_STREAM, Log
 from domain.stored import event_mapper
 
 if TYPE_CHECKING:
@@ -34,11 +37,14 @@ def check_audit(
         PersistenceError: the event store cannot be read.
     """
     state = read_state(settings.audit_state_file)
+    if state.altered and state.has_ended(_incarnation(recorder)):
+        state.altered = None
     if state.altered:
         report.find(
             "log_altered",
             f"No checkpoint is signed since {_minute(state.altered.since)}: {state.altered.why}",
-            "export-tasks audit verify; then export-tasks restore FROM (into a new home)",
+            "export-tasks audit verify; where it says that the log ends, and more was sealed: "
+            f"{PUT_BACK}; else: export-tasks restore FROM (into a new home)",
         )
     if state.failing:
         report.find(
@@ -54,6 +60,10 @@ def check_audit(
             f"Events since {_minute(since)} are in no checkpoint.",
             "start the service, whose keeper signs one: export-tasks serve",
         )
+
+
+def _incarnation(recorder: ApplicationRecorder) -> str | None:
+    return Journal(recorder).salvage(Log, LOG_STREAM, latest=True).incarnation
 
 
 def _check_sinks(settings: Settings, state: AuditState, report: Report) -> None:

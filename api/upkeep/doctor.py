@@ -127,8 +127,8 @@ def _check_log(
         check_key(settings, events, report)
     replay = Replay(recorder)
     check_tables(settings, replay, report)
+    check_audit(settings, recorder, utc_now(), report)
     tell("comparing the results with the log")
     check_results(settings, replay, report, deep=deep)
     check_frozen(replay, report)
-    check_audit(settings, recorder, utc_now(), report)
     return replay

@@ -37,6 +37,10 @@ UNREACHABLE: Final = "store_unreachable"
 """The code of the one finding after which nothing can be told."""
 
 
+_OF_THE_LOG: Final = {"restored_log", "log_altered", "foreign_read_tables"}
+"""Codes of findings after which another log than this one may be the right one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something that is wrong: a word for programs, a sentence, and how it is mended."""
@@ -61,3 +65,8 @@ class Report:
     def can_tell(self) -> bool:
         """Could the event store be read at all?"""
         return all(each.code != UNREACHABLE for each in self.findings)
+
+    @property
+    def doubts_log(self) -> bool:
+        """Is it doubtful, by what was found so far, whether this log is the right one?"""
+        return any(each.code in _OF_THE_LOG for each in self.findings)

@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from api.audit.read_place import read_place
-from api.audit.stored import open_events
-from api.audit.verify import verify
 from api.parts import Parts
 from api.upkeep.event_places import event_place
-from api.upkeep.lost import Lost, by_log, by_tables
+from api.upkeep.lost import BY_TABLES, Lost, by_log, by_tables
+from api.upkeep.signed import judged
 from domain.journal import Journal
 from domain.ledger import Ledger
 from domain.refusals import Refusal
@@ -37,7 +35,7 @@ _INSERT = (
 
 
 class NotPutBack(Refusal):
-    """The log is not an earlier state of what was signed."""
+    """The log is not an earlier state of what was signed, or no earlier state at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,11 @@ class Found:
     def gone(self) -> int:
         """How many events, at least, are known to have been there and are not."""
         return max(self.signed, self.lost.events)
+
+    @property
+    def is_whole(self) -> bool:
+        """Does nobody know of anything that is not in it?"""
+        return not self.gone and self.lost.known_by != BY_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,16 @@ def look(settings: Settings, replaced: str | None, *, tell: Tell) -> Found:
     return Found(verdict.events, verdict.incarnation, signed, lost)
 
 
+def must_be_put_back(found: Found) -> None:
+    """Raises NotPutBack where nothing is gone, as far as this node knows."""
+    if found.is_whole:
+        raise NotPutBack(
+            "Nothing was put back here, as far as this node knows: all that was signed of the log "
+            "is in it, and this node has read no further. Nothing was changed. Give this on a node "
+            "that has stopped serving; or, if the log was put back all the same: --insist"
+        )
+
+
 def begin_anew(settings: Settings, erasures: list[Erasure]) -> PutBack:
     """Makes the log a new incarnation, after its database was put back to an earlier state.
 
@@ -108,8 +121,7 @@ def begin_anew(settings: Settings, erasures: list[Erasure]) -> PutBack:
 
 def _judged(settings: Settings) -> Verdict:
     """What the signed checkpoints say of the log as it is."""
-    with read_place(settings.audit) as place, open_events(settings.events) as events:
-        verdict = verify(events, place.given().sealed, place.tiles)
+    verdict = judged(settings)
     damage = verdict.damage
     if damage and damage.kind != "cut":
         raise NotPutBack(

@@ -10,6 +10,7 @@ from api.access.sealing import CannotUnseal
 from api.access.vault_seals import check_secret_key
 from api.access.vault_tables import COLUMNS
 from api.settings import Settings, SettingsError
+from api.upkeep.signed import PUT_BACK
 from domain.journal import Journal
 from domain.log import LOG_STREAM, Log
 from projections.position import Position, news_since
@@ -168,8 +169,8 @@ def _find_restored(position: Position, replay: Replay, report: Report) -> None:
     report.find(
         "restored_log",
         f"{what}: the log was put back without `restore`, or altered.",
-        f"{RESTORE}; or, if this log is the right one: "
-        f"{REBUILD} --accept-history {position.incarnation}",
+        f"{PUT_BACK}; where that is refused: {RESTORE}; or, if nothing is gone and this log is "
+        f"the right one: {REBUILD} --accept-history {position.incarnation}",
     )
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Rows = dict[str, dict[Key, Row]]
 
 KnownBy = Literal["the log that was replaced", "this machine's read tables"]
+BY_TABLES: KnownBy = "this machine's read tables"
 GONE = "not there"
 
 
@@ -138,7 +139,7 @@ def by_tables(read_dir: Path, url: str) -> Lost:
         return Lost()
     more = max(0, position.count - Position.read(changes).count)
     named = _differences(before, _of_changes(changes))
-    return Lost(more, "this machine's read tables", named)
+    return Lost(more, BY_TABLES, named)
 
 
 def _events(events: Events) -> Iterator[Notification]:

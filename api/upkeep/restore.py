@@ -249,7 +249,7 @@ def _install(source: Path, target: Path, expected: Measure) -> None:
     except FileExistsError as error:
         raise NotEmpty(f"{target} was made meanwhile; remove it.") from error
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path, expected: Measure) -> None:

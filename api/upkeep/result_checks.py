@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from projections.replay import Replay
 
 
+KEEP = "keep it: the log is in doubt, and the one before, if it comes back, may know this file"
+GONE = "is not there"
+MANY = 20
+"""More files than these are not missing one by one."""
+
+
 def check_results(settings: Settings, replay: Replay, report: Report, *, deep: bool) -> None:
     """Compares the place of the results with the log; the replay ends at the log's head."""
     try:
@@ -32,7 +38,7 @@ def check_results(settings: Settings, replay: Replay, report: Report, *, deep: b
         replay.advance()
         if not _is_claimed(settings, results, replay, report):
             _find_orphans(results, listed, replay, report)
-            _find_missing(results, replay, report, deep=deep)
+            _find_missing(settings, results, replay, report, deep=deep)
     except (ValueError, ResultsFailed) as error:
         report.find(
             "results_unreachable",
@@ -57,7 +63,7 @@ def _find_orphans(results: Results, listed: list[Listed], replay: Replay, report
     """Files of tasks that the log never heard of: a sweep lets them lie, since it cannot judge."""
     tasks = {row["task_id"]: row for row in replay.rows("tasks").values()}
     known = {key for (key,) in replay.rows("files")}
-    dead = 0
+    dead, doubtful = 0, report.doubts_log
     for each in listed:
         task_id, _ = parse_key(each.key) or ("", 0)
         if task_id not in tasks and not _ever_was(task_id, replay):
@@ -65,7 +71,7 @@ def _find_orphans(results: Results, listed: list[Listed], replay: Replay, report
             report.find(
                 "orphan_file",
                 f"{where} is of a task that is not in the log.",
-                f"{_tool(where)}rm {quote(where)}",
+                KEEP if doubtful else f"{_tool(where)}rm {quote(where)}",
             )
         elif each.key not in known and tasks.get(task_id, {}).get("status") != "Processing":
             dead += 1
@@ -73,20 +79,46 @@ def _find_orphans(results: Results, listed: list[Listed], replay: Replay, report
         report.notes.append(f"{dead} files of ended attempts: the next sweep removes them.")
 
 
-def _find_missing(results: Results, replay: Replay, report: Report, *, deep: bool) -> None:
+def _find_missing(
+    settings: Settings, results: Results, replay: Replay, report: Report, *, deep: bool
+) -> None:
     current = replay.current_files()
     wrong = {key: why for key, row in current.items() if (why := _fault(results, key, row, deep))}
     if wrong:
         # A file may have been superseded, or its tasks deleted, and swept, since the log was read.
         replay.advance()
-    for key in wrong.keys() & replay.current_files().keys():
-        where = results.where(key)
+    wrong = {key: wrong[key] for key in wrong.keys() & replay.current_files().keys()}
+    gone = [key for key, why in wrong.items() if why == GONE]
+    if len(gone) > MANY or (len(gone) > 1 and len(gone) == len(current)):
+        _find_many_missing(settings, results, gone, len(current), report)
+        wrong = {key: why for key, why in wrong.items() if why != GONE}
+    for key in wrong:
         report.find(
             "missing_result",
-            f"{where}, the file of task {current[key]['task_id']}, {wrong[key]}.",
-            f"{_tool(where)}cp BACKUP/results/{key.replace('/', '-')} {quote(where)} (or the user "
-            "exports the same again: the new file replaces it)",
+            f"{results.where(key)}, the file of task {current[key]['task_id']}, {wrong[key]}.",
+            _give_back(results, key),
         )
+
+
+def _find_many_missing(
+    settings: Settings, results: Results, gone: list[str], current: int, report: Report
+) -> None:
+    """In one finding: a place in which so much is missing may be the wrong one."""
+    report.find(
+        "missing_result",
+        f"{len(gone)} of {current} current files are not in {settings.results}: is "
+        "EXPORT_TASKS_RESULTS right?",
+        f"export-tasks config show; if it is right, for each as for this one: "
+        f"{_give_back(results, gone[0])}",
+    )
+
+
+def _give_back(results: Results, key: str) -> str:
+    where = results.where(key)
+    return (
+        f"{_tool(where)}cp BACKUP/results/{key.replace('/', '-')} {quote(where)} (or the user "
+        "exports the same again: the new file replaces it)"
+    )
 
 
 def _fault(results: Results, key: str, row: Row, deep: bool) -> str | None:
@@ -98,7 +130,7 @@ def _fault(results: Results, key: str, row: Row, deep: bool) -> str | None:
             with closing(results.open(key)) as file:
                 same = file.size == row["size"]
     except ResultMissing:
-        return "is not there"
+        return GONE
     return None if same else "is another file than was made"
 
 

@@ -11,7 +11,6 @@ from exporter.disk import (
     copy,
     create_folder,
     create_once,
-    create_private,
     link,
     storing,
     sync,
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 SPOOL = ".spool"
 """The folder in which attempts write; on the file system of the results, so that a link will do."""
-
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-"""What disks say on which a file has one name alone, as FAT and many network shares."""
 
 
 class LocalResults:
@@ -116,37 +112,14 @@ class LocalResults:
 
     def _place(self, key: str, source: Path, final: Path) -> None:
         try:
-            _name(source, final)
+            link(source, final)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             staged = self.spool(key)
             copy(source, staged)
-            _name(staged, final)
+            link(staged, final)
             staged.unlink(missing_ok=True)
-
-
-def _name(source: Path, final: Path) -> None:
-    """The file under its final name, durably; FileExistsError where the name is taken."""
-    try:
-        link(source, final)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        _rename(source, final)
-
-
-def _rename(source: Path, final: Path) -> None:
-    """Where a file cannot have two names: the name is taken first, so that nothing is overwritten
-    but the empty file that took it. A power loss in between leaves that, for the sweeper.
-    """
-    create_private(final).close()
-    try:
-        source.replace(final)
-    except BaseException:
-        final.unlink()
-        raise
-    sync(final.parent)
 
 
 class LocalResult:

@@ -45,6 +45,9 @@ OPTIONS = (
 UNHURRIED = "-c statement_timeout=0 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=0"
 """Of whoever reads or copies a whole log, which takes as long as it takes."""
 
+SILENT_SECONDS = 600.0
+"""How long one of theirs may say nothing: longer than any answer takes, shorter than for ever."""
+
 _DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
@@ -182,7 +185,7 @@ def connect_unhurried(url: str) -> psycopg.Connection[TupleRow]:
     """A connection for one long transaction; rows are tuples.
 
     A server that takes it and does not speak is given up; once it has spoken, its statements have
-    the time that the URL gives them, or all.
+    the time that the URL gives them, or all, but for a silence of `SILENT_SECONDS`.
 
     Raises:
         psycopg.ProgrammingError: that is no URL of a database; it may tell the password.
@@ -191,6 +194,7 @@ def connect_unhurried(url: str) -> psycopg.Connection[TupleRow]:
     parameters = _parameters(url, UNHURRIED)
     connection = PatientConnection.connect(**parameters, autocommit=True, row_factory=dict_row)
     connection.learn()
+    connection.patience = connection.patience or SILENT_SECONDS
     connection.autocommit = False
     tuples = cast("psycopg.Connection[TupleRow]", connection)
     tuples.row_factory = tuple_row

@@ -11,7 +11,9 @@ from scripts.exits import REFUSED
 from scripts.talk import as_json, example, say, show, show_all
 
 if TYPE_CHECKING:
+    from api.access.erasures import Erasure
     from api.settings import Settings
+    from api.upkeep.in_place import Found, PutBack
     from api.upkeep.lost import Lost
     from api.upkeep.manifest import Manifest
 
@@ -74,6 +76,11 @@ def backup(context: click.Context, to: Path, with_secret_key: bool, as_json: boo
     help="The event store before, where it can still be read: what is lost is named by it.",
 )
 @click.option("--dry-run", is_flag=True, help="Verify the backup; or, in place, name what is lost.")
+@click.option(
+    "--insist",
+    is_flag=True,
+    help="In place, though nothing seems to be gone, or others are at the database.",
+)
 @as_json
 def restore(
     from_: Path | None,
@@ -81,6 +88,7 @@ def restore(
     erasures: tuple[Path, ...],
     replaced: str | None,
     dry_run: bool,
+    insist: bool,
     as_json: bool,
 ) -> None:
     """Put the backup FROM back into an empty home, verified; `serve` goes on from there.
@@ -93,12 +101,14 @@ def restore(
     if in_place == (from_ is not None):
         raise click.UsageError("Give either FROM or --in-place.")
     settings = Settings.read()
+    if insist and not in_place:
+        raise click.UsageError("--insist goes with --in-place.")
     if from_ and dry_run:
         return show(_rehearsed(settings, from_), as_json)
     if from_:
         told, lost = _from(settings, from_, erasures, replaced)
     else:
-        told, lost = _in_place(settings, erasures, replaced, dry_run)
+        told, lost = _in_place(settings, erasures, replaced, dry_run, insist)
     return _show(told, lost, as_json)
 
 
@@ -128,9 +138,13 @@ def _from(
 
 
 def _in_place(
-    settings: Settings, erasures: tuple[Path, ...], replaced: str | None, only_look: bool
+    settings: Settings,
+    erasures: tuple[Path, ...],
+    replaced: str | None,
+    only_look: bool,
+    insist: bool,
 ) -> tuple[dict[str, Any], Lost]:
-    from api.upkeep.in_place import begin_anew, look
+    from api.upkeep.in_place import look
     from api.upkeep.restore import erasures_of
     from projections.shown import shown
 
@@ -145,9 +159,22 @@ def _in_place(
         "previous": found.previous,
     }
     if not only_look:
-        done = begin_anew(settings, erased)
+        done = _begun(settings, found, erased, insist)
         told |= {"events": done.events, "incarnation": done.incarnation, "erased": done.erased}
     return told, found.lost
+
+
+def _begun(settings: Settings, found: Found, erased: list[Erasure], insist: bool) -> PutBack:
+    """Beside no `serve` of this home, and, unless somebody insists, where all else bids it too."""
+    from api.upkeep.in_place import begin_anew, must_be_put_back
+    from api.upkeep.quiet import must_be_quiet
+    from scripts.serve import LOCK, alone
+
+    with alone(settings.home / LOCK):
+        if not insist:
+            must_be_put_back(found)
+            must_be_quiet(settings.events)
+        return begin_anew(settings, erased)
 
 
 def _show(told: dict[str, Any], lost: Lost, as_json: bool) -> None:

@@ -94,11 +94,14 @@ def _undo(parts: Parts, as_json: bool) -> int:
 
 
 def _build(parts: Parts, plan: Plan, as_json: bool) -> int:
+    from api.upkeep.signed import must_hold
     from projections.checks import check_topics
     from projections.rebuild import rebuild as build
     from scripts.cli import Refused
     from scripts.pace import pace
 
+    if plan.accept_history:
+        must_hold(parts.settings)
     if not plan.quarantine:
         check_topics(parts.log.recorder)
     try:

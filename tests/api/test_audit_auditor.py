@@ -467,6 +467,20 @@ def test_what_a_restore_kept_is_still_what_was_signed(audited, remembered):
     assert "first 10 events" in audited.state.altered.why
 
 
+def test_what_was_altered_is_of_its_incarnation_and_no_verdict_on_the_next(audited):
+    audited.happens(9)
+    audited.step()
+    audited.alter("DELETE FROM stored_events WHERE rowid > 7")
+    audited.step(minutes=1)
+    assert audited.state.altered
+    restored(audited, 7)
+    with audited.node.follower.caught_up():  # as another process of the node does
+        pass
+    audited.step()
+    assert audited.state.altered is None
+    assert sorted(audited.sizes()) == [8, 10]
+
+
 def test_what_a_restore_took_away_is_asked_of_nobody(audited):
     audited.happens(4)
     audited.step()

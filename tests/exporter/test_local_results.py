@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,6 +207,31 @@ def test_a_name_that_was_taken_for_a_file_that_does_not_come_is_free_again(
             put(results, KEY)
     put(results, KEY)
     assert content(results, KEY) == b"content"
+
+
+@pytest.mark.usefixtures("no_links")
+def test_where_a_file_has_one_name_alone_all_who_claim_a_place_at_a_time_find_the_whole_marker(
+    results: LocalResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, taken, looked = os.replace, threading.Event(), threading.Event()
+
+    def hold_up(*names: Path) -> None:
+        taken.set()
+        looked.wait(10)
+        replace(*names)
+
+    def look(path: Path) -> bool:
+        looked.set()
+        return os.path.exists(path)  # noqa: PTH110 (the method is the one that is replaced)
+
+    monkeypatch.setattr(os, "replace", hold_up)
+    monkeypatch.setattr(Path, "exists", look)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(results.claim, "ours")
+        taken.wait(10)
+        second = threads.submit(results.claim, "ours")
+        assert [first.result(), second.result()] == [None, None]
+    assert results.marker() == "ours"
 
 
 def test_a_result_that_shrank_is_damage_not_an_end(results: LocalResults) -> None:

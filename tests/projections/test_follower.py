@@ -393,3 +393,27 @@ def test_what_was_found_does_not_grow_without_end(near, monkeypatch):
             near.follower.known[number] = None
             found.append(len(near.follower.known))
     assert found == [1, 2, 3, 1, 2, 3]
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_tables_that_somebody_deleted_are_made_anew_with_one_warning(node, story, caplog, what):
+    story.create()
+    node.queries.tasks(ANN)
+    node.tables.close()
+    name = node.tables.current()
+    assert caplog.messages == []
+    if what == "folder":
+        shutil.rmtree(node.tables.folder)
+    else:
+        (node.tables.folder / name).unlink()
+    for _ in range(2):
+        assert node.queries.tasks(ANN).count == 1
+    (told,) = caplog.messages
+    count = node.follower.position().count
+    assert f"{node.tables.folder / name}, were gone: {count} events were read again, in " in told
+
+
+def test_the_first_tables_of_all_are_made_without_a_warning(node, story, caplog):
+    story.create()
+    node.queries.tasks(ANN)
+    assert caplog.messages == []

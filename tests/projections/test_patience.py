@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError
 
+from api.audit.stored import CannotRead, open_events
 from domain.refusals import Unavailable
 from projections.stores import postgres_store
 from projections.stores.patience import LONGER, PatientConnection
@@ -81,6 +84,23 @@ def test_while_one_asks_a_server_that_is_away_the_others_do_not_wait_for_that(no
     with store._connecting, pytest.raises(OperationalError, match="away"):
         node.log.recorder.max_notification_id()
     assert node.log.recorder.max_notification_id()
+
+
+def test_a_server_that_falls_silent_while_a_log_is_read_is_given_up(server, node, monkeypatch):
+    monkeypatch.setattr(postgres_store, "SILENT_SECONDS", 0.2)
+    with open_events(server.url()) as events:
+        pages = events.pages()
+        assert next(pages)
+        with standing_still(server), pytest.raises(CannotRead, match="wait timeout"):
+            next(pages)
+
+
+def test_a_copy_of_a_whole_log_has_the_time_that_its_address_gives_it(server):
+    with (
+        closing(postgres_store.connect_unhurried(server.url() + SHORT)) as connection,
+        pytest.raises(psycopg.errors.QueryCanceled),
+    ):
+        connection.execute("SELECT pg_sleep(60)")
 
 
 def answers(node):

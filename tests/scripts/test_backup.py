@@ -715,3 +715,20 @@ def test_a_backup_of_a_busy_service_is_restored_and_served_on(tmp_path):
     finally:
         second.close()
     assert json.loads(second.run("doctor", "--deep", "--json")) == {"findings": []}
+
+
+def test_a_home_is_made_and_restored_on_a_disk_on_which_a_file_has_one_name_alone(
+    kept, tmp_path, linking
+):
+    linking(errno.EPERM)
+    home = Home(tmp_path / "second")
+    home.batch(1)
+    made = Installation(home)
+    made.create(home.batch(5))
+    made.export()
+    run(home.environment, "task", "list")
+    run(home.environment, "audit", "checkpoint", "--now")
+    there = {**home.environment, "EXPORT_TASKS_HOME": str(tmp_path / "third")}
+    run(there, "restore", str(kept))
+    assert json.loads(run(there, "doctor", "--deep", "--json")) == {"findings": []}
+    home.close()

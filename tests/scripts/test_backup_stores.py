@@ -235,7 +235,8 @@ def test_other_nodes_that_had_read_further_stop_and_after_it_go_on_from_what_is_
     put_back(origin, len(rows))
     assert "operator must look" in refused(other, "task", "list")
     assert ReadTables(tmp_path / "node" / "read").current() == tables
-    invoke(env, "restore", "--in-place")
+    assert "no further" in refused(env, "restore", "--in-place"), "this one knows of nothing"
+    invoke(other, "restore", "--in-place")
     listed = invoke(other, "task", "list").stdout
     assert ahead not in listed
     assert all(task in listed for task in origin.tasks)
@@ -256,7 +257,7 @@ def test_nobody_writes_between_the_count_and_the_event_that_says_it(origin):
     for each in writers:
         each.start()
     for _ in range(5):
-        invoke(env, "restore", "--in-place")
+        invoke(env, "restore", "--in-place", "--insist")
     stop.append(1)
     for each in writers:
         each.join()
@@ -290,6 +291,7 @@ def test_users_removed_since_are_removed_again_in_place(origin, tmp_path):
     kept = log_of(origin.url)
     user = next(each for each in told(env, "user", "list") if each["name"] == "ben")["user_id"]
     invoke(env, "user", "remove", "ben")
+    invoke(env, "user", "list")
     put_back(origin, len(kept[0]))
     _put_back_vault(origin.url, kept[1])
     assert len(before[0]) < len(kept[0])

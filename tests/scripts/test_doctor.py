@@ -170,6 +170,29 @@ def test_a_missing_result_is_found_with_its_task(home, task_id, found):
     assert "is not there" in told
 
 
+def test_where_all_results_are_missing_one_finding_asks_for_the_setting_first(
+    command, home, template, task_id, monkeypatch
+):
+    made = Installation(template.home, Settings.read())
+    for rows in (4, 5):
+        made.create(command.json("batch", "generate", "--project", template.home.project,
+                                 "--rows", str(rows))["task_id"])  # fmt: skip
+    made.export()
+    monkeypatch.setenv("EXPORT_TASKS_RESULTS", f"file://{home}/emptied")
+    (home / "emptied").mkdir()
+    shutil.copy(home / "results" / MARKER, home / "emptied")
+    (line,) = command("doctor", exit_code=3).stdout.splitlines()
+    assert f"3 of 3 current files are not in file://{home}/emptied" in line
+    assert "is EXPORT_TASKS_RESULTS right? Mend: export-tasks config show; " in line
+    assert "cp BACKUP/results/" in line
+
+
+def test_more_than_many_missing_results_are_one_finding(home, task_id, command, monkeypatch):
+    monkeypatch.setattr(result_checks, "MANY", 0)
+    result(home).unlink()
+    assert "1 of 1 current files" in command("doctor", exit_code=3).stdout
+
+
 def test_a_result_of_another_size_is_found(home, task_id, found):
     result(home).write_bytes(result(home).read_bytes() + b"\0")
     assert "another file" in found()["missing_result"]
