@@ -80,7 +80,17 @@ def must_be(marker: str | None, log_id: str, place: str) -> None:
             "its files were copied by hand, or are lost for good: export-tasks results claim"
         )
     if marker != log_id:
-        raise NotOurs(f"EXPORT_TASKS_RESULTS ({place}) is filled by another event log.")
+        raise _filled(place)
+
+
+def must_be_free(marker: str | None, home: Path, place: str) -> None:
+    """Raises NotOurs where a log that has not begun finds another's mark at its place."""
+    if marker is not None and not (home / INTENDED).exists():
+        raise _filled(place)
+
+
+def _filled(place: str) -> NotOurs:
+    return NotOurs(f"EXPORT_TASKS_RESULTS ({place}) is filled by another event log.")
 
 
 def _begun_by(ledger: Ledger, results: Results, place: str, intended: Path, caller: Caller) -> str:
@@ -89,15 +99,15 @@ def _begun_by(ledger: Ledger, results: Results, place: str, intended: Path, call
     mine = intended.read_text("ascii")
     try:
         results.claim(mine)
-    except ResultsClaimed as error:
-        return _others(ledger, str(error), place)
+    except ResultsClaimed:
+        return _others(ledger, place)
     return ledger.begin(caller, mine).results or mine
 
 
-def _others(ledger: Ledger, marker: str, place: str) -> str:
+def _others(ledger: Ledger, place: str) -> str:
     until = monotonic() + BEGINNING_SECONDS
     while (found := ledger.log().results) is None:
         if monotonic() > until:
-            must_be(marker, "", place)
+            raise _filled(place)
         sleep(LOOK_SECONDS)
     return found

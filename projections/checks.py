@@ -130,10 +130,15 @@ def check_history(
     at = _live_position(tables)
     if news_since(recorder, at, 1) is not None:
         return True
-    incarnation = Journal(recorder).salvage(Log, LOG_STREAM, latest=True).incarnation
+    incarnation = incarnation_of(recorder)
     if at.incarnation == incarnation and _name(at) != accepted:
         raise HistoryAltered(_name(at), _what_differs(recorder, at))
     return False
+
+
+def incarnation_of(recorder: ApplicationRecorder) -> str | None:
+    """Which one the log is now, whatever else of it cannot be read."""
+    return Journal(recorder).salvage(Log, LOG_STREAM, latest=True).incarnation
 
 
 def check_seals(live: Seal | None, rebuilt: Seal, at: Position, accepted: str | None) -> bool:

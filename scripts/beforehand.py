@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from api.audit.place import open_place
 from api.audit.sinks import open_sink
-from api.belonging import INTENDED, must_be
+from api.belonging import must_be_free
 from api.parts import Parts
 from api.upkeep.event_places import event_place
 from api.values import is_shared
@@ -94,9 +94,7 @@ def _look_where_nothing_is(settings: Settings, results: Results) -> None:
     if event_place(settings).staging.exists():
         raise cut_off()
     with naming(settings, "results"):
-        marker = results.marker()
-        if marker is not None and not (settings.home / INTENDED).exists():
-            must_be(marker, "", settings.results)
+        must_be_free(results.marker(), settings.home, settings.results)
         if isinstance(results, LocalResults):
             _try(results.folder)
 

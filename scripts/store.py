@@ -15,10 +15,5 @@ def existing(settings: Settings | None = None) -> Parts:
         CannotOpen, CannotRead, OSError: it cannot be told.
     """
     settings = settings or Settings.read()
-    must_be_there(settings)
-    return Parts(settings)
-
-
-def must_be_there(settings: Settings) -> None:
-    """Looks, without making anything. Raises as `existing`."""
     event_place(settings).must_be_there()
+    return Parts(settings)

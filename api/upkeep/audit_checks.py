@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from api.audit.state import read_state
 from api.upkeep.signed import PUT_BACK
-from domain.journal import Journal
-from domain.log import LOG_STREAM, Log
 from domain.stored import event_mapper
+from projections.checks import incarnation_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +36,7 @@ def check_audit(
         PersistenceError: the event store cannot be read.
     """
     state = read_state(settings.audit_state_file)
-    if state.altered and state.has_ended(_incarnation(recorder)):
+    if state.altered and state.has_ended(incarnation_of(recorder)):
         state.altered = None
     if state.altered:
         report.find(
@@ -60,10 +59,6 @@ def check_audit(
             f"Events since {_minute(since)} are in no checkpoint.",
             "start the service, whose keeper signs one: export-tasks serve",
         )
-
-
-def _incarnation(recorder: ApplicationRecorder) -> str | None:
-    return Journal(recorder).salvage(Log, LOG_STREAM, latest=True).incarnation
 
 
 def _check_sinks(settings: Settings, state: AuditState, report: Report) -> None:

@@ -55,13 +55,12 @@ def verify(
     from api.audit.stored import CannotRead, open_events
     from api.audit.verify import verify as judge
     from api.settings import Settings
-    from api.upkeep.event_places import NothingThere
+    from api.upkeep.event_places import NothingThere, event_place
     from projections.log import CannotOpen
-    from scripts.store import must_be_there
 
     settings = Settings.read()
     try:
-        must_be_there(settings)
+        event_place(settings).must_be_there()
         # The place first: what is signed meanwhile would seal more than was read.
         with read_place(settings.audit) as place:
             given = _told(place.given(checkpoints, keys))
@@ -121,11 +120,11 @@ def receipt(context: click.Context, task_id: str, as_json: bool) -> None:
     from api.audit.receipt import receipt as make
     from api.audit.stored import open_events
     from api.settings import Settings
-    from scripts.store import must_be_there
+    from api.upkeep.event_places import event_place
 
     del as_json
     settings = Settings.read()
-    must_be_there(settings)
+    event_place(settings).must_be_there()
     given = _own(settings)
     try:
         with open_events(settings.events) as events:

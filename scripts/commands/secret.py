@@ -28,11 +28,11 @@ def rotate(dry_run: bool, as_json: bool) -> None:
     """
     from api.access.rotation import rotate as run
     from api.settings import Settings
+    from api.upkeep.event_places import event_place
     from scripts.serve import LOCK, alone
-    from scripts.store import must_be_there
 
     settings = Settings.read()
-    must_be_there(settings)
+    event_place(settings).must_be_there()
     with alone(settings.home / LOCK):
         if dry_run:
             return show(_planned(settings), as_json)

@@ -39,11 +39,11 @@ def serve(**flags: Any) -> None:
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
 def exporter(**flags: Any) -> None:
     """Run exporters alone until SIGTERM or Ctrl-C."""
+    from api.upkeep.event_places import event_place
     from scripts.serve import export as run
-    from scripts.store import must_be_there
 
     settings = _settings(flags)
-    must_be_there(settings)
+    event_place(settings).must_be_there()
     _exit(run(settings))
 
 
