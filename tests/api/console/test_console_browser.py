@@ -78,6 +78,11 @@ def created_ready(page, batch: str) -> str:
     return task_id
 
 
+def may_download(page) -> bool:
+    """Is the interval since the download of the test before over?"""
+    return page.get_by_text("The next download is possible").count() == 0
+
+
 def kill_exporter(home) -> None:
     (pid,) = [pid for pid, line in home.service.children().items() if "worker exporter" in line]
     os.kill(pid, signal.SIGKILL)
@@ -118,6 +123,7 @@ def test_created_watched_downloaded_and_deleted(home, window):
     page.locator("#now .state.ready").wait_for()
     until(page, "/ready$/.test(document.getElementById('announce').textContent)")
     assert milestones.count() == 1
+    eventually(lambda: may_download(page))
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename.startswith(task_id)
@@ -168,7 +174,7 @@ def test_without_scripts_everything_works_by_forms_links_and_reloads(browser, ho
 
     def is_ready() -> bool:
         page.get_by_role("link", name="Reload").click()
-        return page.locator("#now .state.ready").count() == 1
+        return page.locator("#now .state.ready").count() == 1 and may_download(page)
 
     eventually(is_ready)
     with page.expect_download():
@@ -217,6 +223,7 @@ def test_by_keyboard_alone(home, window):
     tab_to(page, "Create the export")
     page.keyboard.press("Enter")
     page.locator("#now .state.ready").wait_for()
+    eventually(lambda: may_download(page))
     tab_to(page, "Download")
     with page.expect_download():
         page.keyboard.press("Enter")

@@ -153,6 +153,19 @@ def test_what_is_left_until_the_next_download_is_told(service, ann, page):
     assert 'data-again="19.5"' in answer.text
 
 
+def test_a_finished_export_tells_what_is_left_and_is_looked_at_again_when_it_is_over(
+    service, ann, page
+):
+    task_id = ann.finished()
+    ann.download(task_id)
+    service.story.clock.pass_by(seconds=10.5)
+    answer = page.get(f"/exports/{task_id}")
+    assert "The next download is possible in 20 s" in text_of(answer)
+    assert 'data-again="19.5"' in answer.text
+    service.story.clock.pass_by(seconds=19.5)
+    assert "data-again" not in page.get(f"/exports/{task_id}").text
+
+
 # A new one
 
 
