@@ -12,31 +12,22 @@ import socket
 import stat
 import subprocess
 import sys
-from contextlib import contextmanager
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import requires
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import click
 import psycopg
 import pytest
 import yaml
-from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
-from huaweicloudsdkiotda.v5 import ListExportTasksRequest, ShowExportTaskRequest
 
 from api.settings import PREFIX, SETTINGS, Settings
 from exporter.sources import open_source
 from scripts.alive import NotAlive, ask
 from scripts.cli import ROOMS, cli
-from scripts.client import Client
 from tests.service import Home, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.database import Database
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +43,6 @@ PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 SHELL = [DEPLOY / "systemd" / "export-tasks-operate", DEPLOY / "compose" / "begin"]
 
 systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
-nginx = pytest.mark.skipif(not shutil.which("nginx"), reason="no nginx here")
 
 
 def must_parse(arguments: list[str]) -> None:
@@ -313,92 +303,3 @@ def test_the_other_proxy_asks_whether_a_node_is_ready_and_keeps_nothing_back():
     assert "health_uri /readyz" in CADDY
     assert "flush_interval -1" in CADDY
     assert "header_up Host" not in CADDY
-
-
-@contextmanager
-def proxied(folder: Path, *nodes: str) -> Iterator[str]:
-    """nginx with the example's file before these nodes; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    servers = "".join(f"    server {node};\n" for node in nodes)
-    text = re.sub(r"(    server api-\d:\d+;\n)+", servers, NGINX)
-    text = text.replace(f"listen {PORT};", f"listen 127.0.0.1:{port};")
-    (folder / "example.conf").write_text(text)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    whole = f"""
-        daemon off; pid {folder}/pid; error_log {folder}/errors; worker_processes 1;
-        events {{}}
-        http {{ access_log off; {paths} include {folder}/example.conf; }}
-    """
-    (folder / "nginx.conf").write_text(whole)
-    process = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"])
-    try:
-        eventually(lambda: listens(port))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-@nginx
-def test_the_official_client_goes_through_the_proxy_and_a_node_that_is_gone_is_passed_over(
-    tmp_path,
-):
-    home = Home(tmp_path, forwarded_allow_ips="127.0.0.1")
-    batch, service = home.batch(100), home.serve()
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        nobody = f"127.0.0.1:{gone.getsockname()[1]}"
-    there = service.endpoint.removeprefix("http://")
-    try:
-        with proxied(tmp_path, nobody, there) as endpoint:
-            keys = home.begun["access_key"], home.begun["secret_key"]
-            client = Client(endpoint, *keys, home.project)
-            tasks = [client.create(batch).export_task_id for _ in range(3)]
-            eventually(lambda: client.find(tasks[-1]).status == "Success")
-            assert client.download(tasks[0])[:4] == b"\xd0\xcf\x11\xe0"
-            sdk = client._client
-            condition = json.dumps({"task_id": batch})  # a space and quotes in the query
-            found = sdk.list_export_tasks(ListExportTasksRequest(resource_condition=condition))
-            assert {each.export_task_id for each in found.export_tasks} == set(tasks)
-            with pytest.raises(ClientRequestException) as refused:
-                sdk.show_export_task(ShowExportTaskRequest(export_task_id="a/b"))
-            assert refused.value.status_code == 404  # signed as it was sent: no 401
-    finally:
-        assert service.stop() == 0
-
-
-@nginx
-def test_what_a_node_says_bit_by_bit_arrives_bit_by_bit(tmp_path):
-    heard = Event()
-
-    class Telling(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            self.wfile.write(b"data: 1\n\n")
-            if heard.wait(30):
-                self.wfile.write(b"data: 2\n\n")
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Telling) as node:
-        thread = Thread(target=node.serve_forever)
-        thread.start()
-        with proxied(tmp_path, f"127.0.0.1:{node.server_port}") as endpoint:
-            client = HTTPConnection(endpoint.removeprefix("http://"), timeout=60)
-            client.request("GET", "/")
-            answer = client.getresponse()
-            assert answer.readline() == b"data: 1\n"
-            heard.set()
-            assert answer.read() == b"\ndata: 2\n\n"
-            client.close()
-        node.shutdown()
-        thread.join()
