@@ -35,7 +35,7 @@ class Scene:
     file, as they can since they are on one machine; with postgresql they read the database's.
     To be struck, nodes have a disk of so many megabytes each, where one can be mounted, and reach
     the store by a wire that may be slow. `first` is what the first one begins with, if it is
-    another program.
+    another program: the others come when it is up, as an upgrade finds a log that has begun.
     """
 
     def __init__(
@@ -62,16 +62,18 @@ class Scene:
             Node(folder, f"node-{number + 1}", environment, command_line, disk)
             for number in range(count)
         ]
+        self._alone = 0
         if first:
-            self.nodes[0].running.command_line = first
+            self.nodes[0].running.command_line, self._alone = first, 1
 
     def __enter__(self) -> Self:
-        self.up()
+        for nodes in (self.nodes[: self._alone], self.nodes[self._alone :]):
+            self._each(lambda node: node.running.up(), nodes)
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._each(Node.end)
+            self._each(Node.end, self.nodes)
         finally:
             for node in self.nodes:
                 node.running.kill_all()
@@ -89,12 +91,12 @@ class Scene:
 
     def up(self) -> None:
         """Starts all nodes, at once as after a power cut."""
-        self._each(lambda node: node.running.up())
+        self._each(lambda node: node.running.up(), self.nodes)
 
     def stop(self) -> list[int]:
         """Stops all nodes in order; their exit codes."""
-        return self._each(lambda node: node.running.stop())
+        return self._each(lambda node: node.running.stop(), self.nodes)
 
-    def _each(self, work: Callable[[Node], T]) -> list[T]:
+    def _each(self, work: Callable[[Node], T], nodes: list[Node]) -> list[T]:
         with ThreadPoolExecutor(len(self.nodes)) as hands:
-            return list(hands.map(work, self.nodes))
+            return list(hands.map(work, nodes))
