@@ -27,7 +27,7 @@ INTENDED = "results.id"
 """In the home, from before the place is marked until the log has begun: a first start that is cut
 off between them knows its own mark again."""
 
-BEGINNING_SECONDS = 5.0
+BEGINNING_SECONDS = 10.0
 """How long another node, which has marked the place, may take to begin the log."""
 
 LOOK_SECONDS = 0.1

@@ -148,7 +148,8 @@ class Attempt:
         return CompleteTask(self._sender.claim, file, reading.expected, name)
 
     def _write(self, path: Path) -> tuple[_Reading, Written]:
-        book = Workbook(path, DETAIL_COLUMNS)
+        kept = self._results.keeps_spools and self._suffix == BOOK
+        book = Workbook(path, DETAIL_COLUMNS, kept=kept)
         try:
             reading = self._read(book)
             self._step(reading, READ_PERCENT)

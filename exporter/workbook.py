@@ -74,7 +74,7 @@ class Workbook:
     are ours and taken as they are; rows have as many cells. Every cell becomes text, or empty where
     it is None or "". Memory does not grow with the rows, which are spooled beside the file. What
     the disk refuses is raised as ResultsFailed; what the rows themselves raise passes through.
-    Equal rows give equal bytes.
+    Equal rows give equal bytes. Where the file is to be `kept` it is on the disk by and by.
     """
 
     def __init__(
@@ -85,9 +85,10 @@ class Workbook:
         sheet: str = "details",
         max_sheets: int = MAX_SHEETS,
         max_bytes: int = MAX_BYTES,
+        kept: bool = False,
     ) -> None:
         self._path, self._header, self._name = path, tuple(header), sheet
-        self._max_sheets, self._max_bytes = max_sheets, max_bytes
+        self._max_sheets, self._max_bytes, self._kept = max_sheets, max_bytes, kept
         self.rows = self.sheets = 0
         self._held: list[Row] = []
         self._batch_rows = FIRST_ROWS
@@ -130,7 +131,7 @@ class Workbook:
         self._append(SUMMARY_HEADER, summary)
         self._append(SUMMARY_HEADER, list(self._repair_pairs()))
         with storing():
-            self._book.save(file := Hashed(self._stream), about)
+            self._book.save(file := Hashed(self._stream, kept=self._kept), about)
             self._files.close()
         self._closed = True
         return Written(self.rows, self.sheets, self._repaired, file.size, file.sha256)

@@ -42,6 +42,8 @@ SPOOL = ".spool"
 class LocalResults:
     """Results in one flat folder, which is made when first written to."""
 
+    keeps_spools = True
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._hold = Hold(folder / HOLD)

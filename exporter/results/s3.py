@@ -38,6 +38,8 @@ class S3Results:
     but no two attempts have one key: it holds a nonce.
     """
 
+    keeps_spools = False
+
     def __init__(self, bucket: Bucket, spools: Path) -> None:
         self.bucket, self.spools = bucket, Spools(spools)
         self._hold = BucketHold(bucket, HOLD)

@@ -74,6 +74,9 @@ def check_range(size: int, start: int, length: int) -> None:
 class Results(Protocol):
     """Where result files are kept. Every method raises ResultsFailed where the place fails."""
 
+    keeps_spools: bool
+    """Is the file that a put takes over the one that is kept? Or are its bytes sent elsewhere?"""
+
     def put(self, key: str, source: Path) -> None:
         """Takes the file over under the key; when this returns, it outlives a loss of power.
 

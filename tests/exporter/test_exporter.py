@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import logging
+import os
 import re
 import sqlite3
 import zipfile
 from contextlib import closing
 from datetime import datetime
-from itertools import chain
+from itertools import chain, pairwise
 from random import Random
 from threading import Event
 from typing import TYPE_CHECKING
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.task import Task
+from exporter import disk
 from exporter.biff8.properties import Properties
+from exporter.biff8.spool import COPY_BYTES
 from exporter.disk import storing
 from exporter.exporter import Exporter
 from exporter.failures import FIRST_WAIT, LONGEST_WAIT, PASSING_FAULTS, wait_after
@@ -28,6 +31,7 @@ from exporter.sources import DETAIL_COLUMNS, BatchTask, SourceFailed
 from exporter.sources.sql import SqlSource, sqlite_path
 from tests.altered import alter
 from tests.facts import BEN, LEASE
+from tests.places import Folder
 from tests.workshop import PAGE, lines_of, sheets
 
 if TYPE_CHECKING:
@@ -222,6 +226,25 @@ def test_a_zip_holds_the_workbook_under_the_tasks_name(shop: Workshop) -> None:
         book = sheets(archive.read(f"{task.task_id}.xls"))
     assert book["details"] == [list(DETAIL_COLUMNS), *shop.rows(batch)]
     assert shop.files(spool=True) == []
+
+
+@pytest.mark.parametrize("download", ["xls", "zip"])
+def test_a_workbook_that_stays_on_this_disk_is_synced_part_by_part_as_it_is_written(
+    shop: Workshop, place: Place, monkeypatch: pytest.MonkeyPatch, download: str
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(disk, "SYNCED_BYTES", 64 * 1024)
+    monkeypatch.setattr(disk, "_sync_data", lambda file: synced.append(os.fstat(file).st_size))
+    task = shop.create(shop.batch(20_000))
+    shop.exporter(download=download).step()
+    file = shop.now(task).file
+    assert file
+    if isinstance(place, Folder) and download == "xls":
+        parts = [after - before for before, after in pairwise([0, *synced, file.size])]
+        assert max(parts) <= 64 * 1024 + COPY_BYTES
+        assert len(parts) > 2
+    else:
+        assert synced == []
 
 
 def test_by_default_a_lease_is_a_minute_and_a_third_crash_fails_the_task(shop: Workshop) -> None:

@@ -126,6 +126,8 @@ class Stored:
 class SimResults:
     """One process's way to the result store that all share."""
 
+    keeps_spools = False
+
     def __init__(self, world: World, process: Process) -> None:
         self._world, self._process = world, process
 
@@ -197,8 +199,8 @@ class Opened:
 class Book:
     """Stands in for the workbook, which takes milliseconds: the rows, as text."""
 
-    def __init__(self, path: Spool, columns: Sequence[str]) -> None:
-        del columns
+    def __init__(self, path: Spool, columns: Sequence[str], *, kept: bool) -> None:
+        del columns, kept
         self._path, self._rows = path, 0
 
     def write(self, page: Sequence[Sequence[str | None]]) -> None:
