@@ -232,6 +232,7 @@ def test_the_last_step_waits_for_a_sink_but_not_for_ever(hanging, monkeypatch):
     began = monotonic()
     node.close()
     assert 0.3 <= monotonic() - began < 5
+    monkeypatch.setattr(auditing, "CLOSING_SECONDS", 30.0)
     sink.answers.set()
     node.happens(1)
     node.close()
