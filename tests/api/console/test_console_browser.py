@@ -128,8 +128,8 @@ def test_created_watched_downloaded_and_deleted(home, window):
     page.locator("#now .state.running").wait_for()
     until(page, "document.querySelector('#now progress').value > 10")
     milestones = page.get_by_role("status")
-    until(page, "/percent/.test(document.getElementById('announce').textContent)")
     home.source.open()
+    until(page, "/percent|ready/.test(document.getElementById('announce').textContent)")
     page.locator("#now .state.ready").wait_for()
     until(page, "/ready$/.test(document.getElementById('announce').textContent)")
     assert milestones.count() == 1
