@@ -44,7 +44,7 @@ class Gated:
         self._gate = SystemRandom().randrange(1, 2**31)
         self._connection = psycopg.connect(self.url, autocommit=True)
         self._connection.execute(TABLES.format(gate=self._gate))
-        self.short, self.long = self._put(names[0], rows), self._put(names[1], ROWS)
+        self.short, self.long = self.put(rows, names[0]), self.put(ROWS, names[1])
         self._connection.execute("ANALYZE stored")
 
     def shut(self) -> None:
@@ -61,7 +61,8 @@ class Gated:
         """Ends it, the gate open."""
         self._connection.close()
 
-    def _put(self, name: str, rows: int) -> str:
+    def put(self, rows: int, name: str = "made up") -> str:
+        """Another batch task's id."""
         task_id = token_hex(12)
         task = (task_id, name, f"2026-11-24T12:00:0{rows % 2}.000Z")
         self._connection.execute(
