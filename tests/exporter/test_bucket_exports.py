@@ -40,7 +40,7 @@ def test_a_claim_is_renewed_while_a_slow_store_takes_the_file(
     rival = shop.exporter("rival", lease=LEASE)
     work = aside(exporter.step)
     assert put.wait(PATIENCE)
-    for renewals in range(1, 2 * RENEWALS):
+    for renewals in range(1, RENEWALS + 2):
         assert not rival.step()
         shop.watch.pass_by(LEASE / RENEWALS)
         until(lambda told=renewals: len(shop.progressed(task)) > told, "the claim is renewed")
