@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -26,6 +27,8 @@ from tests.ports import kept_port
 from tests.service import Home, Service, eventually
 
 LEASE = 4
+ALL_NEWS = 1_000
+"""Milliseconds in which a page has asked for what the last news were about."""
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +310,25 @@ def test_a_stream_that_a_proxy_refused_is_asked_for_again(home, window):
     window.context.unroute("**/live?*")
     page.locator(".live[data-on^='●']").wait_for(state="attached")
     window.troubles = [each for each in window.troubles if "502" not in each]
+
+
+def test_parts_that_could_not_be_made_anew_are_asked_for_again_without_news(home, window):
+    page, refused = window.sign_in("admin"), []
+    page.locator(".live[data-on^='●']").wait_for(state="attached")
+
+    def refuse(route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503)
+
+    page.route(home.service.endpoint + "/", refuse)
+    task_id = create(window.tab(), home.source.short)
+    show = ("task", "show", task_id, "--json")
+    eventually(lambda: json.loads(home.run(*show))["status"] == "Success")
+    page.wait_for_timeout(2 * ALL_NEWS)
+    told = len(refused)
+    eventually(lambda: page.evaluate("1") and len(refused) > told)
+    page.unroute(home.service.endpoint + "/")
+    page.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
 
 
 COUNTED = """() => {
