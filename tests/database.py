@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 USER = "embedded_postgres"
 """Who runs the server where root runs the tests: root must not."""
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STANDS = 20.0
 """Seconds after which one that stands still goes on: whoever waits for that has waited too long."""
 

@@ -54,7 +54,7 @@ def log_of(home: Home) -> list:
 
 
 def checks(service) -> dict[str, str]:
-    with urllib.request.urlopen(f"{service.endpoint}/readyz?verbose", timeout=10) as answer:
+    with urllib.request.urlopen(f"{service.endpoint}/readyz?verbose", timeout=60) as answer:
         return json.load(answer)["checks"]
 
 

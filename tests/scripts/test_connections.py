@@ -57,7 +57,7 @@ def serving(monkeypatch):
         @contextmanager
         def connected():
             port = listener.getsockname()[1]
-            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
                 yield client
 
         connected.kind = kind

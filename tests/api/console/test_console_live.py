@@ -17,7 +17,7 @@ from domain.conditions import OwnerId
 from tests.facts import ANN, BEN, LEASE, OPERATOR
 from tests.visitor import PASSWORD, signed_in
 
-SOON = 20.0
+SOON = 60.0
 
 
 @pytest.fixture(autouse=True)
