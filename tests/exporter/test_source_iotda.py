@@ -38,6 +38,7 @@ def upstream(tmp_path_factory) -> Iterator[Upstream]:
         for name in ("EXPORT_TASKS_HOME", "EXPORT_TASKS_SOURCE"):
             patch.delenv(name, raising=False)
         upstream = Upstream(tmp_path_factory.mktemp("up") / "stream")
+        upstream.batch(1)  # before the first one there are no tables to look into
         yield upstream
         upstream.close()
 
