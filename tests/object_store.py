@@ -14,14 +14,15 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Self
+
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,11 +76,11 @@ _HOLDER = '"$@" >>weed.log 2>&1 & echo $!; read -r _; kill -9 $! 2>>weed.log'
 
 
 class ObjectStore:
-    """One server with one user, on free ports that it keeps when it is started again."""
+    """One server with one user, on ports that stay its own while it is down."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self._ports = {name: kept_port(self) for name in PORTS}
         self._holder: subprocess.Popen[bytes] | None = None
         self.pid = 0
 
@@ -196,15 +197,6 @@ class ObjectStore:
             connection.close()
         if status not in expected:
             raise http.client.HTTPException(f"{method} {bucket}: {status}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now, none of them twice."""
-    with ExitStack() as held:
-        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
 
 
 def _users() -> dict[str, object]:

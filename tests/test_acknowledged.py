@@ -20,6 +20,7 @@ from huaweicloudsdkiotda.v5 import (
 )
 
 from tests.database import QUICK, running_database
+from tests.gated import Gated
 from tests.service import Home, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
@@ -73,12 +74,24 @@ def test_a_task_whose_201_was_seen_is_there_after_kill_9_of_everything_and_compl
     assert service.stop() == 0
 
 
-def test_kill_9_of_an_exporter_in_mid_export_costs_an_attempt(home):
+def test_kill_9_of_an_exporter_in_mid_export_costs_an_attempt(tmp_path, database):
+    with closing(Gated(database)) as source, closing(holding(tmp_path, source)) as home:
+        an_exporter_is_killed(home, source)
+
+
+def holding(folder, source):
+    """A home of the gate's project, whose exports of the long batch task are held at half."""
+    source.shut()
+    return Home(folder, "--project", "plant-1", lease="2s", source=source.url)
+
+
+def an_exporter_is_killed(home, source):
     service = home.serve()
-    task = create(home, service, home.batch(400_000))
+    task = create(home, service, source.long)
     eventually(lambda: listed(home, service)[0].export_count > 0)
-    (exporter,) = [pid for pid, command in service.children().items() if "exporter" in command]
+    (exporter,) = service.pids("exporter")
     os.kill(exporter, signal.SIGKILL)
+    source.open()
     eventually(lambda: listed(home, service)[0].status == "Success")
     told = home.run("event", "list", "--task", task.export_task_id, "--json")
     assert '"attempt":2' in told.splitlines()[-1].replace(" ", "")

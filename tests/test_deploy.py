@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -181,18 +180,17 @@ def test_the_health_check_and_the_command_are_ours():
 
 def test_whoever_asks_whether_a_service_is_alive_is_told(tmp_path):
     home = Home(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = kept_port(home)
     home.environment["EXPORT_TASKS_PORT"] = str(port)
     assert "/livez" in home.refused("worker", "alive")
-    service = home.serve("--drain", "8s", port=port)
+    service = home.serve("--drain", "600s", port=port)
     home.run("worker", "alive")
     home.run("worker", "alive", "--ready")
     service.process.terminate()
     eventually(lambda: is_refused(home))
     assert "/readyz" in home.refused("worker", "alive", "--ready")
     home.run("worker", "alive")
-    assert service.process.wait(60) == 0
+    home.close()
 
 
 def is_refused(home: Home) -> bool:

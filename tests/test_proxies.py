@@ -19,6 +19,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkiotda.v5 import ListExportTasksRequest, ShowExportTaskRequest
 
 from scripts.client import Client
+from tests.ports import held, kept_port
 from tests.service import Home, eventually
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def proxied(
     proxy: Callable[[Path, int, tuple[str, ...]], list[str]], folder: Path, *nodes: str
 ) -> Iterator[str]:
     """A proxy before these nodes; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    holder = held()
+    port = holder.getsockname()[1]
     environment = {"HOME": str(folder), "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     process = subprocess.Popen(proxy(folder, port, nodes), env=environment)
     try:
@@ -78,6 +79,7 @@ def proxied(
     finally:
         process.terminate()
         process.wait(60)
+        holder.close()
 
 
 def listens(port: int) -> bool:
@@ -90,8 +92,7 @@ def test_the_official_client_goes_through_the_proxy_and_a_node_that_is_gone_is_p
 ):
     home = Home(tmp_path, forwarded_allow_ips="127.0.0.1")
     batch, service = home.batch(100), home.serve()
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        nobody = f"127.0.0.1:{gone.getsockname()[1]}"
+    nobody = f"127.0.0.1:{kept_port(home)}"
     there = service.endpoint.removeprefix("http://")
     try:
         with proxied(proxy, tmp_path, nobody, there) as endpoint:

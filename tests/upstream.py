@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
@@ -21,7 +22,10 @@ from tests.service import SOON, Home
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUIET: dict[str, Any] = {"delay": 0.0, "faults": [], "append": [], "retry_after": "1"}
+QUIET: dict[str, Any] = {
+    "delay": 0.0, "together": 0, "faults": [], "append": [], "retry_after": "1"
+}  # fmt: skip
+TOGETHER_SECONDS = 20.0
 
 
 class Upstream(Home):
@@ -53,7 +57,8 @@ class Upstream(Home):
         }
 
     def plan(self, **plan: Any) -> None:
-        """What happens from now on: `delay` seconds before each answer; `faults`, one a call until
+        """What happens from now on: `delay` seconds before each answer; `together`, so many calls
+        have to be under way at once before the first is answered; `faults`, one a call until
         none is left ("429", "500", "reset", "cut", "trickle", "garbage", "302", "proxy" for the 404
         of one whose service is away, "" for none),
         `retry_after` with each refusal; `append`, rows that a batch task gets, [id, rows], one
@@ -109,9 +114,15 @@ class Misbehaving:
             if self._plan["append"]:
                 await asyncio.to_thread(_append, *self._plan["append"].pop(0))
             await asyncio.sleep(self._plan["delay"])
+            await self._others()
             await self._misbehave(fault, scope, receive, send)
         finally:
             self._running -= 1
+
+    async def _others(self) -> None:
+        until = monotonic() + TOGETHER_SECONDS
+        while self._seen.get("most", 0) < self._plan["together"] and monotonic() < until:
+            await asyncio.sleep(0.01)
 
     async def _misbehave(self, fault: str, scope: Any, receive: Any, send: Any) -> None:
         if fault == "":

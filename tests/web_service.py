@@ -181,7 +181,7 @@ def served(settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        until = monotonic() + 20
+        until = monotonic() + 60
         while not server.started:
             assert monotonic() < until
             assert thread.is_alive()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 xlrd: Any = untyped_xlrd
 PAGE = 10
-PATIENCE = 20.0
+PATIENCE = 60.0
 AWAY = OperationalError("away")
 
 

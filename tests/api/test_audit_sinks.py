@@ -49,7 +49,7 @@ def signed(audited: Audited, **later: float) -> None:
 def settled(audited: Audited) -> None:
     for each in audited.couriers:
         if each._thread:
-            each._thread.join(10)
+            each._thread.join(60)
     audited.step()
 
 
@@ -232,6 +232,7 @@ def test_the_last_step_waits_for_a_sink_but_not_for_ever(hanging, monkeypatch):
     began = monotonic()
     node.close()
     assert 0.3 <= monotonic() - began < 5
+    monkeypatch.setattr(auditing, "CLOSING_SECONDS", 30.0)
     sink.answers.set()
     node.happens(1)
     node.close()
@@ -243,7 +244,7 @@ def test_the_last_step_waits_for_a_sink_but_not_for_ever(hanging, monkeypatch):
 def listener():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.settimeout(10)
+        listener.settimeout(60)
         yield listener
 
 
@@ -271,7 +272,7 @@ def test_a_local_system_log_that_fails_and_comes_back_is_given_the_newest(audite
     assert node.state.sinks[f"syslog://{path}"].trouble
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))
-        listener.settimeout(10)
+        listener.settimeout(60)
         node.step(seconds=30)
         settled(node)
         assert read_note(note_of(listener.recv(2000)), [node.key.verifier]).size == 3

@@ -312,7 +312,7 @@ def test_a_body_that_comes_with_an_upgrade_is_told_how_to_send_it(service):
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n"
     with served(service.settings) as endpoint:
         port = int(endpoint.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(head + upgrade + body)
             told = b""
             while b"}" not in told:

@@ -252,15 +252,21 @@ def test_signals_are_heeded_while_a_file_is_put(own_store: ObjectStore, tmp_path
     """An exporter hands its task back at once; it would be killed, and that count as a crash."""
     bucket, file, heard = Bucket("s3://results/signals"), tmp_path / "file", []
     file.write_bytes(b"book")
-    before = signal.signal(signal.SIGALRM, lambda number, _: heard.append("signal"))
-    own_store.pause()
+    heeded = threading.Event()
+
+    def heed(number: int, frame: object) -> None:
+        heard.append("signal")
+        heeded.set()
 
     def resume() -> None:
+        heeded.wait(20)
         heard.append("resumed")
         own_store.resume()
 
+    before = signal.signal(signal.SIGALRM, heed)
+    own_store.pause()
     signal.setitimer(signal.ITIMER_REAL, 0.5)
-    threading.Timer(2.0, resume).start()
+    threading.Thread(target=resume).start()
     try:
         bucket.upload("file", file)
     finally:

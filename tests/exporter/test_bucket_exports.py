@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from threading import Timer
-from time import monotonic
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.failures import FIRST_WAIT
 from exporter.sender import RENEWALS
-from tests.workshop import Workshop, aside, until
+from tests.workshop import PATIENCE, Workshop, aside, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,24 +30,25 @@ def shop(tmp_path: Path, own_url: str) -> Iterator[Workshop]:
 def test_a_claim_is_renewed_while_a_slow_store_takes_the_file(
     shop: Workshop, own_store: ObjectStore
 ) -> None:
-    task = shop.create()
-    before_put: list[int] = []
+    task, put = shop.create(), Event()
 
     def stall() -> None:
-        before_put.append(len(shop.progressed(task)))
         own_store.pause()
-        Timer(2 * LEASE, own_store.resume).start()
+        put.set()
 
-    exporter = shop.exporter(results=shop.storing(stall), watch=monotonic, lease=LEASE)
-    rival = shop.exporter("rival", watch=monotonic, lease=LEASE)
+    exporter = shop.exporter(results=shop.storing(stall), lease=LEASE)
+    rival = shop.exporter("rival", lease=LEASE)
     work = aside(exporter.step)
-    until(lambda: before_put, "the file is put")
-    while work.is_alive():
+    assert put.wait(PATIENCE)
+    for renewals in range(1, RENEWALS + 2):
         assert not rival.step()
-        work.join(0.1)
+        shop.watch.pass_by(LEASE / RENEWALS)
+        until(lambda told=renewals: len(shop.progressed(task)) > told, "the claim is renewed")
+    assert not rival.step()
+    own_store.resume()
+    work.join()
     now = shop.now(task)
     assert (now.status, now.attempt, now.faults) == ("Success", 1, 0)
-    assert len(shop.progressed(task)) - before_put[0] > RENEWALS
 
 
 def test_a_store_that_is_away_costs_no_attempt_and_the_file_is_stored_when_it_is_back(

@@ -13,8 +13,8 @@ from domain.commands import Progress
 from domain.refusals import ClaimLost, Unavailable
 from domain.task import Task
 from exporter import sender as senders
-from exporter.sender import Sender
-from tests.workshop import PAGE, aside, until
+from exporter.sender import RENEWALS, Sender
+from tests.workshop import PAGE, PATIENCE, aside, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,24 +100,27 @@ def test_a_last_word_is_said_again_after_longer_and_longer_pauses(
 @pytest.mark.parametrize("where", ["source", "results"])
 def test_the_lease_is_renewed_while_the_attempt_waits(shop: Workshop, where: str) -> None:
     task = shop.create(shop.batch(2 * PAGE))
-    go_on = Event()
-    stalling: dict[str, Any] = {
-        "source": shop.pages(lambda page: go_on.wait() if page == 2 else None),
-        "results": shop.storing(lambda: go_on.wait()),
-    }
-    exporter = shop.exporter("e1", lease=SHORT_LEASE, watch=monotonic, **{where: stalling[where]})
-    observer = shop.exporter("e2", watch=monotonic)
+    waits, go_on = Event(), Event()
+
+    def stall(page: int = 2) -> None:
+        if page == 2:
+            waits.set()
+            go_on.wait()
+
+    stalling: dict[str, Any] = {"source": shop.pages(stall), "results": shop.storing(stall)}
+    exporter = shop.exporter("e1", lease=SHORT_LEASE, **{where: stalling[where]})
+    observer = shop.exporter("e2")
     running = aside(exporter.step)
-    until(renewed(shop, task, 1), "the task is claimed and renewed once")
-    end = monotonic() + 1.5 * SHORT_LEASE
-    while monotonic() < end:
+    assert waits.wait(PATIENCE)
+    for renewals in range(1, 2 * RENEWALS):
         assert not observer.step()
-        sleep(0.05)
+        shop.watch.pass_by(SHORT_LEASE / RENEWALS)
+        until(renewed(shop, task, renewals), "the lease is renewed")
+    assert not observer.step()
     go_on.set()
     running.join()
     now = shop.now(task)
     assert (now.status, now.attempt, now.exporter) == ("Success", 1, "e1")
-    assert len(shop.progressed(task)) >= 4
 
 
 def test_the_heartbeat_learns_that_the_task_is_lost_and_the_attempt_stops(shop: Workshop) -> None:

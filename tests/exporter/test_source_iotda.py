@@ -38,6 +38,7 @@ def upstream(tmp_path_factory) -> Iterator[Upstream]:
         for name in ("EXPORT_TASKS_HOME", "EXPORT_TASKS_SOURCE"):
             patch.delenv(name, raising=False)
         upstream = Upstream(tmp_path_factory.mktemp("up") / "stream")
+        upstream.batch(1)  # before the first one there are no tables to look into
         yield upstream
         upstream.close()
 
@@ -172,8 +173,11 @@ def test_nothing_is_read_of_a_batch_task_that_was_not_found_before(source):
 
 def test_eleven_pages_are_asked_for_side_by_side(upstream, source):
     task_id = put(upstream, 700)
-    upstream.plan(delay=0.2)
-    assert found_and_read(source, task_id) == newest_first(700)
+    assert source.find("p1", task_id, None)
+    pages = source.pages(task_id)
+    read = next(pages)
+    upstream.plan(together=len(OFFSETS))
+    assert targets([read, *pages]) == newest_first(700)
     assert upstream.seen()["most"] == len(OFFSETS)
 
 
@@ -415,7 +419,7 @@ def test_an_export_stops_while_it_waits_for_the_upstream(upstream, source, shop,
     while upstream.seen().get("503", 0) < len(OFFSETS):
         assert exporting.is_alive()
     stop.set()
-    exporting.join(20)
+    exporting.join(60)
     assert not exporting.is_alive()
     assert shop.progressed(task)[-1].reason == "shutdown"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.object_store import ObjectStore
 
 ROOT = Path(__file__).parents[2]
-SIZE = 300_000_000
+SIZE = 1_500_000_000
 DOOMED = """
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ from exporter.results import open_results
 url, folder, key = sys.argv[1:]
 results = open_results(url, Path(folder) / "spool-of-the-doomed")
 with results.spool(key).open("wb") as file:
-    file.truncate(300_000_000)
+    file.truncate(1_500_000_000)
 results.put(key, results.spool(key))
 """
 

@@ -16,6 +16,7 @@ from api.audit.place import CheckpointName, LocalPlace
 from api.parts import Parts
 from api.settings import Settings
 from projections.seal import Seal, leaf
+from tests.gated import Gated
 from tests.installation import Installation
 from tests.service import Home, eventually
 
@@ -25,6 +26,17 @@ def home(tmp_path):
     home = Home(tmp_path, audit_sinks=f"file://{tmp_path}/sink")
     yield home
     home.close()
+
+
+@pytest.fixture
+def held(tmp_path, database):
+    """A home whose export of a long batch task is held at half."""
+    with closing(Gated(database)) as source:
+        source.shut()
+        how = {"audit_sinks": f"file://{tmp_path}/sink", "source": source.url}
+        with closing(Home(tmp_path, "--project", "plant-1", **how)) as home:
+            home.long = source.long
+            yield home
 
 
 def sealed(folder) -> list[CheckpointName]:
@@ -42,16 +54,16 @@ def log_of(home: Home) -> list:
 
 
 def checks(service) -> dict[str, str]:
-    with urllib.request.urlopen(f"{service.endpoint}/readyz?verbose", timeout=10) as answer:
+    with urllib.request.urlopen(f"{service.endpoint}/readyz?verbose", timeout=60) as answer:
         return json.load(answer)["checks"]
 
 
-def test_a_service_that_stopped_has_signed_its_whole_log(home, tmp_path):
-    service = home.serve()
-    Installation(home).create(home.batch(300_000))
-    eventually(lambda: any(event.topic == "task.progressed" for event in log_of(home)))
+def test_a_service_that_stopped_has_signed_its_whole_log(held, tmp_path):
+    service = held.serve()
+    Installation(held).create(held.long)
+    eventually(lambda: any(event.topic == "task.progressed" for event in log_of(held)))
     assert service.stop() == 0
-    events, folder = log_of(home), tmp_path / "home"
+    events, folder = log_of(held), tmp_path / "home"
     assert events[-1].topic == "task.progressed"  # the export was handed back at the very end
     last = sealed(folder / "audit")[-1]
     key = kept_key(folder / "audit.key")

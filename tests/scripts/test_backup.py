@@ -32,6 +32,7 @@ from api.upkeep.manifest import MANIFEST
 from projections.schema import VERSION
 from scripts.cli import cli
 from tests.cut_off import backing_up, calls_of, is_cut_off, restoring
+from tests.gated import Gated
 from tests.installation import Installation
 from tests.service import Home, eventually
 
@@ -661,17 +662,25 @@ class Restored(Home):
         self.begun, self.project = before.begun, before.project
 
 
-def test_a_backup_of_a_busy_service_is_restored_and_served_on(tmp_path):
-    home = Home(tmp_path / "first", lease="2s")
+@pytest.fixture
+def source(database):
+    """Batch tasks of which a long one is held at half."""
+    with closing(Gated(database)) as source:
+        source.shut()
+        yield source
+
+
+def test_a_backup_of_a_busy_service_is_restored_and_served_on(tmp_path, source):
+    how = {"lease": "2s", "source": source.url}
+    home = Home(tmp_path / "first", "--project", "plant-1", **how)
     home.run("limits", "set", "--download-interval", "0")
-    batches = [home.batch(100 * number) for number in range(1, 4)]
-    long = home.batch(200_000)
+    batches = [source.put(100 * number) for number in range(1, 4)]
     service = home.serve("--exporters", "2")
     api = client(home, service.endpoint)
     first = [asked(api, each) for each in batches]
     eventually(lambda: set(statuses(api).values()) == {"Success"})
     files = {each: downloaded(api, each) for each in first}
-    running = asked(api, long)
+    running = asked(api, source.long)
     eventually(lambda: api.list_export_tasks(ListExportTasksRequest()).export_tasks[0].export_count)
     stop = []
 
@@ -689,6 +698,7 @@ def test_a_backup_of_a_busy_service_is_restored_and_served_on(tmp_path):
     assert told["complete"] is True
     later = asked(api, batches[1])
     service.kill_everything()
+    source.open()
 
     env = {**home.environment, "EXPORT_TASKS_HOME": str(tmp_path / "there")}
     second = Restored(tmp_path, home, env)

@@ -18,7 +18,7 @@ from tests.facts import Story
 from tests.installation import Installation
 from tests.invoked import invoke, refused, told
 from tests.meddling import alter
-from tests.service import Home
+from tests.service import Home, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,18 +245,21 @@ def test_other_nodes_that_had_read_further_stop_and_after_it_go_on_from_what_is_
 
 
 def test_nobody_writes_between_the_count_and_the_event_that_says_it(origin):
-    env, stop = origin.home.environment, []
+    env, stop, written = origin.home.environment, [], []
 
     def write() -> None:
         with Parts(origin.settings) as parts:
             story = Story(parts.log.recorder)
             while not stop:
                 story.limits()
+                written.append(1)
 
     writers = [Thread(target=write) for _ in range(3)]
     for each in writers:
         each.start()
     for _ in range(5):
+        wanted = len(written) + 1 + len(writers)
+        eventually(lambda wanted=wanted: len(written) >= wanted)
         invoke(env, "restore", "--in-place", "--insist")
     stop.append(1)
     for each in writers:

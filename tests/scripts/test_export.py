@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,10 @@ import xlrd
 from api import advice
 from scripts.group import command_line
 from tests.client import client_of, serving, started
+from tests.gated import Gated
 from tests.installation import Installation
 from tests.invoked import invoke, refused, told
+from tests.ports import kept_port
 from tests.service import Home, eventually
 from tests.terminal import Terminal
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.client import Given
+    from tests.database import Database
 
 ROWS = 2_000
 NOWHERE = "0" * 24
@@ -48,6 +52,34 @@ def task(user: Given, batch: str) -> str:
     """An export task whose file is there."""
     lines = invoke(user, "export", "create", batch, "--wait", "--json").stdout.splitlines()
     return json.loads(lines[-1])["export_task_id"]
+
+
+class Held:
+    """A home whose exports of a long batch task are held at half, until that is let go on."""
+
+    def __init__(self, home: Home, source: Gated) -> None:
+        self.user = client_of(home, home.services[0].endpoint)
+        self.batch, self.shut, self.go_on = source.long, source.shut, source.open
+
+    def create(self) -> str:
+        return told(self.user, "export", "create", self.batch)["export_task_id"]
+
+
+@pytest.fixture(scope="module")
+def holding(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Held]:
+    folder = tmp_path_factory.mktemp("held")
+    with (
+        closing(Gated(database)) as source,
+        serving(folder, "--project", "plant-1", source=source.url) as home,
+    ):
+        yield Held(home, source)
+
+
+@pytest.fixture
+def held(holding: Held) -> Iterator[Held]:
+    holding.shut()
+    yield holding
+    holding.go_on()
 
 
 # A task from its creation to its end
@@ -89,9 +121,11 @@ def test_one_command_leads_from_a_batch_task_to_the_file(user, batch, tmp_path):
     assert xlrd.open_workbook(last["file"]).sheet_by_name("details").nrows == ROWS + 1
 
 
-def test_watching_tells_each_change_in_a_line(user, home):
-    task_id = told(user, "export", "create", home.batch(60_000))["export_task_id"]
-    lines = invoke(user, "export", "watch", task_id).stdout.splitlines()
+def test_watching_tells_each_change_in_a_line(held):
+    watching = started(held.user, "export", "watch", held.create())
+    first = watching.stdout.readline()
+    held.go_on()
+    lines = [first.rstrip(), *watching.communicate(timeout=60)[0].splitlines()]
     assert len(lines) == len(set(lines)) > 1
     assert lines[-1].split() == ["Success", "100", "%", "60,000", "of", "60,000", "rows"]
 
@@ -122,8 +156,8 @@ def test_watching_a_task_that_fails_is_exit_1_with_the_reason(user):
 def test_watching_goes_on_over_a_service_that_is_started_again(tmp_path):
     home = Home(tmp_path)
     task_id = Installation(home).create(home.batch(50))
-    service = home.serve("--exporters", "0")
-    port = int(service.endpoint.rpartition(":")[2])
+    port = kept_port(home)
+    service = home.serve("--exporters", "0", port=port)
     watching = started(client_of(home, service.endpoint), "export", "watch", task_id)
     assert watching.stdout.readline().startswith("Processing")
     service.kill_everything()
@@ -134,28 +168,29 @@ def test_watching_goes_on_over_a_service_that_is_started_again(tmp_path):
     home.close()
 
 
-def test_watching_is_interrupted_by_ctrl_c(user, home):
-    home.run("batch", "list")
-    task_id = told(user, "export", "create", home.batch(100_000))["export_task_id"]
-    watching = started(user, "export", "watch", task_id)
+def test_watching_is_interrupted_by_ctrl_c(held):
+    task_id = held.create()
+    watching = started(held.user, "export", "watch", task_id)
     assert watching.stdout.readline().startswith("Processing")
     watching.send_signal(signal.SIGINT)
     _, err = watching.communicate(timeout=60)
     assert watching.returncode == 130
     assert err.strip() == f"It goes on: export-tasks export watch {task_id}"
-    invoke(user, "export", "watch", task_id)
+    held.go_on()
+    invoke(held.user, "export", "watch", task_id)
 
 
 @pytest.mark.parametrize("how", ["--wait", "--download"])
-def test_a_create_that_is_interrupted_says_that_the_export_goes_on(user, home, how, tmp_path):
-    creating = started(user, "export", "create", home.batch(100_000), how, cwd=tmp_path)
+def test_a_create_that_is_interrupted_says_that_the_export_goes_on(held, how, tmp_path):
+    creating = started(held.user, "export", "create", held.batch, how, cwd=tmp_path)
     task_id = creating.stderr.readline().split()[-1].rstrip(".")
     assert creating.stdout.readline().startswith("Processing")
     creating.send_signal(signal.SIGINT)
     _, err = creating.communicate(timeout=60)
     assert creating.returncode == 130
     assert err.strip() == f"It goes on: export-tasks export watch {task_id}"
-    invoke(user, "export", "watch", task_id)
+    held.go_on()
+    invoke(held.user, "export", "watch", task_id)
 
 
 def test_a_task_is_deleted_and_then_it_is_not_there(user, batch):

@@ -13,6 +13,7 @@ from huaweicloudsdkiotda import v5
 from exporter.sources import Remote
 from exporter.sources.iotda import open_iotda
 from exporter.sources.sql import SqlSource
+from tests.ports import kept_port
 from tests.service import Home, eventually
 from tests.upstream import Upstream
 from tests.workshop import sheets
@@ -30,7 +31,7 @@ def upstream(tmp_path: Path) -> Iterator[Home]:
     folder = tmp_path / "up"
     folder.mkdir()
     home = Home(folder)
-    home.serve()
+    home.serve(port=kept_port(home))
     yield home
     home.close()
 

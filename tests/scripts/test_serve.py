@@ -10,14 +10,16 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from time import sleep
 
 import pytest
 
 from api.parts import Parts
 from scripts.connections import HEAD_BYTES
 from scripts.group import command_line
+from tests.gated import Gated
 from tests.service import SOON, Running, eventually
 from tests.terminal import Terminal
 
@@ -79,19 +81,23 @@ def test_it_answers_and_ends_with_its_children_and_0_on_sigterm(begun, serve):
 def test_a_request_that_is_under_way_when_the_signal_comes_is_answered(begun, serve):
     service = serve("--port", "0")
     host, port = service.listening().removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as client:
-        head = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\n{"
-        client.sendall(head)
-        sleep(0.5)
+    connected = partial(socket.create_connection, (host, int(port)), timeout=30)
+    with connected() as idle, connected() as client:
+        head = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n"
+        client.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 100 ")  # it waits for the body
+        client.sendall(b"{")
         service.process.terminate()
-        sleep(0.5)
+        assert idle.recv(100) == b""  # it is let go: the worker stops
         client.sendall(b"}")
-        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"IOTDA.000008" not in answer, "as of a body that never came"
     assert service.process.wait(SOON) == 0
 
 
 def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
-    service = serve("--port", "0", "--workers", "2", "--drain", "3s")
+    service = serve("--port", "0", "--workers", "2", "--drain", "600s")
     endpoint = service.listening()
     assert answer(f"{endpoint}/readyz") == 200
     service.process.terminate()
@@ -99,7 +105,12 @@ def test_while_it_drains_it_is_not_ready_and_answers_as_ever(begun, serve):
     for _ in range(10):
         assert answer(f"{endpoint}/livez") == 200
         assert answer(f"{endpoint}/v5/iot/plant-1/export-tasks") == 401
-    assert service.process.wait(SOON) == 0
+
+
+def test_when_it_has_drained_it_ends(begun, serve):
+    service = serve("--port", "0", "--drain", "1s")
+    service.listening()
+    assert service.stop() == 0
 
 
 def test_on_an_empty_store_it_tells_how_to_make_the_first_user_once(home, serve):
@@ -218,14 +229,18 @@ def test_a_worker_without_a_free_descriptor_says_so_once_a_second_and_goes_on(be
     kept = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (4, kept[1]))
     with socket.create_connection((host, int(port)), timeout=30):
-        eventually(lambda: "no descriptor is free" in service.text())
-        sleep(2.5)
-        said = [line for line in service.text().splitlines() if "descriptor" in line]
+        eventually(lambda: len(lacking(service)) > 2)
+        said = lacking(service)
         resource.prlimit(worker, resource.RLIMIT_NOFILE, kept)
     eventually(lambda: answers(f"{service.listening()}/livez"))
-    assert 1 <= len(said) <= 5
+    first, *_, last = (datetime.fromisoformat(line["time"]) for line in said)
+    assert last - first >= timedelta(seconds=1), "of three lines, two seconds"
     assert service.stop() == 0
     assert "Traceback" not in service.text()
+
+
+def lacking(service: Running) -> list[dict]:
+    return [line for line in service.records() if "no descriptor is free" in line["message"]]
 
 
 def answers(url: str) -> bool:
@@ -373,10 +388,19 @@ def started(command, task_id: str) -> bool:
 
 
 @pytest.fixture
-def long_task(command, create_task, monkeypatch) -> str:
+def source(database, monkeypatch):
+    """Batch tasks of which a long one is held at half."""
+    source = Gated(database)
+    monkeypatch.setenv("EXPORT_TASKS_SOURCE", source.url)
+    source.shut()
+    yield source
+    source.close()
+
+
+@pytest.fixture
+def long_task(create_task, source, monkeypatch) -> str:
     monkeypatch.setenv("EXPORT_TASKS_LEASE", "2s")
-    rows = ("--rows", "100000")
-    return create_task(command.json("batch", "generate", "--project", "plant-1", *rows)["task_id"])
+    return create_task(source.long)
 
 
 def test_a_running_export_is_handed_back_at_sigterm(command, long_task, serve):
@@ -389,12 +413,13 @@ def test_a_running_export_is_handed_back_at_sigterm(command, long_task, serve):
 
 
 def test_after_kill_9_of_its_exporter_an_export_is_made_by_a_second_attempt(
-    command, long_task, home, serve
+    command, long_task, source, home, serve
 ):
     alone = serve(command="exporter")
     eventually(lambda: started(command, long_task))
     (killed,) = alone.pids("exporter")
     os.kill(killed, signal.SIGKILL)
+    source.open()
     eventually(lambda: shown(command, long_task)["status"] == "Success", seconds=150)
     assert shown(command, long_task)["attempt"] == 2
     assert alone.stop() == 0

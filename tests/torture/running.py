@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from threading import RLock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+from tests.ports import kept_port
 from tests.torture.started import command_line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Running:
         command_line: Callable[..., list[str]] = command_line,
     ) -> None:
         self._environment, self.log, self.command_line = environment, log, command_line
-        self.port = _free_port()
+        self.port = kept_port(self)
         self.lock = RLock()
         self.starts = 0
         self.stops: list[int] = []
@@ -187,9 +187,3 @@ def _processes() -> Iterator[tuple[int, int, list[str]]]:
             parent = (each / "stat").read_text().rpartition(")")[2].split()[1]
             command = (each / "cmdline").read_text().split("\0")
             yield int(each.name), int(parent), command if command != [""] else []
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

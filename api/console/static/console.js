@@ -29,12 +29,20 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected || answer.status === 410) return location.reload();
     if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    else if (answer.status >= 500) again();
   } catch {
     live(false);
+    again();
   } finally {
     busy = false;
     if (wanted) soon();
   }
+}
+
+// Perhaps no news come any more that would ask for them.
+function again() {
+  clearTimeout(waiting);
+  waiting = setTimeout(soon, AGAIN_AFTER);
 }
 
 function soon() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,32 +22,38 @@ from tests.browser import (
     faults_of,
     keep_picture,
 )
+from tests.gated import Gated
+from tests.ports import kept_port
 from tests.service import Home, Service, eventually
 
 LEASE = 4
-LONG = 400_000
-"""Rows that take an exporter long enough to be watched."""
+ALL_NEWS = 1_000
+"""Milliseconds in which a page has asked for what the last news were about."""
 
 
 @pytest.fixture(scope="module")
-def home(browser, tmp_path_factory):
+def home(browser, database, tmp_path_factory):
     """A running service with two API processes, a long batch task and a short one."""
-    home = Home(tmp_path_factory.mktemp("console"), lease=f"{LEASE}s")
+    source = Gated(database)
+    folder, how = tmp_path_factory.mktemp("console"), {"lease": f"{LEASE}s", "source": source.url}
+    home = Home(folder, "--project", "plant-1", **how)
     home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
     home.run("limits", "set", "--download-interval", "2s")
-    home.short, home.long = home.batch(700), home.batch(LONG)
+    home.source = source
     home.service = home.serve("--workers", "2")
     yield home
     try:
         assert home.service.stop() == 0
     finally:
         home.close()
+        source.close()
 
 
 @pytest.fixture
 def clean(home):
     """No exports of the tests before."""
     yield
+    home.source.open()
     for line in home.run("task", "list").splitlines()[1:]:
         home.run("task", "delete", line.split()[0])
 
@@ -83,9 +90,13 @@ def may_download(page) -> bool:
     return page.get_by_text("The next download is possible").count() == 0
 
 
-def kill_exporter(home) -> None:
-    (pid,) = [pid for pid, line in home.service.children().items() if "worker exporter" in line]
-    os.kill(pid, signal.SIGKILL)
+def kill_exporter(home) -> int:
+    """Its successor's pid, which stands still."""
+    (killed,) = home.service.pids("exporter")
+    os.kill(killed, signal.SIGKILL)
+    (successor,) = eventually(lambda: home.service.pids("exporter") - {killed})
+    os.kill(successor, signal.SIGSTOP)
+    return successor
 
 
 def test_from_the_link_that_serve_prints_to_a_first_page(browser, tmp_path):
@@ -115,10 +126,12 @@ def test_from_the_link_that_serve_prints_to_a_first_page(browser, tmp_path):
 
 def test_created_watched_downloaded_and_deleted(home, window):
     page = window.sign_in("admin")
-    task_id = create(page, home.long)
+    home.source.shut()
+    task_id = create(page, home.source.long)
     page.locator("#now .state.running").wait_for()
     until(page, "document.querySelector('#now progress').value > 10")
     milestones = page.get_by_role("status")
+    home.source.open()
     until(page, "/percent|ready/.test(document.getElementById('announce').textContent)")
     page.locator("#now .state.ready").wait_for()
     until(page, "/ready$/.test(document.getElementById('announce').textContent)")
@@ -138,10 +151,12 @@ def test_created_watched_downloaded_and_deleted(home, window):
 
 def test_the_list_is_live(home, window):
     page, other = window.sign_in("admin"), window.tab()
-    task_id = create(other, home.long)
+    home.source.shut()
+    task_id = create(other, home.source.long)
     row = page.locator(f"tr[data-task='{task_id}']")
     row.locator(".state.running").wait_for()
     until(page, f"document.querySelector('[data-task=\"{task_id}\"] progress').value > 20")
+    home.source.open()
     row.locator(".state.ready").wait_for()
     other.get_by_text("Delete…").click()
     other.get_by_role("button", name="Delete this export").click()
@@ -150,14 +165,17 @@ def test_the_list_is_live(home, window):
 
 def test_an_exporter_killed_at_half_is_told_within_a_lease_and_the_export_goes_on(home, window):
     page = window.sign_in("admin")
-    create(page, home.long)
+    home.source.shut()
+    create(page, home.source.long)
     until(page, "document.querySelector('#now progress')?.value > 30")
-    kill_exporter(home)
+    successor = kill_exporter(home)
     page.locator("#now .state.silent").wait_for()
     assert page.get_by_text("Taken over by").count() == 0  # what a lease of silence is before
     until(page, "/silent$/.test(document.getElementById('announce').textContent)")
+    os.kill(successor, signal.SIGCONT)
     page.locator("#now .state.running").wait_for()
     page.get_by_text("Taken over by").wait_for()
+    home.source.open()
     page.locator("#now .state.ready").wait_for(timeout=2 * SOON)
     waited = re.search(r"waiting (\d+) s", page.locator("#timeline").inner_text())
     assert waited
@@ -170,7 +188,7 @@ def test_without_scripts_everything_works_by_forms_links_and_reloads(browser, ho
     page.get_by_label("State").select_option("Failed")
     page.get_by_role("button", name="Filter").click()
     page.get_by_text("No export fits this").wait_for()
-    create(page, home.short)
+    create(page, home.source.short)
 
     def is_ready() -> bool:
         page.get_by_role("link", name="Reload").click()
@@ -218,7 +236,7 @@ def test_by_keyboard_alone(home, window):
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="New export").wait_for()
     tab_to(page, "made up")
-    while page.evaluate("document.activeElement.value") != home.short:
+    while page.evaluate("document.activeElement.value") != home.source.short:
         page.keyboard.press("ArrowDown")
     tab_to(page, "Create the export")
     page.keyboard.press("Enter")
@@ -237,10 +255,10 @@ def test_by_keyboard_alone(home, window):
 
 def test_the_focus_stays_where_it_is_when_parts_are_made_anew(home, window):
     page, other = window.sign_in("admin"), window.tab()
-    task_id = created_ready(other, home.short)
+    task_id = created_ready(other, home.source.short)
     link = page.locator(f"#get-{task_id}")
     link.focus()
-    newer = created_ready(other, home.short)
+    newer = created_ready(other, home.source.short)
     page.locator(f"tr[data-task='{newer}'] .state.ready").wait_for()
     assert page.evaluate("document.activeElement.id") == f"get-{task_id}"
 
@@ -251,7 +269,7 @@ def test_twelve_tabs_are_all_live_on_one_stream(home, window):
     for tab in tabs:
         tab.locator(".live[data-on^='●']").wait_for(state="attached")
     other = window.tab()
-    task_id = create(other, home.short)
+    task_id = create(other, home.source.short)
     for tab in tabs:
         tab.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
 
@@ -279,7 +297,7 @@ def test_without_shared_workers_a_tab_that_is_seen_is_live(home, window):
     page = window.sign_in("admin")
     page.locator(".live[data-on^='●']").wait_for(state="attached")
     other = window.tab()
-    task_id = create(other, home.short)
+    task_id = create(other, home.source.short)
     page.bring_to_front()
     page.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
 
@@ -292,6 +310,25 @@ def test_a_stream_that_a_proxy_refused_is_asked_for_again(home, window):
     window.context.unroute("**/live?*")
     page.locator(".live[data-on^='●']").wait_for(state="attached")
     window.troubles = [each for each in window.troubles if "502" not in each]
+
+
+def test_parts_that_could_not_be_made_anew_are_asked_for_again_without_news(home, window):
+    page, refused = window.sign_in("admin"), []
+    page.locator(".live[data-on^='●']").wait_for(state="attached")
+
+    def refuse(route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503)
+
+    page.route(home.service.endpoint + "/", refuse)
+    task_id = create(window.tab(), home.source.short)
+    show = ("task", "show", task_id, "--json")
+    eventually(lambda: json.loads(home.run(*show))["status"] == "Success")
+    page.wait_for_timeout(2 * ALL_NEWS)
+    told = len(refused)
+    eventually(lambda: page.evaluate("1") and len(refused) > told)
+    page.unroute(home.service.endpoint + "/")
+    page.locator(f"tr[data-task='{task_id}'] .state.ready").wait_for()
 
 
 COUNTED = """() => {
@@ -329,8 +366,8 @@ def test_a_tab_that_comes_while_a_stream_is_to_be_asked_for_again_shares_the_one
 @contextmanager
 def every_page_of(home, page):
     """Paths of every kind of page, with an export of every kind, for who is signed in."""
-    ready = created_ready(page, home.short)
-    gone = created_ready(page, home.short)
+    ready = created_ready(page, home.source.short)
+    gone = created_ready(page, home.source.short)
     page.get_by_text("Delete…").click()
     page.get_by_role("button", name="Delete this export").click()
     page.goto("/exports/new")
@@ -339,7 +376,8 @@ def every_page_of(home, page):
     page.get_by_role("button", name="Create the export").click()
     page.locator("#now .state.failed").wait_for()
     failed = page.url.rpartition("/")[2]
-    running = create(page, home.long)
+    home.source.shut()
+    running = create(page, home.source.long)
     page.locator("#now .state.running").wait_for()
     until(page, "document.querySelector('#now progress')?.value > 20")
     yield {
@@ -366,14 +404,16 @@ def test_no_page_has_an_axe_violation_light_or_dark_narrow_or_wide(home, window)
     assert found == []
 
 
-def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path):
+def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, database, tmp_path):
     """`scripts/screenshots` keeps them in docs/images."""
-    home = Home(tmp_path, "--project", "plant-1", "--user", "ada", lease="60s")
+    names = ("Meters of hall 3: firmware 2.2.0", "All meters: firmware 2.2.1")
+    source = Gated(database, 2_400, names)
+    how = {"lease": "20s", "source": source.url}
+    home = Home(tmp_path, "--project", "plant-1", "--user", "ada", **how)
+    home.source = source
     try:
         home.run("user", "password", "ada", "--password-stdin", given=PASSWORD)
         home.run("app", "add", "line-2", "--project", "plant-1")
-        home.short = home.batch(2_400, "--name", "Meters of hall 3: firmware 2.2.0")
-        home.long = home.batch(LONG, "--name", "All meters: firmware 2.2.1")
         window = Window(browser, home.serve().endpoint)
         page = window.sign_in("ada")
         with every_page_of(home, page) as paths:
@@ -395,14 +435,15 @@ def test_pictures_of_the_console_show_it_at_work_and_are_small(browser, tmp_path
         window.close()
     finally:
         home.close()
+        source.close()
 
 
 def test_a_service_that_stops_takes_leave_of_its_streams(browser, tmp_path):
     home = Home(tmp_path)
     try:
         home.run("user", "password", "admin", "--password-stdin", given=PASSWORD)
-        service = home.serve()
-        port = int(service.endpoint.rpartition(":")[2])
+        port = kept_port(home)
+        service = home.serve(port=port)
         window = Window(browser, service.endpoint)
         page = window.sign_in("admin")
         page.locator(".live[data-on^='●']").wait_for(state="attached")
