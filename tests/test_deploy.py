@@ -24,6 +24,7 @@ from api.settings import PREFIX, SETTINGS, Settings
 from exporter.sources import open_source
 from scripts.alive import NotAlive, ask
 from scripts.cli import ROOMS, cli
+from tests.ports import kept_port
 from tests.service import Home, eventually
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ import pytest
 from tests.mutation.explained import Explained, explanations
 from tests.mutation.mutant import Change, Mutant, change
 from tests.mutation.report import Report, toml
-from tests.mutation.scope import ROOT, Outline, modules
+from tests.mutation.scope import ROOT, TESTS, Outline, modules
 from tests.mutation.session import TIME_UP, Listener
 from tests.mutation.trial import Verdict
+from tests.planted.tree import copied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +89,12 @@ def test_a_mutant_is_killed_by_the_test_that_notices_it_where_the_tests_pass_wit
         "True",
     ], ran.stderr
     assert (tiny / "domain" / "tiny.py").read_text() == TINY
+
+
+def test_what_must_notice_passes_in_a_copy_in_which_nothing_is_changed():
+    with copied(ROOT) as tree:
+        ran = tree.python("-m", "pytest", "-q", "-x", *TESTS["domain"], seconds=600)
+    assert ran.code == 0, ran.output
 
 
 def test_a_test_that_hangs_is_told_apart_from_one_that_fails():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOMS = ("domain", "projections", "exporter", "api", "scripts", "tests")
+ROOMS = ("domain", "projections", "exporter", "api", "scripts", "tests", "docs")
 
 
 class Ran(NamedTuple):
@@ -66,7 +66,7 @@ def copied(project: Path) -> Iterator[Tree]:
     with TemporaryDirectory(prefix="planted-") as folder:
         root = Path(folder)
         for room in ROOMS:
-            copytree(project / room, root / room, ignore=ignore_patterns("__pycache__"))
+            copytree(project / room, root / room, ignore=ignore_patterns("__pycache__", "images"))
         copy(project / "pyproject.toml", root)
         yield Tree(root)
 
