@@ -37,12 +37,13 @@ AWAY = OperationalError("away")
 
 
 class Watch:
-    """A monotonic clock that a test moves."""
+    """A monotonic clock that a test moves, and that knows how often it was looked at."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.now, self.looks = 1000.0, 0
 
     def __call__(self) -> float:
+        self.looks += 1
         return self.now
 
     def pass_by(self, seconds: float) -> None:
@@ -204,6 +205,14 @@ def sheets(content: bytes) -> dict[str, list[list[str]]]:
     """All cells of a workbook."""
     with xlrd.open_workbook(file_contents=content) as book:
         return {sheet.name: [sheet.row_values(n) for n in range(sheet.nrows)] for sheet in book}
+
+
+def until_it_goes_on(watch: Watch) -> None:
+    """Waits for a heartbeat that has just renewed a lease: it looks at its watch once to say when
+    that was, and then whether the lease is due again.
+    """
+    looks = watch.looks
+    until(lambda: watch.looks >= looks + 2, "the heartbeat goes on")
 
 
 def until(holds: Callable[[], object], what: str) -> None:

@@ -35,6 +35,9 @@ ANSWER_SECONDS = 25.0
 LONGEST_WAIT = 86_400.0
 """Seconds that it can ask to be left alone for: a slip of its must not end all calls for ever."""
 
+LEAST_SECONDS = 1.0
+"""A call that would be given less is not made: why the one before failed says more."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two tries of a call, doubled each time, and then half of it by chance."""
 
@@ -121,7 +124,7 @@ class Upstream:
             except SourceFailed as failed:
                 self._pace.hold(failed.wait)
                 wait = max(failed.wait, _chance.uniform(pause / 2, pause))
-                if not failed.passing or monotonic() + wait > until:
+                if not failed.passing or monotonic() + wait + LEAST_SECONDS > until:
                     raise
             _wait(over, wait)
             pause = min(2 * pause, LONGEST_PAUSE)

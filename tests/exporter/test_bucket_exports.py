@@ -9,7 +9,7 @@ import pytest
 
 from exporter.failures import FIRST_WAIT
 from exporter.sender import RENEWALS
-from tests.workshop import PATIENCE, Workshop, aside, until
+from tests.workshop import PATIENCE, Workshop, aside, until, until_it_goes_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,14 @@ def shop(tmp_path: Path, own_url: str) -> Iterator[Workshop]:
     shop.close()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that stands still is waited for as long as a test may take."""
+    monkeypatch.setattr("exporter.s3.STALLED_SECONDS", 600.0)
+
+
 def test_a_claim_is_renewed_while_a_slow_store_takes_the_file(
-    shop: Workshop, own_store: ObjectStore
+    patient: None, shop: Workshop, own_store: ObjectStore
 ) -> None:
     task, put = shop.create(), Event()
 
@@ -44,6 +50,7 @@ def test_a_claim_is_renewed_while_a_slow_store_takes_the_file(
         assert not rival.step()
         shop.watch.pass_by(LEASE / RENEWALS)
         until(lambda told=renewals: len(shop.progressed(task)) > told, "the claim is renewed")
+        until_it_goes_on(shop.watch)
     assert not rival.step()
     own_store.resume()
     work.join()

@@ -14,7 +14,7 @@ from domain.refusals import ClaimLost, Unavailable
 from domain.task import Task
 from exporter import sender as senders
 from exporter.sender import RENEWALS, Sender
-from tests.workshop import PAGE, PATIENCE, aside, until
+from tests.workshop import PAGE, PATIENCE, aside, until, until_it_goes_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +116,7 @@ def test_the_lease_is_renewed_while_the_attempt_waits(shop: Workshop, where: str
         assert not observer.step()
         shop.watch.pass_by(SHORT_LEASE / RENEWALS)
         until(renewed(shop, task, renewals), "the lease is renewed")
+        until_it_goes_on(shop.watch)
     assert not observer.step()
     go_on.set()
     running.join()

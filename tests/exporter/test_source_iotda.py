@@ -478,7 +478,7 @@ def test_a_check_asks_about_a_mapped_project_if_there_is_one(upstream):
 
 
 def test_a_check_finds_an_endpoint_that_knows_of_no_batch_tasks(upstream, source, monkeypatch):
-    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 0.5)
+    monkeypatch.setattr("exporter.sources.iotda.ANSWER_PATIENCE", 5.0)
     upstream.plan(faults=["proxy"] * 100)
     with pytest.raises(SourceFailed, match=r"does not answer as IoTDA does \(HTTP 404\)"):
         source.check()
