@@ -9,9 +9,14 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    StoredEvent,
+)
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -41,6 +46,11 @@ _OF_STREAM = (
     f"{_EVENTS} WHERE originator_id = ? AND rowid <= ? AND rowid > ?"
     " ORDER BY originator_version DESC LIMIT ?"
 )
+_LAST = (
+    "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = ?"
+    " ORDER BY originator_version DESC LIMIT 1"
+)
+_LAST_ALONE = {"desc": True, "limit": 1}
 
 
 class SQLiteLog:
@@ -114,7 +124,9 @@ def event_file(url: str) -> Path:
 class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
     """The library's recorder, reading the log in half its time: every read table is made of it."""
 
-    def __init__(self, datastore: SQLiteDatastore) -> None:
+    datastore: SQLiteStore
+
+    def __init__(self, datastore: SQLiteStore) -> None:
         super().__init__(datastore)
         self._stream = lru_cache(STREAMS_REMEMBERED)(self.convert_originator_id)
 
@@ -142,6 +154,15 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
         after = BEFORE_ALL if start is None else start - inclusive_of_start
         return self._read(_NEXT, after, limit)
 
+    def select_events(
+        self, originator_id: UUID | str, **selection: Any
+    ) -> Sequence[StoredEvent]:
+        """A stream's events, as the library's recorder gives them; the last one sooner."""
+        if selection != _LAST_ALONE or isinstance(originator_id, str):
+            return super().select_events(originator_id, **selection)
+        rows = self.datastore.rows(_LAST, (originator_id.hex,))
+        return [StoredEvent(originator_id, *row) for row in rows]
+
     def events_of(
         self, stream: UUID, until: int, after: int = 0, newest: int = -1
     ) -> list[Notification]:
@@ -149,21 +170,18 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
         return self._read(_OF_STREAM, stream.hex, until, after, newest)[::-1]
 
     def _read(self, query: str, *values: str | int) -> list[Notification]:
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.sqlite_cursor.row_factory = None
-            cursor.execute(query, values)
-            rows, known = cursor.fetchall(), self._stream
+        known = self._stream
         events = [
             Stored(at, known(stream), version, topic, state)
-            for at, stream, version, topic, state in rows
+            for at, stream, version, topic, state in self.datastore.rows(query, values)
         ]
         return cast("list[Notification]", events)
 
     def topics(self) -> dict[str, int]:
         """Every topic that stands in the log, and where it does first. Reads all of it."""
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute("SELECT topic, min(rowid) FROM stored_events GROUP BY topic")
-            return {row[0]: row[1] for row in cursor.fetchall()}
+        return dict(
+            self.datastore.rows("SELECT topic, min(rowid) FROM stored_events GROUP BY topic")
+        )
 
 
 class SQLiteStore(SQLiteDatastore):
@@ -229,6 +247,14 @@ class SQLiteStore(SQLiteDatastore):
                 connection.commit()
         finally:
             self._writing.release()
+
+    def rows(self, query: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+        """What a statement reads, as of its own moment."""
+        with self.get_connection(commit=False) as connection, _TRANSLATED:
+            cursor = AnyText(connection.cursor().sqlite_cursor)
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(query, values)
+            return cast("list[tuple[Any, ...]]", cursor.fetchall())
 
     def _file(self) -> tuple[int, int]:
         """Which file is at the path: what an unlinked one holds, nobody finds again."""
