@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from eventsourcing.domain import AggregateEvent, BaseAggregate
 from eventsourcing.utils import register_topic
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 
 # Part of the stored format: a stream's id follows from what it is about.
 _STREAMS = UUID("5b8e2d2e-7f0c-5c55-9d3a-1f6a0c9e4b71")
+_BEGUN = sha1(_STREAMS.bytes, usedforsecurity=False)
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=1024)
 def stream_id(kind: str, *names: str) -> UUID:
     """The id of the stream about `names`; none of them may hold a slash."""
-    return uuid5(_STREAMS, "/".join((kind, *names)))
+    digest = _BEGUN.copy()  # `uuid5` begins each time anew, and takes twice as long
+    digest.update("/".join((kind, *names)).encode())
+    return UUID(bytes=digest.digest()[:16], version=5)
 
 
 @dataclass(frozen=True, slots=True)

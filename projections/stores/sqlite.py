@@ -27,7 +27,7 @@ from eventsourcing.sqlite import (
 from domain.journal import utc_now
 from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
-from projections.stores.any_text import AnyText
+from projections.stores.any_text import AnyText, is_no_text, read_anyhow
 from projections.stores.file_turns import Turns
 from projections.stores.marks import Mark, Marks
 from projections.write_lock import BUSY_SECONDS, CACHE_KIB, begin
@@ -210,22 +210,10 @@ class SQLiteStore(SQLiteDatastore):
         self._writing = Lock()
         super().__init__(self._name)
 
-    @contextmanager
-    def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
+    def get_connection(self, *, commit: bool) -> _Lent:  # type: ignore[override]
         """A connection of this call's alone; `commit` is the library's word for writing."""
         del commit
-        file = self._file()
-        connection = self._reuse(file) or self._connect()
-        try:
-            yield connection
-            if self._file() != file:
-                raise OperationalError("another file was put in the event store's place")
-        except BaseException:
-            # At once: an error that is kept would keep the connection's cursor, and its lock.
-            connection.rollback()
-            connection.close()
-            raise
-        self._idle.append((file, connection))
+        return _Lent(self)
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
@@ -251,10 +239,14 @@ class SQLiteStore(SQLiteDatastore):
     def rows(self, query: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
         """What a statement reads, as of its own moment."""
         with self.get_connection(commit=False) as connection, _TRANSLATED:
-            cursor = AnyText(connection.cursor().sqlite_cursor)
-            cursor.sqlite_cursor.row_factory = None
-            cursor.execute(query, values)
-            return cast("list[tuple[Any, ...]]", cursor.fetchall())
+            cursor = connection.cursor().sqlite_cursor
+            cursor.row_factory = None
+            try:
+                return cursor.execute(query, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not is_no_text(error):
+                    raise
+            return read_anyhow(cursor, query, values)
 
     def _file(self) -> tuple[int, int]:
         """Which file is at the path: what an unlinked one holds, nobody finds again."""
@@ -299,6 +291,29 @@ class SQLiteStore(SQLiteDatastore):
                 raise
             raw.row_factory = sqlite3.Row
         return SQLiteConnection(raw, max_age=None)
+
+
+class _Lent:
+    """A connection while it is in one hand: as many are lent as a generator would be too slow."""
+
+    def __init__(self, store: SQLiteStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> SQLiteConnection:
+        self._file = self._store._file()
+        self._connection = self._store._reuse(self._file) or self._store._connect()
+        return self._connection
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        same = error is None and self._store._file() == self._file
+        if same:
+            self._store._idle.append((self._file, self._connection))
+            return
+        # At once: an error that is kept would keep the connection's cursor, and its lock.
+        self._connection.rollback()
+        self._connection.close()
+        if error is None:
+            raise OperationalError("another file was put in the event store's place")
 
 
 class _Translated:
