@@ -11,12 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from eventsourcing.persistence import (
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    StoredEvent,
-)
+from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -27,8 +22,9 @@ from eventsourcing.sqlite import (
 from domain.journal import utc_now
 from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
-from projections.stores.any_text import AnyText, is_no_text, read_anyhow
+from projections.stores.any_text import AnyText, read
 from projections.stores.file_turns import Turns
+from projections.stores.lent import TRANSLATED, Lent
 from projections.stores.marks import Mark, Marks
 from projections.write_lock import BUSY_SECONDS, CACHE_KIB, begin
 
@@ -37,6 +33,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from eventsourcing.persistence import Notification
+
+    _File = tuple[int, int]
 
 STREAMS_REMEMBERED = 1024
 _SCHEME = "sqlite:///"
@@ -50,6 +48,7 @@ _LAST = (
     "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = ?"
     " ORDER BY originator_version DESC LIMIT 1"
 )
+_TOPICS = "SELECT topic, min(rowid) FROM stored_events GROUP BY topic"
 _LAST_ALONE = {"desc": True, "limit": 1}
 
 
@@ -73,7 +72,7 @@ class SQLiteLog:
 
     def mark(self) -> Mark:
         """Another one after every commit."""
-        with _TRANSLATED:
+        with TRANSLATED:
             return self._marks.now()
 
     @contextmanager
@@ -154,9 +153,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
         after = BEFORE_ALL if start is None else start - inclusive_of_start
         return self._read(_NEXT, after, limit)
 
-    def select_events(
-        self, originator_id: UUID | str, **selection: Any
-    ) -> Sequence[StoredEvent]:
+    def select_events(self, originator_id: UUID | str, **selection: Any) -> Sequence[StoredEvent]:
         """A stream's events, as the library's recorder gives them; the last one sooner."""
         if selection != _LAST_ALONE or isinstance(originator_id, str):
             return super().select_events(originator_id, **selection)
@@ -179,9 +176,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
 
     def topics(self) -> dict[str, int]:
         """Every topic that stands in the log, and where it does first. Reads all of it."""
-        return dict(
-            self.datastore.rows("SELECT topic, min(rowid) FROM stored_events GROUP BY topic")
-        )
+        return dict(self.datastore.rows(_TOPICS))
 
 
 class SQLiteStore(SQLiteDatastore):
@@ -206,14 +201,14 @@ class SQLiteStore(SQLiteDatastore):
         self._read_only = read_only
         self._busy_seconds = busy_seconds
         self._synchronous = synchronous
-        self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
+        self._idle: deque[tuple[_File, SQLiteConnection]] = deque()
         self._writing = Lock()
         super().__init__(self._name)
 
-    def get_connection(self, *, commit: bool) -> _Lent:  # type: ignore[override]
+    def get_connection(self, *, commit: bool) -> Lent:  # type: ignore[override]
         """A connection of this call's alone; `commit` is the library's word for writing."""
         del commit
-        return _Lent(self)
+        return Lent(self)
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
@@ -222,13 +217,13 @@ class SQLiteStore(SQLiteDatastore):
         A read that lasted would hold back the checkpoints of whoever writes.
         """
         if not commit:
-            with self.get_connection(commit=False) as connection, _TRANSLATED:
+            with self.get_connection(commit=False) as connection, TRANSLATED:
                 yield AnyText(connection.cursor().sqlite_cursor)
             return
         if not self._writing.acquire(timeout=self._busy_seconds):
             raise OperationalError("another writer of this process holds the event store")
         try:
-            with self.get_connection(commit=True) as connection, _TRANSLATED:
+            with self.get_connection(commit=True) as connection, TRANSLATED:
                 cursor = connection.cursor()
                 begin(cursor.sqlite_cursor.connection, self._busy_seconds)
                 yield cursor
@@ -238,23 +233,35 @@ class SQLiteStore(SQLiteDatastore):
 
     def rows(self, query: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
         """What a statement reads, as of its own moment."""
-        with self.get_connection(commit=False) as connection, _TRANSLATED:
+        with self.get_connection(commit=False) as connection, TRANSLATED:
             cursor = connection.cursor().sqlite_cursor
             cursor.row_factory = None
-            try:
-                return cursor.execute(query, values).fetchall()
-            except sqlite3.OperationalError as error:
-                if not is_no_text(error):
-                    raise
-            return read_anyhow(cursor, query, values)
+            return read(cursor, query, values)
 
-    def _file(self) -> tuple[int, int]:
+    def take(self) -> tuple[_File, SQLiteConnection]:
+        """A connection that nobody else has, and the file that it is to."""
+        file = self._file()
+        return file, self._reuse(file) or self._connect()
+
+    def keep(self, file: _File, connection: SQLiteConnection) -> None:
+        """Has the connection used again, for whoever is next.
+
+        Raises:
+            OperationalError: what was done with it, nobody finds again.
+        """
+        if self._file() != file:
+            raise OperationalError("another file was put in the event store's place")
+        self._idle.append((file, connection))
+
+    def _file(self) -> _File:
         """Which file is at the path: what an unlinked one holds, nobody finds again."""
-        with _TRANSLATED:
+        try:
             status = os.stat(self._name)  # noqa: PTH116 (often)
+        except OSError as error:
+            raise OperationalError(error) from error
         return status.st_dev, status.st_ino
 
-    def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
+    def _reuse(self, file: _File) -> SQLiteConnection | None:
         try:
             while True:
                 known, connection = self._idle.pop()
@@ -272,7 +279,7 @@ class SQLiteStore(SQLiteDatastore):
         super().close()
 
     def _connect(self) -> SQLiteConnection:
-        with _TRANSLATED:
+        with TRANSLATED:
             raw = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
                 uri=True,
@@ -291,43 +298,3 @@ class SQLiteStore(SQLiteDatastore):
                 raise
             raw.row_factory = sqlite3.Row
         return SQLiteConnection(raw, max_age=None)
-
-
-class _Lent:
-    """A connection while it is in one hand: as many are lent as a generator would be too slow."""
-
-    def __init__(self, store: SQLiteStore) -> None:
-        self._store = store
-
-    def __enter__(self) -> SQLiteConnection:
-        self._file = self._store._file()
-        self._connection = self._store._reuse(self._file) or self._store._connect()
-        return self._connection
-
-    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        same = error is None and self._store._file() == self._file
-        if same:
-            self._store._idle.append((self._file, self._connection))
-            return
-        # At once: an error that is kept would keep the connection's cursor, and its lock.
-        self._connection.rollback()
-        self._connection.close()
-        if error is None:
-            raise OperationalError("another file was put in the event store's place")
-
-
-class _Translated:
-    """Lets SQLite's errors out as the library's, which the journal knows."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise IntegrityError(error) from error
-        if isinstance(error, (sqlite3.Error, OSError)):
-            raise OperationalError(error) from error
-
-
-_TRANSLATED = _Translated()
-"""It holds nothing: one does for all, and entering it costs next to nothing."""
