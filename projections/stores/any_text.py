@@ -32,6 +32,16 @@ class AnyText(SQLiteCursor):
         return read_anyhow(self.sqlite_cursor, *self._asked)
 
 
+def read(cursor: sqlite3.Cursor, query: str, values: Sequence[Any]) -> list[Any]:
+    """All rows of a statement, with texts as `AnyText` reads them."""
+    try:
+        return cursor.execute(query, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if not is_no_text(error):
+            raise
+    return read_anyhow(cursor, query, values)
+
+
 def is_no_text(error: sqlite3.OperationalError) -> bool:
     """Has a row failed to be read because a text in it is none?"""
     return str(error).startswith(_NO_TEXT)

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
+from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -22,8 +22,9 @@ from eventsourcing.sqlite import (
 from domain.journal import utc_now
 from projections.log import BEFORE_ALL, CannotOpen, Recorder, Stored
 from projections.shown import shown
-from projections.stores.any_text import AnyText
+from projections.stores.any_text import AnyText, read
 from projections.stores.file_turns import Turns
+from projections.stores.lent import TRANSLATED, Lent
 from projections.stores.marks import Mark, Marks
 from projections.write_lock import BUSY_SECONDS, CACHE_KIB, begin
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from eventsourcing.persistence import Notification
 
+    _File = tuple[int, int]
+
 STREAMS_REMEMBERED = 1024
 _SCHEME = "sqlite:///"
 _EVENTS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
@@ -41,6 +44,12 @@ _OF_STREAM = (
     f"{_EVENTS} WHERE originator_id = ? AND rowid <= ? AND rowid > ?"
     " ORDER BY originator_version DESC LIMIT ?"
 )
+_LAST = (
+    "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = ?"
+    " ORDER BY originator_version DESC LIMIT 1"
+)
+_TOPICS = "SELECT topic, min(rowid) FROM stored_events GROUP BY topic"
+_LAST_ALONE = {"desc": True, "limit": 1}
 
 
 class SQLiteLog:
@@ -63,7 +72,7 @@ class SQLiteLog:
 
     def mark(self) -> Mark:
         """Another one after every commit."""
-        with _TRANSLATED:
+        with TRANSLATED:
             return self._marks.now()
 
     @contextmanager
@@ -114,7 +123,9 @@ def event_file(url: str) -> Path:
 class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
     """The library's recorder, reading the log in half its time: every read table is made of it."""
 
-    def __init__(self, datastore: SQLiteDatastore) -> None:
+    datastore: SQLiteStore
+
+    def __init__(self, datastore: SQLiteStore) -> None:
         super().__init__(datastore)
         self._stream = lru_cache(STREAMS_REMEMBERED)(self.convert_originator_id)
 
@@ -142,6 +153,13 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
         after = BEFORE_ALL if start is None else start - inclusive_of_start
         return self._read(_NEXT, after, limit)
 
+    def select_events(self, originator_id: UUID | str, **selection: Any) -> Sequence[StoredEvent]:
+        """A stream's events, as the library's recorder gives them; the last one sooner."""
+        if selection != _LAST_ALONE or isinstance(originator_id, str):
+            return super().select_events(originator_id, **selection)
+        rows = self.datastore.rows(_LAST, (originator_id.hex,))
+        return [StoredEvent(originator_id, *row) for row in rows]
+
     def events_of(
         self, stream: UUID, until: int, after: int = 0, newest: int = -1
     ) -> list[Notification]:
@@ -149,21 +167,16 @@ class SQLiteRecorder(SQLiteApplicationRecorder, Recorder):
         return self._read(_OF_STREAM, stream.hex, until, after, newest)[::-1]
 
     def _read(self, query: str, *values: str | int) -> list[Notification]:
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.sqlite_cursor.row_factory = None
-            cursor.execute(query, values)
-            rows, known = cursor.fetchall(), self._stream
+        known = self._stream
         events = [
             Stored(at, known(stream), version, topic, state)
-            for at, stream, version, topic, state in rows
+            for at, stream, version, topic, state in self.datastore.rows(query, values)
         ]
         return cast("list[Notification]", events)
 
     def topics(self) -> dict[str, int]:
         """Every topic that stands in the log, and where it does first. Reads all of it."""
-        with self.datastore.transaction(commit=False) as cursor:
-            cursor.execute("SELECT topic, min(rowid) FROM stored_events GROUP BY topic")
-            return {row[0]: row[1] for row in cursor.fetchall()}
+        return dict(self.datastore.rows(_TOPICS))
 
 
 class SQLiteStore(SQLiteDatastore):
@@ -188,26 +201,14 @@ class SQLiteStore(SQLiteDatastore):
         self._read_only = read_only
         self._busy_seconds = busy_seconds
         self._synchronous = synchronous
-        self._idle: deque[tuple[tuple[int, int], SQLiteConnection]] = deque()
+        self._idle: deque[tuple[_File, SQLiteConnection]] = deque()
         self._writing = Lock()
         super().__init__(self._name)
 
-    @contextmanager
-    def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
+    def get_connection(self, *, commit: bool) -> Lent:  # type: ignore[override]
         """A connection of this call's alone; `commit` is the library's word for writing."""
         del commit
-        file = self._file()
-        connection = self._reuse(file) or self._connect()
-        try:
-            yield connection
-            if self._file() != file:
-                raise OperationalError("another file was put in the event store's place")
-        except BaseException:
-            # At once: an error that is kept would keep the connection's cursor, and its lock.
-            connection.rollback()
-            connection.close()
-            raise
-        self._idle.append((file, connection))
+        return Lent(self)
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
@@ -216,13 +217,13 @@ class SQLiteStore(SQLiteDatastore):
         A read that lasted would hold back the checkpoints of whoever writes.
         """
         if not commit:
-            with self.get_connection(commit=False) as connection, _TRANSLATED:
+            with self.get_connection(commit=False) as connection, TRANSLATED:
                 yield AnyText(connection.cursor().sqlite_cursor)
             return
         if not self._writing.acquire(timeout=self._busy_seconds):
             raise OperationalError("another writer of this process holds the event store")
         try:
-            with self.get_connection(commit=True) as connection, _TRANSLATED:
+            with self.get_connection(commit=True) as connection, TRANSLATED:
                 cursor = connection.cursor()
                 begin(cursor.sqlite_cursor.connection, self._busy_seconds)
                 yield cursor
@@ -230,13 +231,37 @@ class SQLiteStore(SQLiteDatastore):
         finally:
             self._writing.release()
 
-    def _file(self) -> tuple[int, int]:
+    def rows(self, query: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+        """What a statement reads, as of its own moment."""
+        with self.get_connection(commit=False) as connection, TRANSLATED:
+            cursor = connection.cursor().sqlite_cursor
+            cursor.row_factory = None
+            return read(cursor, query, values)
+
+    def take(self) -> tuple[_File, SQLiteConnection]:
+        """A connection that nobody else has, and the file that it is to."""
+        file = self._file()
+        return file, self._reuse(file) or self._connect()
+
+    def keep(self, file: _File, connection: SQLiteConnection) -> None:
+        """Has the connection used again, for whoever is next.
+
+        Raises:
+            OperationalError: what was done with it, nobody finds again.
+        """
+        if self._file() != file:
+            raise OperationalError("another file was put in the event store's place")
+        self._idle.append((file, connection))
+
+    def _file(self) -> _File:
         """Which file is at the path: what an unlinked one holds, nobody finds again."""
-        with _TRANSLATED:
+        try:
             status = os.stat(self._name)  # noqa: PTH116 (often)
+        except OSError as error:
+            raise OperationalError(error) from error
         return status.st_dev, status.st_ino
 
-    def _reuse(self, file: tuple[int, int]) -> SQLiteConnection | None:
+    def _reuse(self, file: _File) -> SQLiteConnection | None:
         try:
             while True:
                 known, connection = self._idle.pop()
@@ -254,7 +279,7 @@ class SQLiteStore(SQLiteDatastore):
         super().close()
 
     def _connect(self) -> SQLiteConnection:
-        with _TRANSLATED:
+        with TRANSLATED:
             raw = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rw'}",
                 uri=True,
@@ -273,20 +298,3 @@ class SQLiteStore(SQLiteDatastore):
                 raise
             raw.row_factory = sqlite3.Row
         return SQLiteConnection(raw, max_age=None)
-
-
-class _Translated:
-    """Lets SQLite's errors out as the library's, which the journal knows."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise IntegrityError(error) from error
-        if isinstance(error, (sqlite3.Error, OSError)):
-            raise OperationalError(error) from error
-
-
-_TRANSLATED = _Translated()
-"""It holds nothing: one does for all, and entering it costs next to nothing."""

@@ -10,13 +10,13 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import TopicError
 
-from domain.fact import Aggregate
+from domain.fact import Aggregate, stream_id
 from domain.stored import EVENTS, event_mapper
 from domain.task import Task
 
@@ -72,6 +72,12 @@ def test_a_fresh_process_reads_what_it_never_wrote():
         cwd=Path(__file__).parents[2],
     )
     assert int(done.stdout) == len(SAMPLES)
+
+
+def test_a_stream_s_id_is_the_uuid_of_its_names():
+    of_all = UUID("5b8e2d2e-7f0c-5c55-9d3a-1f6a0c9e4b71")
+    assert stream_id("owner", "项目", "ann") == uuid5(of_all, "owner/项目/ann")
+    assert stream_id("log") == uuid5(of_all, "log")
 
 
 # That the tests above would notice: on copies of a stored class, each under a topic of its own

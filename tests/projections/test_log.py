@@ -169,6 +169,15 @@ def test_a_stream_is_read_as_the_librarys_recorder_reads_it(node, story):
         assert ours == library.select_events(LIMITS_STREAM, **asked)
 
 
+def test_the_last_event_of_a_stream_is_read_as_the_librarys_recorder_reads_it(node, story):
+    story.limits()
+    story.limits()
+    library = librarys(node)
+    for stream in (LIMITS_STREAM, LIMITS_STREAM.hex, task_stream("none")):
+        ours = node.log.recorder.select_events(stream, desc=True, limit=1)
+        assert ours == library.select_events(stream, desc=True, limit=1)
+
+
 @pytest.mark.parametrize(("newest", "versions"), [(-1, [2, 3]), (0, []), (1, [3]), (9, [2, 3])])
 def test_a_part_of_a_stream_is_told_oldest_first(node, story, newest, versions):
     task = story.create()

@@ -126,6 +126,16 @@ def test_a_store_that_is_removed_under_a_running_service_is_unavailable(node, st
     assert not (tmp_path / "events.sqlite").exists()
 
 
+def test_a_connection_to_a_store_that_was_removed_meanwhile_is_closed(node, tmp_path):
+    with (
+        pytest.raises(OperationalError),
+        node.log.recorder.datastore.get_connection(commit=False) as connection,
+    ):
+        (tmp_path / "events.sqlite").unlink()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.cursor()
+
+
 def test_a_store_that_another_takes_the_place_of_acknowledges_nothing(node, story, tmp_path):
     story.ledger.begin(OPERATOR)
     story.create()
