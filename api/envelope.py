@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
 from api.metrics.traffic import Ended
-from api.problems import INTERNAL, UNAVAILABLE, Rejected, answer, problem_of
+from api.problems import INTERNAL, UNAVAILABLE, UNREADABLE, Rejected, answer, problem_of
 from exporter.tracing import is_on, span
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class _Exchange:
         if self._house:
             self._house.traffic.begin()
         try:
+            _must_name_one_host(self._scope)
             await app(self._scope, self.receive, self.send)
         except CancelledError:
             # The server stops, and has waited long enough. The task ends here in any case.
@@ -176,6 +177,13 @@ class _Exchange:
         if not self._finished:
             keys["cut"] = True
         _LOGGER.log(level, "request", extra={"keys": keys})
+
+
+def _must_name_one_host(scope: Scope) -> None:
+    """RFC 9112, 3.2: else it is judged by one name and perhaps routed by the other."""
+    hosts = sum(name == b"host" for name, _ in scope["headers"])
+    if hosts > 1 or (not hosts and scope["http_version"] != "1.0"):
+        raise Rejected(UNREADABLE, "A request has one Host header.")
 
 
 def has_body(scope: Any) -> bool:

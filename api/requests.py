@@ -180,12 +180,17 @@ def as_json(document: object, status: int = 200, headers: dict[str, str] | None 
     return Response(json.encode(document), status, headers, "application/json")
 
 
-async def answer(call: Call, request: Request) -> Response:
-    """Reads the body, then lets the request in; off the event loop, wherever that may wait."""
+async def answer(call: Call, request: Request, wrong: Rejected | None = None) -> Response:
+    """Reads the body, then lets the request in; off the event loop, wherever that may wait.
+
+    What is `wrong` is raised, and counted, as any refusal.
+    """
     house: Installation = request.state.house
     body = await _read_body(request)
     asked = Asked(house, request, body)
     try:
+        if wrong:
+            raise wrong
         response = await _handled(call, asked)
         if not call.open:  # some of those are answered before the house is
             house.troubles.succeeds(call, response.status_code)
@@ -193,7 +198,7 @@ async def answer(call: Call, request: Request) -> Response:
     except Exception as error:
         if house:
             house.troubles.fails(call, error)
-        if problem_of(error).status not in (401, 403):
+        if not house or problem_of(error).status not in (401, 403):
             raise
         seconds = await to_thread.run_sync(_note, call, asked, error, limiter=house.requests)
         if not (seconds and isinstance(error, Unproven)):

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 HEAD_BYTES = 64 * 1024
 """A request's line and headers; beyond this (and one read more) the request is refused."""
 
+FRAMING_BYTES = 512 * 1024
+"""What a body in pieces may have beside its bytes: their sizes, extensions, trailers."""
+
+TAKEN_SECONDS = 60.0
+"""How long a client may leave what it is answered; then its connection is cut off."""
+
 HEAD_SECONDS = 20.0
 """How long they may take to arrive, counted from the connection's beginning or their own."""
 
@@ -47,7 +53,9 @@ class Bounded(HttpToolsProtocol):
     open: ClassVar[Counter[str]] = Counter()
 
     _head: int | None = 0
+    _framing = 0
     _begun = False
+    _untaken: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
     _address: str | None = None
 
@@ -74,6 +82,7 @@ class Bounded(HttpToolsProtocol):
             if not self.open[self._address]:
                 del self.open[self._address]
         self._head_is_over()
+        self._is_taken()
         super().connection_lost(exc)
 
     # Of each request
@@ -84,7 +93,36 @@ class Bounded(HttpToolsProtocol):
             self._head += len(data)
             if self._head > HEAD_BYTES + len(data):
                 return self.send_400_response("Request line and headers are too large.")
+        elif self._framing > FRAMING_BYTES:
+            return self.send_400_response("What is beside the body's bytes is too large.")
+        else:
+            self._framing += len(data)
         return super().data_received(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header; not what comes after the body as if it were one (RFC 9110, 6.5.1)."""
+        if self._head is not None:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Takes the body's bytes, whose number the application limits."""
+        self._framing -= len(body)
+        super().on_body(body)
+
+    def pause_writing(self) -> None:
+        """The client takes nothing for now."""
+        self._untaken = self.loop.call_later(TAKEN_SECONDS, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It goes on."""
+        self._is_taken()
+        super().resume_writing()
+
+    def _is_taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP as the application answers whatever else is wrong."""
@@ -97,14 +135,14 @@ class Bounded(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A new request: its head begins."""
-        self._head, self._begun = 0, True
+        self._head, self._framing, self._begun = 0, 0, True
         if self._patience is None:
             self._wait_for_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is over; what follows is the body, whose size the application limits."""
-        self._head, self._begun = None, False
+        self._head, self._framing, self._begun = None, 0, False
         self._head_is_over()
         super().on_headers_complete()
         if self.draining:

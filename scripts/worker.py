@@ -27,6 +27,7 @@ from exporter.outages import Outages
 from exporter.results import ResultsFailed
 from scripts.connections import Draining, believed, bounded
 from scripts.group import READY
+from scripts.listener import Listener
 from scripts.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def serve_app(
         )
     )
     _on_stop(lambda: setattr(server, "should_exit", True), draining or Event())
-    server.run(sockets=[socket.socket(fileno=descriptor)])
+    listener = Listener(descriptor, proxies) if server.config.is_ssl else None
+    server.run(sockets=[listener or socket.socket(fileno=descriptor)])
 
 
 def export(settings: Settings) -> None:

@@ -37,6 +37,10 @@ _COUNTED = (
     " DO UPDATE SET number = excluded.number, last = excluded.last"
 )
 
+_TAKEN_BACK = (
+    "UPDATE tries SET number = CASE WHEN number > ? THEN number - ? ELSE 0 END WHERE subject = ?"
+)
+
 
 class Locked(NotAuthentic):
     """Too many tries; `retry_after` in whole seconds, at least one."""
@@ -93,10 +97,19 @@ class Lockout:
                 cursor.execute(_COUNTED, row)
 
     def succeeded(self, name: str, address: str | None) -> None:
-        """The password was right: whatever was wrong before is forgotten."""
+        """The password was right: whatever was wrong before is forgotten.
+
+        Of the address as much as was this name's: who has a password of their own guesses no more
+        of others' by it.
+        """
         with self._vault.writing() as cursor:
-            for subject in self._subjects(name, address):
-                cursor.execute("DELETE FROM tries WHERE subject = ?", (subject.key,))
+            of_name, *of_address = self._subjects(name, address)
+            cursor.execute("SELECT number FROM tries WHERE subject = ?", (of_name.key,))
+            row = cursor.fetchone()
+            number = row["number"] if row else 0
+            for subject in of_address:
+                cursor.execute(_TAKEN_BACK, (number, number, subject.key))
+            cursor.execute("DELETE FROM tries WHERE subject = ?", (of_name.key,))
 
     def _subjects(self, name: str, address: str | None) -> list[_Subject]:
         subjects = [_Subject(folded_digest(self._key, f"name {name}"), TRIES_OF_A_NAME)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anyio import Event
     from starlette.types import Receive, Scope, Send
 
-    from api.console.watcher import News, Viewer
+    from api.console.watcher import News, Viewer, Watcher
     from api.requests import Asked
     from domain.conditions import OwnerId
 
@@ -31,6 +31,9 @@ SEND_SECONDS = 60.0
 
 FAREWELL_SECONDS = 3.0
 """How long a stream may take to end when the service stops."""
+
+DOUBTFUL = ("people", "stale")
+"""News after which the session may not hold: the second may stand for the first."""
 
 AGAIN_MILLISECONDS = 1000
 """After which a browser asks another process, once its stream has ended."""
@@ -55,7 +58,7 @@ class Live(Response):
         super().__init__()
         self._asked, self._owner = asked, owner
         self._after = _after(asked)
-        self._claims = claims_of(asked)
+        self._claims, self._in_doubt = claims_of(asked), False
         left = self._claims.expires_at - asked.house.ledger.journal.clock().timestamp()
         self._ends = monotonic() + left
 
@@ -79,26 +82,35 @@ class Live(Response):
         watcher = self._asked.house.watcher
         with watcher.viewing(self._owner) as viewer:
             yield {"comment": "live", "retry": AGAIN_MILLISECONDS}
-            last = self._after
-            for each in await watcher.since(self._after, self._owner):
-                yield _event(each)
-                last = each.position
-            while not stopping.is_set():
-                news = await _next(viewer, stopping, self._ends - monotonic())
+            async for news in self._heard(watcher, viewer, stopping):
                 if not await self._holds(news):
                     yield {"event": "ended", "data": "{}"}
                     return
-                if news and news.what != "people" and news.position > last:
+                if news and news.what != "people":
                     yield _event(news)
             yield {"event": "bye", "data": "{}", "retry": AGAIN_MILLISECONDS}
 
+    async def _heard(
+        self, watcher: Watcher, viewer: Viewer, stopping: Event
+    ) -> AsyncIterator[News | None]:
+        """What came since the page, then what comes; None where time may have ended the session."""
+        last = self._after
+        for each in await watcher.since(self._after, self._owner):
+            yield each
+            last = each.position
+        while not stopping.is_set():
+            news = await _next(viewer, stopping, self._ends - monotonic())
+            if news is None or news.what in DOUBTFUL or news.position > last:
+                yield news
+
     async def _holds(self, news: News | None) -> bool:
-        """Does the session still hold? The store is asked only when something about people is
-        new.
+        """Does the session still hold? The store is asked only where something about people is new,
+        or news of that may have been dropped; and again, while it does not answer.
         """
         if monotonic() >= self._ends:
             return False
-        if news is None or news.what != "people":
+        self._in_doubt |= news is not None and news.what in DOUBTFUL
+        if not self._in_doubt:
             return True
         return await to_thread.run_sync(self._still_may, limiter=self._asked.house.requests)
 
@@ -107,9 +119,11 @@ class Live(Response):
         try:
             user = asked.house.queries.user(asked.user_id)
             same = user is not None and user.password_version == self._claims.password_version
-            return same and self._permitted(asked)
+            holds = same and self._permitted(asked)
         except Unavailable:
             return True
+        self._in_doubt = False
+        return holds
 
     def _permitted(self, asked: Asked) -> bool:
         return may(asked, ON_EXPORTS + "queryList")

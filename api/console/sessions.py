@@ -55,8 +55,22 @@ def must_have_begun(asked: Asked) -> None:
     asked.house.sessions.issued(_cookie(asked))
 
 
+def cookie_of(request: Request) -> str | None:
+    """What the session's cookie says, if there is one.
+
+    Read here: `http.cookies`, which Starlette asks, takes a time that grows with the square of a
+    value's length (CVE-2024-7592), before anybody is known.
+    """
+    for header in request.headers.getlist("cookie"):
+        for each in header.split(";"):
+            name, _, text = each.strip().partition("=")
+            if name == COOKIE:
+                return text
+    return None
+
+
 def _cookie(asked: Asked) -> str:
-    text = asked.request.cookies.get(COOKIE)
+    text = cookie_of(asked.request)
     if text is None:
         raise NotAuthentic("nobody is signed in")
     return text
@@ -99,6 +113,17 @@ def must_be_ours(request: Request) -> None:
     ours = f"{request.url.scheme}://{request.url.netloc}"
     if site != "same-origin" if site else origin != ours:
         raise Rejected(NOT_OURS, "The form was not sent from a page of this console.")
+
+
+def must_not_be_led_here(request: Request) -> None:
+    """Refuses what a page elsewhere leads a browser to, with the user's cookie, where that has an
+    effect. Whoever types the address, or goes on from a page of ours, does as it likes.
+
+    Raises:
+        Rejected: another site's page led here.
+    """
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        raise Rejected(NOT_OURS, "Another site led here: begin at the export's page.")
 
 
 def local(path: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from api.access.login import Login
 from api.console.page import page
 from api.console.rendering import bare, needs_tls, see
-from api.console.sessions import COOKIE, begin_session, end_session, is_private, local
+from api.console.sessions import begin_session, cookie_of, end_session, is_private, local
 from api.identity import prove_password
 from api.list_query import parameters
 from api.problems import INVALID, Rejected
@@ -39,7 +39,7 @@ def form(asked: Asked) -> Response:
     if not is_private(asked.request):
         return needs_tls(asked.request)
     query = asked.request.query_params
-    if "kept" in query and COOKIE in asked.request.cookies:
+    if "kept" in query and cookie_of(asked.request) is not None:
         return see(local(query.get("next", "/")))
     if _nobody_is_here(asked):
         return bare("nobody_yet.html")

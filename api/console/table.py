@@ -10,7 +10,12 @@ from starlette.routing import Route
 from api.console import assets, creating, exports, first_user, live, signing_in, task
 from api.console.operator.pages import PAGES as OPERATOR_PAGES
 from api.console.refusals import refusal, to_sign_in
-from api.console.sessions import COOKIE, must_be_ours, must_be_private
+from api.console.sessions import (
+    cookie_of,
+    must_be_ours,
+    must_be_private,
+    must_not_be_led_here,
+)
 from api.problems import METHOD, NO_API, Rejected
 from api.requests import answer
 
@@ -52,16 +57,27 @@ class Endpoint:
             if page is None:
                 allow = ", ".join(sorted(self._pages))
                 raise Rejected(METHOD, "The method is not supported.", {"allow": allow})
-            if page.method == "POST":
-                must_be_private(request)
-                must_be_ours(request)
-            if not page.open and COOKIE not in request.cookies:
+            wrong = _wrong_about(page, request)
+            if not (wrong or page.open) and cookie_of(request) is None:
                 return to_sign_in(request)
-            return await answer(page, request)
+            return await answer(page, request, wrong)
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 (told on a page, and logged where not expected)
             return await refusal(request, error, page)
+
+
+def _wrong_about(page: Call, request: Request) -> Rejected | None:
+    """What speaks against an act, whoever asks for it: whence it comes, or who may read along."""
+    try:
+        if page.method == "POST":
+            must_be_private(request)
+            must_be_ours(request)
+        elif page.of_results:
+            must_not_be_led_here(request)
+    except Rejected as wrong:
+        return wrong
+    return None
 
 
 async def no_such_page(scope: Scope, receive: Receive, send: Send) -> None:

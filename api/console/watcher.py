@@ -75,6 +75,10 @@ class Viewer:
         self._unread.put_nowait(news)
 
 
+def _is_for(owner: OwnerId | None, news: News) -> bool:
+    return news.owner is not None and owner in (None, news.owner)
+
+
 class Watcher:
     """Of one process and its event loop. What it costs the store does not depend on how many look:
     while nobody does, nothing is read.
@@ -104,12 +108,14 @@ class Watcher:
                 del self._viewers[owner]
 
     async def since(self, after: int, owner: OwnerId | None) -> list[News]:
-        """What was appended after a position; or, where that is much, that one is to look anew."""
+        """What was appended after a position, of people too; or, where that is much, that one is to
+        look anew.
+        """
         await self._begun.wait()  # or what comes before the first look would be lost
         found = await to_thread.run_sync(self._read, after, PAGE, limiter=self._thread)
         if len(found) == PAGE:
             return [News(found[-1].position, None, "stale")]
-        return [each for each in found if each.owner and owner in (None, each.owner)]
+        return [each for each in found if each.what == "people" or _is_for(owner, each)]
 
     async def _watch(self) -> None:
         while self._viewers:

@@ -203,7 +203,8 @@ def test_what_is_cut_off_when_the_server_stops_is_told_so_where_nothing_was_sent
         await asyncio.sleep(60)
 
     async def stop():
-        scope = {"type": "http", "raw_path": b"/", "headers": [], "method": "GET", "path": "/"}
+        headers = [(b"host", b"here")]
+        scope = {"type": "http", "raw_path": b"/", "headers": headers, "method": "GET", "path": "/"}
         request = asyncio.create_task(Envelope(slow, Opening(None, None))(scope, None, send))
         await asyncio.sleep(0)
         request.cancel()

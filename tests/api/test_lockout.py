@@ -137,6 +137,26 @@ def test_what_was_right_ends_the_row_of_name_and_address(vault):
         lockout.succeeded("Ann", HERE)
 
 
+def test_a_password_of_ones_own_does_not_let_one_guess_at_others_for_ever(vault):
+    lockout = Lockout(vault, SECRET_KEY)
+    for number in range(TRIES_FROM_AN_ADDRESS):
+        assert tried(lockout, f"user {number}") == 0
+        if number < TRIES_FROM_AN_ADDRESS - 1:
+            assert tried(lockout) == 0
+            lockout.succeeded("Ann", HERE)
+    assert tried(lockout) == 300
+
+
+def test_what_is_right_from_elsewhere_gives_an_address_no_tries_more(vault):
+    lockout = Lockout(vault, SECRET_KEY)
+    for _ in range(TRIES_OF_A_NAME - 1):
+        assert tried(lockout) == 0
+    assert tried(lockout, address=THERE) == 0
+    lockout.succeeded("Ann", THERE)
+    waits = [tried(lockout, f"user {n}", THERE) for n in range(TRIES_FROM_AN_ADDRESS + 1)]
+    assert waits == [0] * TRIES_FROM_AN_ADDRESS + [300]
+
+
 def test_a_clock_that_was_far_ahead_locks_nobody_for_long(vault):
     lockout = Lockout(vault, SECRET_KEY)
     ahead = NOON + timedelta(days=1)

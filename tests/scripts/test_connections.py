@@ -4,12 +4,13 @@ import asyncio
 import json
 import socket
 from contextlib import contextmanager, suppress
+from select import select
 from threading import Thread
 from time import monotonic, sleep
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from uvicorn import Config, Server
 
@@ -30,11 +31,18 @@ async def slow(request):
     return StreamingResponse(lines())
 
 
+async def told_back(request):
+    body = await request.body()
+    return JSONResponse({"headers": sorted(request.headers), "body": len(body)})
+
+
 APP = Starlette(
     routes=[
         Route("/", lambda request: PlainTextResponse("here")),
         Route("/who", lambda request: PlainTextResponse(request.client.host)),
         Route("/slow", slow),
+        Route("/back", told_back, methods=["POST"]),
+        Route("/long", lambda request: PlainTextResponse("x" * 30_000_000)),
     ]
 )
 
@@ -136,6 +144,52 @@ def test_a_slow_answer_is_not_cut_by_half_a_request_behind_it(short):
     assert head.startswith(b"HTTP/1.1 200 ")
     assert body.count(b"line\n") == 5
     assert b"HTTP/1.1 400 " in body
+
+
+IN_PIECES = (
+    b"POST /back HTTP/1.1\r\nHost: here\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
+
+def test_what_comes_after_the_body_is_no_header(serving):
+    with serving()() as client:
+        client.sendall(IN_PIECES + b"3\r\nabc\r\n0\r\nX-Auth-Token: t\r\n\r\n")
+        _, body = told(client)
+    assert json.loads(body) == {"headers": ["connection", "host", "transfer-encoding"], "body": 3}
+
+
+@pytest.mark.parametrize("more", [b"x: y\r\n", b"x"], ids=["many", "one without end"])
+def test_what_is_beside_the_bodys_bytes_has_an_end(serving, monkeypatch, more):
+    monkeypatch.setattr(connections, "FRAMING_BYTES", 10_000)
+    with serving()() as client:
+        client.sendall(IN_PIECES + b"0\r\n")
+        while not select([client], [], [], 0.01)[0]:
+            client.sendall(more * 100)
+        head, body = told(client)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert "beside the body" in json.loads(body)["error_msg"]
+
+
+def test_a_body_in_many_pieces_is_taken(serving, monkeypatch):
+    monkeypatch.setattr(connections, "FRAMING_BYTES", 10_000)
+    with serving()() as client:
+        client.sendall(IN_PIECES)
+        for _ in range(100):
+            client.sendall(b"3e8\r\n" + b"x" * 1000 + b"\r\n")
+        client.sendall(b"0\r\n\r\n")
+        _, body = told(client)
+    assert json.loads(body)["body"] == 100_000
+
+
+def test_whoever_takes_nothing_of_an_answer_is_cut_off(serving, monkeypatch):
+    monkeypatch.setattr(connections, "TAKEN_SECONDS", 0.3)
+    connected = serving()
+    with connected() as client:
+        client.sendall(HEAD % b"long")
+        eventually(lambda: not connected.count())
+    with connected() as client:
+        client.sendall(HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") % b"long")
+        assert len(told(client)[1]) == 30_000_000
 
 
 def test_an_address_has_so_many_connections_and_no_more(serving):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import urllib.error
@@ -21,6 +22,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 
 from api.parts import Parts
 from api.settings import Settings
+from scripts.connections import CONNECTIONS_OF_ONE
 from scripts.group import command_line
 from tests.client import client_of
 from tests.invoked import invoke, told
@@ -76,6 +78,27 @@ def test_with_a_certificate_tls_is_spoken_and_nothing_else(home, tmp_path):
         urllib.request.urlopen(f"{service.endpoint}/livez")
     with pytest.raises(OSError, match=r"."):
         urllib.request.urlopen(service.endpoint.replace("https", "http") + "/livez")
+    assert service.stop() == 0
+
+
+def test_an_address_has_so_many_connections_before_it_has_said_a_word_of_tls(home, tmp_path):
+    certificate, key = certified(tmp_path, "this")
+    service = home.serve("--tls-cert", str(certificate), "--tls-key", str(key))
+    port = int(service.endpoint.rpartition(":")[2])
+    others = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS_OF_ONE)]
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as one_too_many:
+        assert one_too_many.recv(1) == b""
+    trusting = ssl.create_default_context(cafile=certificate)
+    with (
+        socket.create_connection(("127.0.0.1", port), 60, ("127.0.0.2", 0)) as client,
+        trusting.wrap_socket(client, server_hostname="127.0.0.1") as spoken,
+    ):
+        spoken.sendall(b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert spoken.recv(12) == b"HTTP/1.1 200"
+    for each in others:
+        each.close()
+    with urllib.request.urlopen(f"{service.endpoint}/livez", context=trusting) as answer:
+        assert answer.status == 200
     assert service.stop() == 0
 
 

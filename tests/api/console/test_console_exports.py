@@ -260,6 +260,17 @@ def test_the_file_comes_as_the_api_gives_it_and_counts_as_a_download(service, an
     assert ann.download(task_id).status_code == 403
 
 
+def test_a_page_elsewhere_takes_nobodys_download(ann, page):
+    path = f"/exports/{ann.finished(b'workbook')}/file"
+    for site in ("cross-site", "same-site"):
+        refused = page.get(path, **{"sec-fetch-site": site})
+        assert refused.status_code == 403
+        assert "begin at the export's page" in text_of(refused)
+    for site in ("same-origin", "none"):
+        assert page.get(path, **{"sec-fetch-site": site}).status_code in (200, 403)
+    assert page.get(path, **{"sec-fetch-site": "none"}).headers["retry-after"] == "30"
+
+
 def test_without_a_file_the_download_says_so(ann, page):
     answer = page.get(f"/exports/{ann.create()}/file")
     assert answer.status_code == 403

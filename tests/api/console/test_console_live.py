@@ -320,6 +320,22 @@ def test_a_stream_ends_with_its_session(service, page, end):
     asyncio.run(scene())
 
 
+def test_a_stream_ends_with_its_session_where_that_was_among_more_news_than_wait(
+    service, ann, page, monkeypatch
+):
+    monkeypatch.setattr(watching, "UNREAD_MOST", 2)
+
+    async def scene() -> None:
+        async with streaming(service, page.cookie, service.story.head()) as stream:
+            await begun(service.house.watcher)
+            service.household.people.set_password("Ann", "another horse", OPERATOR)
+            for batch in ("aaa", "bbb", "ccc"):
+                service.story.create(OwnerId("p1", ann.user_id), batch)
+            assert (await stream.event())["event"] == "ended"
+
+    asyncio.run(scene())
+
+
 def test_a_stream_ends_when_the_sessions_time_is_over(service, page):
     service.story.clock.now += SESSION_LIVES - SESSION_LIVES / 1e6
 

@@ -192,6 +192,24 @@ def test_a_form_is_taken_from_a_page_of_the_console_alone(service, page, headers
     assert page.ask("POST", "/sign-out", headers).status_code == status
 
 
+def test_a_form_from_elsewhere_is_refused_and_counted(service, page):
+    answer = page.ask("POST", "/sign-out", {"sec-fetch-site": "cross-site"})
+    kept = service.house.side_log.singles()
+    assert [each.request_id for each in kept] == [answer.headers["x-request-id"]]
+
+
+def test_the_session_is_found_among_cookies_that_others_made(page, monkeypatch):
+    def long(_: str) -> str:
+        pytest.fail("what unquotes cookies takes the square of their length")
+
+    monkeypatch.setattr("http.cookies._unquote", long)
+    strange = 'x="' + "\\" * 60_000 + '"'
+    session = f"{COOKIE}={page.cookie}"
+    page.cookie = None
+    assert page.get("/", cookie=strange).status_code == 303
+    assert page.get("/", cookie=f"{strange}; {session}; y=z").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/begin?key=1"])
 def test_over_plain_http_off_this_machine_there_is_no_form(service, path):
     answer = service.http.get(f"http://exports.example{path}", headers={"accept": "text/html"})
