@@ -52,6 +52,9 @@ SOURCE_THREADS = 2
 LOGIN_THREADS = 2
 """Passwords that are checked at once: each takes 19 MiB for a moment."""
 
+PAST_THREADS = 1
+"""Those who ask for another time, at once: that costs what happened since, and only they wait."""
+
 DOWNLOAD_THREADS = 16
 """Files that are opened and chunks that are read at once: where the store hangs, these wait alone.
 A download holds no thread while it is sent."""
@@ -91,6 +94,7 @@ class Installation:
     writes: CapacityLimiter
     logins: CapacityLimiter
     sources: CapacityLimiter
+    pasts: CapacityLimiter
     downloads: CapacityLimiter
     probing: CapacityLimiter
     draining: Event
@@ -153,6 +157,7 @@ def _limiters(kind: str) -> dict[str, CapacityLimiter]:
         "writes": WRITE_THREADS[kind],
         "logins": LOGIN_THREADS,
         "sources": SOURCE_THREADS,
+        "pasts": PAST_THREADS,
         "downloads": DOWNLOAD_THREADS,
         "probing": PROBE_THREADS,
     }

@@ -212,10 +212,11 @@ async def _handled(call: Call, asked: Asked) -> Response:
         return call.handle(asked)
     if call.brief and not asked.of_the_past and (found := _at_once(call, asked)):
         return found
-    return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, asked.house))
+    return await to_thread.run_sync(_handle, call, asked, limiter=_limiter(call, asked))
 
 
-def _limiter(call: Call, house: Installation) -> CapacityLimiter:
+def _limiter(call: Call, asked: Asked) -> CapacityLimiter:
+    house = asked.house
     if call.login:
         return house.logins
     if call.of_source:
@@ -224,7 +225,9 @@ def _limiter(call: Call, house: Installation) -> CapacityLimiter:
         return house.downloads
     if call.of_health:
         return house.probing
-    return house.writes if call.method in ("POST", "DELETE") else house.requests
+    if call.method in ("POST", "DELETE"):
+        return house.writes
+    return house.pasts if asked.of_the_past else house.requests
 
 
 def _at_once(call: Call, asked: Asked) -> Response | None:

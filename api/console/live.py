@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.console.page import HEADERS, page
 from api.console.sessions import claims_of, may
+from api.problems import UNAVAILABLE, Rejected
 from domain.access.actions import ON_EXPORTS
 from domain.commands import check
 from domain.refusals import Unavailable
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 SEND_SECONDS = 60.0
 """How long a browser may take nothing of what is sent before it is given up."""
 
+STREAMS_OF_ONE = 32
+"""Streams that one owner may have from one process: a browser has one, whatever its tabs; and each
+multiplies what every event costs."""
+
 FAREWELL_SECONDS = 3.0
 """How long a stream may take to end when the service stops."""
 
@@ -42,7 +47,10 @@ _DIGITS = 18
 
 
 def live(asked: Asked) -> Response:
-    """The owner's news."""
+    """The owner's news. Raises Rejected where too many listen already."""
+    if asked.house.watcher.viewers(asked.owner) >= STREAMS_OF_ONE:
+        message = f"There are {STREAMS_OF_ONE} streams of this user's news already."
+        raise Rejected(UNAVAILABLE, message, {"retry-after": "5"})
     return Live(asked, asked.owner)
 
 

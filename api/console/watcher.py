@@ -107,6 +107,10 @@ class Watcher:
             if not self._viewers[owner]:
                 del self._viewers[owner]
 
+    def viewers(self, owner: OwnerId | None) -> int:
+        """How many look on as this owner does."""
+        return len(self._viewers.get(owner, ()))
+
     async def since(self, after: int, owner: OwnerId | None) -> list[News]:
         """What was appended after a position, of people too; or, where that is much, that one is to
         look anew.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import current_thread
+from threading import Event, Thread, current_thread
 
 import pytest
 
@@ -174,3 +174,24 @@ def test_the_past_is_not_read_on_the_event_loop(service, ann, monkeypatch, query
     for path in (TASKS, f"{TASKS}/{task_id}"):
         assert ann.by_token("GET", f"{path}?{query.format(FAR_OFF)}").status_code == 200
     assert [name.startswith("AnyIO worker") for name in threads] == [True, True]
+
+
+def test_whoever_asks_for_the_past_holds_nobody_else_up(service, ann, monkeypatch):
+    task_id, go_on, began, ask = ann.create(), Event(), Event(), Past.at
+
+    def held(past, at):
+        began.set()
+        assert go_on.wait(60)
+        return ask(past, at)
+
+    monkeypatch.setattr(Past, "at", held)
+    looking_back = [
+        Thread(target=ann.by_token, args=("GET", f"{TASKS}?at={FAR_OFF}")) for _ in range(5)
+    ]
+    for each in looking_back:
+        each.start()
+    assert began.wait(60)
+    assert ann.by_token("GET", f"{TASKS}/{task_id}/events").status_code == 200
+    go_on.set()
+    for each in looking_back:
+        each.join()

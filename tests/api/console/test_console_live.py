@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from api.access.tokens import SESSION_LIVES
+from api.console import live as streams
 from api.console import watcher as watching
 from api.console.sessions import COOKIE
 from api.console.watcher import News, Viewer, Watcher
@@ -353,6 +354,21 @@ def test_another_users_change_ends_nobodys_stream(service, ann, page):
             service.client("Ben")
             task = service.story.create(OwnerId("p1", ann.user_id))
             assert json.loads((await stream.event())["data"])["task"] == task.task_id
+
+    asyncio.run(scene())
+
+
+def test_an_owner_has_so_many_streams_and_no_more(service, page, monkeypatch):
+    monkeypatch.setattr(streams, "STREAMS_OF_ONE", 1)
+
+    async def scene() -> None:
+        async with streaming(service, page.cookie, service.story.head()):
+            await begun(service.house.watcher)
+            async with streaming(service, page.cookie, service.story.head()) as one_too_many:
+                async with asyncio.timeout(SOON):
+                    while not one_too_many.status:
+                        await asyncio.sleep(0.01)
+                assert one_too_many.status == 503
 
     asyncio.run(scene())
 
