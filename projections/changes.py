@@ -88,7 +88,7 @@ class Changes:
         for table, values in self._unchecked:
             kinds = TABLES[table].columns
             for column, value in values.items():
-                if value is None:
+                if value is None and column not in TABLES[table].key:
                     continue
                 kind = type(value)
                 if kind is not kinds[column] or (kind is str and not value.isascii()):

@@ -79,7 +79,8 @@ def test_a_stored_row_is_read_once(node):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("topic", 5), ("position", "5"), ("position", 1.0), ("error", b"e")]
+    ("column", "value"),
+    [("topic", 5), ("position", "5"), ("position", 1.0), ("error", b"e"), ("stream", None)],
 )
 def test_a_value_that_does_not_fit_its_column_is_refused(column, value):
     changes = Changes(nothing)
